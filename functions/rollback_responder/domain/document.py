@@ -1,0 +1,288 @@
+"""Documents, typed once: a frozen dataclass is the grammar, read here and written here.
+
+A field's type says what is allowed; `Annotated` carries what a type cannot say: a sentence of
+documentation, limits, units. The same types make the JSON Schema (`schema.py`), so an editor, the
+synth and the function all refuse the same things.
+
+Understood types: str, int, float, bool, datetime (ISO 8601 with offset), str enums, dataclasses,
+tuples of these, unions of dataclasses told apart by a `kind` literal, and `X | None` for what may
+be left out.
+
+CDK context reaches Python through Node: `5.0` arrives as `5`, and a `null` in an object vanishes.
+So a float takes an int, an int takes a whole float, and null never means anything.
+"""
+
+import dataclasses
+import enum
+import math
+import re
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from rollback_responder.domain.errors import Problem
+
+T = TypeVar("T")
+LONGEST_ECHO = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """One sentence for the reader of the configuration, and what to do about a wrong value."""
+
+    text: str
+    change: str = "see docs/configuration.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numeric limits, both inclusive."""
+
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A string's shape: a regular expression for the whole string, and the same in words."""
+
+    regex: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeastOne:
+    """The list may not be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a document type, taken apart."""
+
+    name: str
+    hint: Any
+    notes: tuple[object, ...]
+    default: object
+
+    @property
+    def required(self) -> bool:
+        """Whether the document must hold the field."""
+        return self.default is dataclasses.MISSING
+
+    def note(self, kind: type[T]) -> T | None:
+        """The annotation of that kind, if the field carries one."""
+        for note in self.notes:
+            if isinstance(note, kind):
+                return note
+        return None
+
+
+def fields_of(cls: type) -> Iterator[Field]:
+    """The fields of a document type, in the order they were written."""
+    hints = get_type_hints(cls, include_extras=True)
+    for field in dataclasses.fields(cls):
+        hint, notes = _bare(hints[field.name], ())
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        yield Field(field.name, hint, notes, default)
+
+
+def members_of(hint: Any) -> tuple[type, ...]:
+    """The dataclasses of a tagged union (a single dataclass is a union of one)."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return tuple(member for member in get_args(hint) if member is not types.NoneType)
+    return (hint,)
+
+
+def kind_of(cls: type) -> str | None:
+    """The value of the `kind` literal that tells a union's member apart, if it has one."""
+    kind = next((field for field in fields_of(cls) if field.name == "kind"), None)
+    return str(get_args(kind.hint)[0]) if kind else None
+
+
+def write(value: object) -> Any:
+    """A value of a document type as plain JSON. What is None is left out."""
+    if dataclasses.is_dataclass(value):
+        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {name: write(member) for name, member in pairs if member is not None}
+    if isinstance(value, tuple):
+        return [write(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value
+
+
+class Reader:
+    """Reads one document and collects every problem on the way."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def read(self, cls: type[T], document: object, path: str) -> T | None:
+        """The document as a value of `cls`, or None after adding to `problems`."""
+        if not isinstance(document, Mapping):
+            self._wrong(path, document, "an object", f"write {cls.__name__} as {{...}}")
+            return None
+        before = len(self.problems)
+        fields = {field.name: field for field in fields_of(cls)}
+        for name in document:
+            if name not in fields:
+                allowed = ", ".join(sorted(fields))
+                self._wrong(_join(path, name), document[name], f"one of {allowed}", "remove it")
+        values: dict[str, object] = {}
+        for field in fields.values():
+            if field.name in document:
+                where = _join(path, field.name)
+                values[field.name] = self._value(field, field.hint, document[field.name], where)
+            elif field.required:
+                self._missing(field, path)
+        return None if len(self.problems) > before else cls(**values)
+
+    def read_kind(self, union: Any, document: object, path: str) -> Any:
+        """The document as the member of a tagged union that its `kind` names."""
+        members = {kind_of(member): member for member in members_of(union)}
+        if None in members:
+            (plain,) = members.values()
+            return self.read(plain, document, path)
+        words = " or ".join(f'"{kind}"' for kind in members)
+        if not isinstance(document, Mapping):
+            return self._wrong(path, document, "an object", f"write it with kind {words}")
+        kind = document.get("kind")
+        member = members.get(kind) if isinstance(kind, str) else None
+        if member is None:
+            got = kind if "kind" in document else Missing
+            return self._wrong(_join(path, "kind"), got, words, "name a known kind")
+        return self.read(member, document, path)
+
+    def _value(self, field: Field, hint: Any, value: object, path: str) -> object:
+        origin = get_origin(hint)
+        if origin is tuple:
+            return self._items(field, get_args(hint)[0], value, path)
+        if origin is Literal:
+            allowed = get_args(hint)
+            if value in allowed:
+                return value
+            return self._wrong(path, value, " or ".join(map(repr, allowed)), "use that word")
+        if origin in (Union, types.UnionType):
+            members = members_of(hint)
+            if not all(dataclasses.is_dataclass(member) for member in members):
+                return self._value(field, members[0], value, path)
+            return self.read_kind(hint, value, path)
+        if dataclasses.is_dataclass(hint):
+            return self.read_kind(hint, value, path)
+        if isinstance(hint, type) and issubclass(hint, enum.Enum):
+            return self._word(field, hint, value, path)
+        return self._plain(field, hint, value, path)
+
+    def _items(self, field: Field, hint: Any, value: object, path: str) -> object:
+        if not isinstance(value, list | tuple):
+            return self._wrong(path, value, "a list", "write it in [...]")
+        if not value and field.note(AtLeastOne) is not None:
+            return self._wrong(path, value, "a list with at least one entry", "add an entry")
+        inner = Field(field.name, *_bare(hint, field.notes), field.default)
+        return tuple(
+            self._value(inner, inner.hint, item, f"{path}[{index}]")
+            for index, item in enumerate(value)
+        )
+
+    def _word(self, field: Field, hint: type[enum.Enum], value: object, path: str) -> object:
+        words = {member.value: member for member in hint}
+        if isinstance(value, str) and value in words:
+            return words[value]
+        return self._wrong(path, value, " or ".join(f'"{w}"' for w in words), _change(field))
+
+    def _plain(self, field: Field, hint: Any, value: object, path: str) -> object:
+        if hint is bool:
+            fits = isinstance(value, bool)
+            return value if fits else self._wrong(path, value, "true or false", _change(field))
+        if hint is datetime:
+            return self._instant(value, path)
+        if hint is str:
+            return self._text(field, value, path)
+        if hint in (int, float):
+            return self._number(field, hint, value, path)
+        raise TypeError(f"{path}: document types cannot hold {hint!r}")
+
+    def _instant(self, value: object, path: str) -> object:
+        try:
+            instant = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            instant = None
+        if instant is None or instant.tzinfo is None:
+            return self._wrong(path, value, "an ISO 8601 instant with an offset", "write it so")
+        return instant
+
+    def _text(self, field: Field, value: object, path: str) -> object:
+        pattern = field.note(Pattern)
+        words = pattern.words if pattern else "a string"
+        if not isinstance(value, str) or (pattern and not re.fullmatch(pattern.regex, value)):
+            return self._wrong(path, value, words, _change(field))
+        return value
+
+    def _number(self, field: Field, hint: Any, value: object, path: str) -> object:
+        limits = field.note(Limits)
+        words = "a whole number" if hint is int else "a number"
+        if limits:
+            words += f" from {limits.minimum:g} to {limits.maximum:g}"
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+        if not fits or not math.isfinite(value) or (hint is int and value != int(value)):  # type: ignore[arg-type, call-overload]
+            return self._wrong(path, value, words, _change(field))
+        if limits and not limits.minimum <= value <= limits.maximum:  # type: ignore[operator]
+            return self._wrong(path, value, words, _change(field))
+        return hint(value)
+
+    def _missing(self, field: Field, path: str) -> None:
+        doc = field.note(Doc)
+        self.problems.append(
+            Problem(
+                path=_join(path, field.name),
+                got="nothing",
+                allowed=doc.text if doc else "a value",
+                change="add the key",
+            )
+        )
+
+    def _wrong(self, path: str, value: object, allowed: str, change: str) -> Any:
+        self.problems.append(
+            Problem(path=path or "document", got=_echo(value), allowed=allowed, change=change)
+        )
+        return None
+
+
+def _bare(hint: Any, notes: tuple[object, ...]) -> tuple[Any, tuple[object, ...]]:
+    """A type without its annotations, and these (or the ones given, where it has none)."""
+    if get_origin(hint) is Annotated:
+        bare, *rest = get_args(hint)
+        return bare, tuple(rest)
+    return hint, notes
+
+
+class Missing:
+    """Stands for a key that is not there, where a value is echoed."""
+
+
+def _join(path: str, name: object) -> str:
+    word = str(name)
+    word = word if word.isidentifier() else repr(word[:LONGEST_ECHO])
+    return f"{path}.{word}" if path else word
+
+
+def _change(field: Field) -> str:
+    doc = field.note(Doc)
+    return doc.change if doc else "see docs/configuration.md"
+
+
+def _echo(value: object) -> str:
+    if value is Missing:
+        return "nothing"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value)
+    return text if len(text) <= LONGEST_ECHO else f"{text[:LONGEST_ECHO]}..."

@@ -1,0 +1,110 @@
+"""Errors for what could not be known beforehand. A refusal is not an error: it is a `StandDown`.
+
+RollbackError
+├── DocumentError        a document (policy, row) does not fit its type; carries every problem
+│   └── PolicyError      the same, for the policy an operator wrote
+├── WiringError          an environment variable is missing
+├── SignalError          not an alarm message that concerns us; never retried, dead-lettered
+├── MeasurementError     metrics or alarms could not be read; retryable
+├── ActionError          the target refused
+│   ├── TargetGone       the thing to move, or where to move it, does not exist
+│   ├── TargetChanged    somebody else moved it since we looked
+│   ├── ActionDenied     the role may not
+│   ├── ActionThrottled  definitely not applied; retryable
+│   └── ActionUnclear    it may or may not have been applied
+├── JournalError         the journal could not be read or written; retryable
+│   └── ClaimLost        somebody else holds the target now
+└── NotificationError    Slack did not take the message; says whether a retry can help
+"""
+
+from dataclasses import dataclass
+
+
+class RollbackError(Exception):
+    """Root of every error this package raises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong in a document, said so that its writer can mend it."""
+
+    path: str
+    got: str
+    allowed: str
+    change: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: got {self.got}; allowed: {self.allowed}; {self.change}"
+
+
+class DocumentError(RollbackError):
+    """A document does not fit its type. `problems` holds all of them, never only the first."""
+
+    def __init__(self, what: str, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__(f"{what} has {count}:\n{lines}")
+
+
+class PolicyError(DocumentError):
+    """The policy in `cdk.json` (context `rollback`) or in `policy.json` cannot be used."""
+
+
+class WiringError(RollbackError):
+    """An environment variable that the deployment sets is missing or empty."""
+
+
+class SignalError(RollbackError):
+    """A message is not an alarm message of ours. A retry cannot help.
+
+    `reason` is a short snake_case word for the counter and the dead letter.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}: {detail}")
+
+
+class MeasurementError(RollbackError):
+    """CloudWatch could not be read, or did not answer in full."""
+
+
+class ActionError(RollbackError):
+    """The target refused, or could not be read."""
+
+
+class TargetGone(ActionError):
+    """The target, or the version to move it to, does not exist."""
+
+
+class TargetChanged(ActionError):
+    """Somebody else moved the target since it was read; nothing was applied by us."""
+
+
+class ActionDenied(ActionError):
+    """The role lacks a permission; nothing was applied."""
+
+
+class ActionThrottled(ActionError):
+    """AWS refused for its request rate; definitely nothing was applied."""
+
+
+class ActionUnclear(ActionError):
+    """No usable answer came back: the change may or may not have been applied."""
+
+
+class JournalError(RollbackError):
+    """The journal could not be read or written."""
+
+
+class ClaimLost(JournalError):
+    """The claim on a target is no longer ours."""
+
+
+class NotificationError(RollbackError):
+    """Slack did not take the message. The text never holds the URL or a token."""
+
+    def __init__(self, text: str, *, retryable: bool) -> None:
+        self.retryable = retryable
+        super().__init__(text)

@@ -1,0 +1,38 @@
+"""Names that the deployment and the functions must agree on without asking each other."""
+
+from rollback_responder.domain.target import Target
+from rollback_responder.domain.trigger import AdoptedAlarm, Trigger
+
+PREFIX = "rollback"
+# CloudWatch API, PutMetricAlarm.
+LONGEST_ALARM_NAME = 255
+
+
+def own_alarm_prefix(environment: str) -> str:
+    """What the names of all alarms made from one policy begin with."""
+    return f"{PREFIX}.{environment}."
+
+
+def alarm_name(environment: str, service: str, target: Target, trigger: Trigger) -> str:
+    """The name of a trigger's alarm on a target; an adopted alarm keeps its own.
+
+    Dots part the pieces, and no piece may hold a dot, so two triggers never share a name.
+    """
+    if isinstance(trigger, AdoptedAlarm):
+        return trigger.name
+    return f"{own_alarm_prefix(environment)}{service}.{target.slug}.{trigger.label}"
+
+
+def topic_name(environment: str) -> str:
+    """The SNS topic that alarms of one environment publish to."""
+    return f"{PREFIX}-alarms-{environment}"
+
+
+# The responder's own metrics: embedded metric format, one dimension, `service`.
+METRICS_NAMESPACE = "RollbackResponder"
+HEARTBEAT = "Heartbeat"
+
+
+def metrics_service(environment: str) -> str:
+    """The value of the dimension `service` of the responder's own metrics."""
+    return f"rollback-responder-{environment}"

@@ -1,0 +1,60 @@
+"""Names that only the deployment knows, as environment variables: written by infra, read at start.
+
+One frozen dataclass for each function; its fields are exactly the variables of that function.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Self
+
+from rollback_responder.domain.errors import WiringError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What every function is told."""
+
+    account_id: str
+    region: str
+    journal_table: str
+
+    def to_environment(self) -> dict[str, str]:
+        """The environment variables of the function, for infra."""
+        return {name.upper(): value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Reads the variables back, at cold start.
+
+        Raises:
+            WiringError: naming every variable that is missing or empty.
+        """
+        names = [field.name for field in fields(cls)]
+        missing = [name.upper() for name in names if not environment.get(name.upper())]
+        if missing:
+            raise WiringError(
+                f"environment variables missing or empty: {', '.join(missing)}; "
+                "deploy the responder's stack again"
+            )
+        return cls(**{name: environment[name.upper()] for name in names})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RespondWiring(Wiring):
+    """What `respond` is told."""
+
+    dead_letter_queue_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchWiring(Wiring):
+    """What `watch` is told. It wakes `respond` through the queue; it never acts itself."""
+
+    alarm_queue_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyWiring(Wiring):
+    """What `notify` is told."""
+
+    slack_secret_arn: str

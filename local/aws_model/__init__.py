@@ -1,0 +1,1 @@
+"""One strict model of CloudWatch with two uses: in process, and behind a loopback front."""
