@@ -12,8 +12,9 @@ RollbackError
 │   ├── ActionDenied     the role may not
 │   ├── ActionThrottled  definitely not applied; retryable
 │   └── ActionUnclear    it may or may not have been applied
+├── TargetHeld           another invocation works on the target; retryable
 ├── JournalError         the journal could not be read or written; retryable
-│   └── ClaimLost        somebody else holds the target now
+│   └── ClaimLost        somebody else took the target over
 └── NotificationError    Slack did not take the message; says whether a retry can help
 """
 
@@ -92,6 +93,10 @@ class ActionThrottled(ActionError):
 
 class ActionUnclear(ActionError):
     """No usable answer came back: the change may or may not have been applied."""
+
+
+class TargetHeld(RollbackError):
+    """Another invocation is working on the target right now; come back later."""
 
 
 class JournalError(RollbackError):

@@ -1,0 +1,108 @@
+"""Moving a Lambda alias back, with compare-and-set, exactly once.
+
+Facts relied on (Lambda API reference, UpdateAlias, as in the SDK's service model): a wrong
+`RevisionId` answers PreconditionFailedException and changes nothing; the revision rotates with each
+update; `Description` holds up to 256 characters. Whether an update without `RoutingConfig` keeps
+the weights is not documented, so empty weights are always sent (assumption A1).
+"""
+
+import re
+from typing import TYPE_CHECKING, NoReturn
+
+from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.domain.errors import (
+    ActionDenied,
+    ActionError,
+    ActionThrottled,
+    ActionUnclear,
+    TargetChanged,
+    TargetGone,
+)
+from rollback_responder.domain.release import Observation
+from rollback_responder.domain.target import LambdaAlias
+from rollback_responder.ports import Plan
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import AliasConfigurationResponseTypeDef
+
+MARKER = re.compile(r"rollback-responder claim (\S+)")
+
+# Each of these answers means that nothing was applied. A code that is not here is unclear.
+NOT_APPLIED: dict[str, type[ActionError]] = {
+    "ResourceNotFoundException": TargetGone,
+    "PreconditionFailedException": TargetChanged,
+    "ResourceConflictException": TargetChanged,
+    "AccessDeniedException": ActionDenied,
+    "AccessDenied": ActionDenied,
+    "ExpiredTokenException": ActionDenied,
+    "UnrecognizedClientException": ActionDenied,
+    "InvalidParameterValueException": ActionDenied,
+    "ValidationException": ActionDenied,
+    "TooManyRequestsException": ActionThrottled,
+    "ThrottlingException": ActionThrottled,
+    "Throttling": ActionThrottled,
+}
+
+
+class LambdaAliasAction:
+    """Reads and moves aliases."""
+
+    def __init__(self, client: "LambdaClient") -> None:
+        self._client = client
+
+    def observe(self, target: LambdaAlias) -> Observation | None:
+        """See `Action.observe`. One GetAlias."""
+        try:
+            alias = self._client.get_alias(FunctionName=target.function, Name=target.alias)
+        except AwsError as error:
+            if name_of(error) == "ResourceNotFoundException":
+                return None
+            raise ActionError(f"GetAlias of {target.title}: {name_of(error)}") from error
+        return _observation(alias)
+
+    def execute(self, target: LambdaAlias, plan: Plan) -> Observation:
+        """See `Action.execute`. One UpdateAlias; the client must not retry it."""
+        try:
+            alias = self._client.update_alias(
+                FunctionName=target.function,
+                Name=target.alias,
+                FunctionVersion=plan.to_version,
+                RoutingConfig={"AdditionalVersionWeights": {}},
+                RevisionId=plan.expected_revision,
+                Description=f"rollback-responder claim {plan.claim_id}",
+            )
+        except AwsError as error:
+            _refused(target, plan, error)
+        return _observation(alias)
+
+    def fingerprint(self, target: LambdaAlias, version: str) -> str | None:
+        """See `Action.fingerprint`. One GetFunctionConfiguration; the hash is `CodeSha256`."""
+        try:
+            found = self._client.get_function_configuration(
+                FunctionName=target.function, Qualifier=version
+            )
+        except AwsError as error:
+            if name_of(error) == "ResourceNotFoundException":
+                return None
+            raise ActionError(
+                f"GetFunctionConfiguration of {target.function}:{version}: {name_of(error)}"
+            ) from error
+        return found["CodeSha256"]
+
+
+def _observation(alias: "AliasConfigurationResponseTypeDef") -> Observation:
+    # A weighted alias has at most two versions (Lambda developer guide, "Weighted alias").
+    weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    marker = MARKER.search(alias.get("Description", ""))
+    return Observation(
+        primary=alias["FunctionVersion"],
+        other=next(iter(weights), None),
+        revision=alias["RevisionId"],
+        marker=marker.group(1) if marker else None,
+    )
+
+
+def _refused(target: LambdaAlias, plan: Plan, error: Exception) -> NoReturn:
+    kind = NOT_APPLIED.get(name_of(error), ActionUnclear)
+    raise kind(f"moving {target.title} to version {plan.to_version}: {name_of(error)}") from error

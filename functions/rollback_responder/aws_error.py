@@ -1,0 +1,13 @@
+"""AWS errors by their name. Never by their text, which may hold what does not belong in Slack."""
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+# What a call of an AWS client raises.
+AwsError = (ClientError, BotoCoreError)
+
+
+def name_of(error: Exception) -> str:
+    """The error code AWS answered with, or the SDK's own word where no answer came."""
+    if isinstance(error, ClientError):
+        return str(error.response["Error"]["Code"])
+    return type(error).__name__

@@ -1,0 +1,198 @@
+"""Judging a measurement: four verdicts, never a bool, and only one of them can roll back.
+
+Simple thresholds: floors on requests and errors, M bad minutes of the latest N, and the same
+question asked of the previous version. The arithmetic is kept in words, for the journal and Slack.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, assert_never
+
+from rollback_responder.domain.document import Doc
+from rollback_responder.domain.measurement import MINUTE, Bucket, Measurement
+from rollback_responder.domain.metric import threshold_of
+from rollback_responder.domain.trigger import ErrorRate, Latency, MeasuredTrigger
+
+
+class Verdict(StrEnum):
+    """What the numbers say."""
+
+    BREACHING = "breaching"
+    HEALTHY = "healthy"
+    INCONCLUSIVE = "inconclusive"
+    UNMEASURABLE = "unmeasurable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The numbers behind a verdict, over one window of minutes."""
+
+    verdict: Annotated[Verdict, Doc("What the numbers say.")]
+    text: Annotated[str, Doc("The arithmetic, in words.")]
+    value: Annotated[float | None, Doc("The rate in percent or the latency in ms.")] = None
+    threshold: Annotated[float | None, Doc("What it is compared with, in the same unit.")] = None
+    requests: Annotated[int, Doc("Requests in the window.")] = 0
+    errors: Annotated[int, Doc("Failed requests in the window.")] = 0
+    minutes: Annotated[int, Doc("Minutes in the window.")] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """The suspect's evidence, and its predecessor's where there is any."""
+
+    new: Evidence
+    previous: Evidence | None = None
+
+
+def unmeasurable(text: str) -> Assessment:
+    """The assessment where nothing could be read."""
+    return Assessment(new=Evidence(verdict=Verdict.UNMEASURABLE, text=text))
+
+
+def assess(
+    trigger: MeasuredTrigger, measurement: Measurement, *, changed_at: datetime, lag: timedelta
+) -> Assessment:
+    """Judges the suspect version and, on the same question, its predecessor.
+
+    Where CloudWatch tells the versions apart, each has its own series. Where it does not, all
+    traffic after the change stands for the new version and all traffic before it for the previous
+    one; the minute of the change belongs to neither.
+
+    Args:
+        trigger: what is asked.
+        measurement: the latest minutes.
+        changed_at: when the suspect was first seen live.
+        lag: how long a minute may still be incomplete. Such a minute may count as bad, never as
+            good.
+    """
+    complete_until = measurement.read_at - lag
+    new, previous = measurement.new, measurement.previous
+    if not new:
+        new = tuple(b for b in measurement.total if b.start_at >= changed_at)
+    if not previous and not measurement.new:
+        previous = tuple(b for b in measurement.total if b.start_at + MINUTE <= changed_at)
+    newest = previous[-1].start_at + MINUTE if previous else None
+    return Assessment(
+        new=judge(trigger, new, until=measurement.read_at, complete_until=complete_until),
+        previous=judge(trigger, previous, until=newest, complete_until=newest) if newest else None,
+    )
+
+
+def judge(
+    trigger: MeasuredTrigger,
+    buckets: Sequence[Bucket],
+    *,
+    until: datetime,
+    complete_until: datetime,
+) -> Evidence:
+    """One series of minutes against one trigger.
+
+    The window is the latest `trigger.minutes` whole minutes that end by `complete_until`, and,
+    where they are bad, the younger ones too: fresh minutes can convict but never acquit.
+    """
+    settled = [b for b in buckets if b.start_at + MINUTE <= complete_until]
+    fresh = [b for b in buckets if complete_until < b.start_at + MINUTE and b.start_at < until]
+    counted = [*settled, *(bucket for bucket in fresh if is_bad(trigger, bucket))]
+    begin = (counted[-1].start_at if counted else until) - (trigger.minutes - 1) * MINUTE
+    oldest = max(begin, until - _reach(trigger, until - complete_until))
+    window = [bucket for bucket in counted if bucket.start_at >= oldest]
+    return _verdict(trigger, window)
+
+
+def _reach(trigger: MeasuredTrigger, lag: timedelta) -> timedelta:
+    """How far back a window may lie: silence for longer than that is no evidence at all."""
+    return trigger.minutes * MINUTE + lag + MINUTE
+
+
+def is_bad(trigger: MeasuredTrigger, bucket: Bucket) -> bool:
+    """Whether one minute is over the trigger's threshold, by the same rule as its alarm."""
+    if not has_enough(trigger, bucket):
+        return False
+    match trigger:
+        case ErrorRate():
+            return 100 * bucket.errors / bucket.requests > trigger.threshold_percent
+        case Latency():
+            return (bucket.latency_ms or 0.0) > trigger.threshold_ms
+        case _:  # pragma: no cover
+            assert_never(trigger)
+
+
+def has_enough(trigger: MeasuredTrigger, bucket: Bucket) -> bool:
+    """Whether one minute has enough requests for its number to mean anything."""
+    match trigger:
+        case ErrorRate():
+            return bucket.requests >= trigger.minimum_requests_a_minute
+        case Latency():
+            return bucket.requests >= trigger.statistic.enough_samples
+        case _:  # pragma: no cover
+            assert_never(trigger)
+
+
+def _verdict(trigger: MeasuredTrigger, window: Sequence[Bucket]) -> Evidence:
+    requests, errors = sum(b.requests for b in window), sum(b.errors for b in window)
+    bad = sum(is_bad(trigger, bucket) for bucket in window)
+    value = _value(trigger, window, requests, errors)
+
+    def evidence(verdict: Verdict, why: str) -> Evidence:
+        return Evidence(
+            verdict=verdict,
+            text=f"{_said(trigger, value, requests)}: {why}",
+            value=value,
+            threshold=threshold_of(trigger),
+            requests=requests,
+            errors=errors,
+            minutes=trigger.minutes,
+        )
+
+    if not window:
+        return evidence(Verdict.INCONCLUSIVE, "no traffic")
+    if requests < trigger.minimum_requests:
+        return evidence(
+            Verdict.INCONCLUSIVE, f"fewer than {trigger.minimum_requests} requests prove nothing"
+        )
+    if bad == 0:
+        if not any(has_enough(trigger, bucket) for bucket in window):
+            return evidence(Verdict.INCONCLUSIVE, "no minute has enough requests to judge")
+        return evidence(Verdict.HEALTHY, f"no bad minute in the last {trigger.minutes}")
+    if bad < trigger.breaching_minutes:
+        return evidence(
+            Verdict.INCONCLUSIVE, f"{bad} bad minute of the {trigger.breaching_minutes} it takes"
+        )
+    if isinstance(trigger, ErrorRate) and errors < trigger.minimum_errors:
+        return evidence(
+            Verdict.INCONCLUSIVE, f"fewer than {trigger.minimum_errors} errors prove nothing"
+        )
+    return evidence(Verdict.BREACHING, f"{bad} bad minutes, {trigger.breaching_minutes} are enough")
+
+
+def _value(
+    trigger: MeasuredTrigger, window: Sequence[Bucket], requests: int, errors: int
+) -> float | None:
+    """The window's headline number. Percentiles cannot be combined, so latency shows its worst."""
+    match trigger:
+        case ErrorRate():
+            return 100 * errors / requests if requests else None
+        case Latency():
+            return max((b.latency_ms for b in window if b.latency_ms is not None), default=None)
+        case _:  # pragma: no cover
+            assert_never(trigger)
+
+
+def _said(trigger: MeasuredTrigger, value: float | None, requests: int) -> str:
+    count = f"{requests} request{'' if requests == 1 else 's'} in {trigger.minutes} min"
+    if value is None:
+        return count
+    match trigger:
+        case ErrorRate():
+            sign = ">" if value > trigger.threshold_percent else "<="
+            return f"error rate {value:.1f} % {sign} {trigger.threshold_percent:g} % ({count})"
+        case Latency():
+            sign = ">" if value > trigger.threshold_ms else "<="
+            statistic = trigger.statistic.value
+            return (
+                f"{statistic} latency {value:.0f} ms {sign} {trigger.threshold_ms:g} ms ({count})"
+            )
+        case _:  # pragma: no cover
+            assert_never(trigger)

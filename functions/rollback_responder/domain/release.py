@@ -1,0 +1,189 @@
+"""The ledger: which release of a target is live since when, and which ones proved themselves.
+
+Lambda keeps no history of an alias, so the responder does. "The highest other version" is never a
+way back: after 5 -> 4 it would lead to 5 again.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from rollback_responder.domain.document import Doc
+
+LONGEST_HISTORY = 20
+
+
+class Origin(StrEnum):
+    """How a release came to be live."""
+
+    DEPLOYED = "deployed"
+    ROLLED_BACK = "rolled_back"
+    FIRST_SEEN = "first_seen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One stay of one version behind the alias.
+
+    The same version may come back later: that is another release, with another `since_at`.
+    """
+
+    version: Annotated[str, Doc("The Lambda version that is live, or being shifted to.")]
+    since_at: Annotated[datetime, Doc("When it was first seen there.")]
+    origin: Annotated[Origin, Doc("How it came there.")]
+    proven_at: Annotated[datetime | None, Doc("When it had proved itself.")] = None
+    code_sha256: Annotated[str | None, Doc("Its code's hash.")] = None
+
+    @property
+    def key(self) -> str:
+        """Names the release within its target."""
+        return f"{self.version}@{self.since_at.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Good:
+    """A version that once proved itself."""
+
+    version: Annotated[str, Doc("The Lambda version.")]
+    proven_at: Annotated[datetime, Doc("When it had proved itself, last.")]
+    code_sha256: Annotated[str | None, Doc("Its code's hash.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bad:
+    """A version that was rolled back from. It is never gone back to."""
+
+    version: Annotated[str, Doc("The Lambda version.")]
+    at: Annotated[datetime, Doc("When it was rolled back from.")]
+    incident_id: Annotated[str, Doc("By which incident.")]
+    code_sha256: Annotated[str | None, Doc("Its code's hash.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What is known of a target. Empty until the watcher has seen it once.
+
+    `revision` is the alias's `RevisionId` when it was last seen: it rotates with every change, so
+    an equal one proves that nobody, we included, has touched the alias since.
+    """
+
+    current: Annotated[Release | None, Doc("The release that is live.")] = None
+    revision: Annotated[str | None, Doc("The alias's RevisionId when it was last seen.")] = None
+    good: Annotated[tuple[Good, ...], Doc("Proven versions, latest first.")] = ()
+    bad: Annotated[tuple[Bad, ...], Doc("Versions rolled back from, latest first.")] = ()
+    acted: Annotated[tuple[str, ...], Doc("Releases that were acted upon, latest first.")] = ()
+    last_act_at: Annotated[datetime | None, Doc("When the responder last acted here.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A target as AWS shows it now.
+
+    `primary` takes what the weights leave over. `other` is the second version of a weighted alias,
+    or None; `marker` is the incident that wrote itself into the alias's description, or None.
+    """
+
+    primary: str
+    other: str | None
+    revision: str
+    marker: str | None
+
+    @property
+    def suspect(self) -> str:
+        """The version on trial: the newer one while traffic is shifting."""
+        if self.other is None or not _comparable(self.primary, self.other):
+            return self.primary
+        return max(self.primary, self.other, key=int)
+
+    @property
+    def rest(self) -> str | None:
+        """The other version of a weighted alias, the one that is not on trial."""
+        return next((v for v in (self.primary, self.other) if v != self.suspect), None)
+
+
+def _comparable(*versions: str) -> bool:
+    return all(version.isdigit() for version in versions)
+
+
+def seen(ledger: Ledger, observation: Observation, now: datetime) -> Ledger:
+    """The ledger after looking at the target: a new suspect version begins a new release.
+
+    A version older than the one before is a rollback, whoever made it.
+    """
+    current, version = ledger.current, observation.suspect
+    if current is None:
+        current = Release(version=version, since_at=now, origin=Origin.FIRST_SEEN)
+    elif current.version != version:
+        older = _comparable(version, current.version) and int(version) < int(current.version)
+        origin = Origin.ROLLED_BACK if older else Origin.DEPLOYED
+        current = Release(version=version, since_at=now, origin=origin)
+    return replace(ledger, current=current, revision=observation.revision)
+
+
+def proved(ledger: Ledger, release: Release, now: datetime) -> Ledger:
+    """The ledger after its current release has proved itself, also one once rolled back from."""
+    entry = Good(version=release.version, proven_at=now, code_sha256=release.code_sha256)
+    others = tuple(good for good in ledger.good if good.version != release.version)
+    return replace(
+        ledger,
+        current=replace(release, proven_at=now),
+        good=(entry, *others)[:LONGEST_HISTORY],
+        bad=tuple(bad for bad in ledger.bad if bad.version != release.version),
+    )
+
+
+def vanished(ledger: Ledger, version: str) -> Ledger:
+    """The ledger after a proven version turned out to be deleted: it is no way back any more."""
+    return replace(ledger, good=tuple(good for good in ledger.good if good.version != version))
+
+
+def acting(ledger: Ledger, release: Release, now: datetime) -> Ledger:
+    """The ledger as it must be written before acting upon a release: never twice."""
+    return replace(ledger, acted=(release.key, *ledger.acted)[:LONGEST_HISTORY], last_act_at=now)
+
+
+def rolled_back(
+    ledger: Ledger,
+    release: Release,
+    *,
+    to_version: str,
+    revision: str,
+    incident_id: str,
+    now: datetime,
+) -> Ledger:
+    """The ledger after a release was rolled back from."""
+    entry = Bad(
+        version=release.version, at=now, incident_id=incident_id, code_sha256=release.code_sha256
+    )
+    return replace(
+        ledger,
+        current=Release(version=to_version, since_at=now, origin=Origin.ROLLED_BACK),
+        revision=revision,
+        good=tuple(good for good in ledger.good if good.version != release.version),
+        bad=(entry, *ledger.bad)[:LONGEST_HISTORY],
+    )
+
+
+def way_back(ledger: Ledger, observation: Observation) -> str | None:
+    """The version to go back to: proven, older than the suspect, never one rolled back from.
+
+    While traffic is shifting, that is the version that still takes the rest of it, if it proved
+    itself; otherwise the one that proved itself last. None where there is no such version.
+    """
+    suspect = observation.suspect
+    if not suspect.isdigit():
+        return None
+    bad_versions = {bad.version for bad in ledger.bad}
+    bad_code = {bad.code_sha256 for bad in ledger.bad if bad.code_sha256}
+    candidates = [
+        good.version
+        for good in ledger.good
+        if good.version.isdigit()
+        and int(good.version) < int(suspect)
+        and good.version not in bad_versions
+        and good.code_sha256 not in bad_code
+    ]
+    if observation.rest in candidates:
+        return observation.rest
+    return next(iter(candidates), None)

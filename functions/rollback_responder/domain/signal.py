@@ -1,0 +1,47 @@
+"""What a message claims, and what the alarm really says when it is read again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class AlarmState(StrEnum):
+    """CloudWatch's three states."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A hint that an alarm may have changed. Nothing in it is acted upon: it only says *look*.
+
+    The identity is the ARN. `at` is the instant of the transition as the message gives it, or None
+    for our own wake-up, which claims nothing.
+    """
+
+    alarm_name: str
+    account_id: str
+    region: str
+    state: AlarmState
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmReading:
+    """An alarm as CloudWatch describes it now.
+
+    Attributes:
+        state: its state.
+        transitioned_at: when it entered that state (`StateTransitionedTimestamp`).
+        actions_enabled: False after somebody disabled its actions.
+        suppressed_by: why a composite's actions are held back, or None.
+        unsound: its `EvaluationState` if CloudWatch itself doubts the state, or None.
+    """
+
+    state: AlarmState
+    transitioned_at: datetime
+    actions_enabled: bool = True
+    suppressed_by: str | None = None
+    unsound: str | None = None

@@ -1,0 +1,104 @@
+"""Whether a rollback helped: FIXED, NOT_FIXED, UNKNOWN, or not yet."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rollback_responder.domain.assessment import has_enough, is_bad
+from rollback_responder.domain.decision import Reason
+from rollback_responder.domain.incident import Incident, State
+from rollback_responder.domain.measurement import MINUTE, Measurement
+from rollback_responder.domain.release import Observation
+from rollback_responder.domain.signal import AlarmReading, AlarmState
+from rollback_responder.domain.trigger import AdoptedAlarm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How it ended, and the numbers that say so."""
+
+    state: State
+    reason: Reason
+    text: str
+
+
+def verify(
+    incident: Incident,
+    *,
+    alarm: AlarmReading | None,
+    observation: Observation | None,
+    measurement: Measurement | None,
+    now: datetime,
+    lag: timedelta,
+) -> Outcome | None:
+    """Judges an incident that was acted upon.
+
+    Fixed means: the target is where it was put, the alarm is OK, and each of the last
+    `healthy_minutes` complete minutes since the act had traffic and none was bad. An adopted alarm
+    has no metric of ours; it must have been OK for as long.
+
+    Returns:
+        The outcome, or None while it is too early to say.
+    """
+    if incident.acted_at is None:
+        raise ValueError(f"incident {incident.id} was never acted upon")
+    if observation and not _is_where_it_was_put(incident, observation):
+        return Outcome(
+            state=State.UNKNOWN,
+            reason=Reason.MOVED_AGAIN,
+            text=f"somebody moved it to version {observation.suspect} since",
+        )
+    healthy = _healthy_text(incident, alarm, measurement, now, lag) if observation else None
+    if healthy:
+        return Outcome(state=State.FIXED, reason=Reason.SYMPTOM_GONE, text=healthy)
+    deadline = timedelta(minutes=incident.verification.deadline_minutes)
+    if now < incident.acted_at + deadline:
+        return None
+    if alarm and alarm.state is AlarmState.ALARM:
+        return Outcome(
+            state=State.NOT_FIXED,
+            reason=Reason.SYMPTOM_REMAINS,
+            text=f"the alarm still fires {incident.verification.deadline_minutes} min after",
+        )
+    return Outcome(
+        state=State.UNKNOWN,
+        reason=Reason.NOT_ENOUGH_DATA,
+        text="the alarm no longer fires, but there was too little traffic to call it healthy"
+        if alarm
+        else "the alarm can no longer be found",
+    )
+
+
+def _is_where_it_was_put(incident: Incident, observation: Observation) -> bool:
+    return observation.primary == incident.to_version and observation.other is None
+
+
+def _healthy_text(
+    incident: Incident,
+    alarm: AlarmReading | None,
+    measurement: Measurement | None,
+    now: datetime,
+    lag: timedelta,
+) -> str | None:
+    """Why it counts as healthy, or None if it does not (yet)."""
+    if alarm is None or alarm.state is not AlarmState.OK or incident.acted_at is None:
+        return None
+    minutes = incident.verification.healthy_minutes
+    if isinstance(incident.trigger, AdoptedAlarm):
+        quiet_since = max(alarm.transitioned_at, incident.acted_at)
+        long_enough = now - quiet_since >= timedelta(minutes=minutes)
+        return f"alarm OK for {minutes} min" if long_enough else None
+    if measurement is None:
+        return None
+    trigger = incident.trigger
+    begin = max(incident.acted_at, now - lag - (minutes + 1) * MINUTE)
+    settled = [
+        bucket
+        for bucket in measurement.total
+        if bucket.start_at >= begin and bucket.start_at + MINUTE <= now - lag
+    ]
+    latest = settled[-minutes:]
+    bad_since = [b for b in measurement.total if b.start_at >= begin and is_bad(trigger, b)]
+    if len(latest) < minutes or bad_since or not all(has_enough(trigger, b) for b in latest):
+        return None
+    requests = sum(bucket.requests for bucket in latest)
+    return f"alarm OK and no bad minute in {minutes} min, {requests} requests"

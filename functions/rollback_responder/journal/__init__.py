@@ -1,0 +1,1 @@
+"""One row for each target: its ledger, its incident, who holds it. Conditional writes only."""

@@ -1,0 +1,240 @@
+"""The journal in DynamoDB.
+
+A target's row (`pk` = `target#<id>`, `sk` = `row`) has `ledger` and `incident` as JSON text, and
+while somebody holds it `claim_id`, `claim_until` (epoch milliseconds), `claim_acts` and
+`claim_inherited`. `closed_by` is the last claim that was closed: it tells a lost reply from a lost
+claim. An incident that ended is copied to `sk` = `incident#<id>` in the same transaction, with
+`expires_at`.
+
+Facts relied on (DynamoDB API reference): a refused condition returns the item as it stands with
+ReturnValuesOnConditionCheckFailure=ALL_OLD; a transaction with the same ClientRequestToken is
+applied once within ten minutes; BatchGetItem takes up to 100 keys and may leave some unprocessed.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.domain.errors import ClaimLost, JournalError
+from rollback_responder.domain.incident import Incident
+from rollback_responder.domain.release import Ledger
+from rollback_responder.journal.codec import decode_incident, decode_ledger, encode
+from rollback_responder.ports import Claim, Row
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEYS_A_CALL = 100
+MOST_TRIES = 5
+ROW = "row"
+# Long enough for any post-mortem; the ledger itself never expires.
+ARCHIVE_KEPT = timedelta(days=400)
+
+Item = Mapping[str, Any]
+
+
+class DynamoDbJournal:
+    """Rows in one table. `lease` must outlast a whole invocation with all its SDK timeouts."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, lease: timedelta) -> None:
+        self._client = client
+        self._table = table
+        self._lease = lease
+
+    def claim(self, target_id: str, *, claim_id: str, may_act: bool, now: datetime) -> Claim | None:
+        """See `Journal.claim`. One UpdateItem; a second one to inherit from a dead holder."""
+        until = now + self._lease
+        item, refused = self._take(
+            target_id,
+            claim_id,
+            until,
+            "attribute_not_exists(claim_id) OR claim_id = :id",
+            may_act=may_act,
+        )
+        if refused:
+            holder, acts = item["claim_id"]["S"], item["claim_acts"]["BOOL"]
+            if _millis(now) <= int(item["claim_until"]["N"]) or (acts and not may_act):
+                return None
+            item, refused = self._take(
+                target_id,
+                claim_id,
+                until,
+                "claim_id = :holder",
+                may_act=may_act,
+                holder=holder,
+                inherits=acts,
+            )
+            if refused:
+                return None
+        return Claim(
+            id=claim_id,
+            target_id=target_id,
+            until=until,
+            ledger=_ledger(item),
+            incident=_incident(item),
+            inherited=tuple(sorted(item.get("claim_inherited", {}).get("SS", ()))),
+        )
+
+    def keep(self, claim: Claim, *, ledger: Ledger, incident: Incident | None) -> None:
+        """See `Journal.keep`. One UpdateItem."""
+        self._write(claim, self._update(claim, ledger, incident, closing=False))
+
+    def close(self, claim: Claim, *, ledger: Ledger, incident: Incident | None) -> None:
+        """See `Journal.close`. One UpdateItem; a transaction with the archive where it ended."""
+        update = self._update(claim, ledger, incident, closing=True)
+        ended = incident if incident and not incident.is_open else None
+        self._write(claim, update, archive=None if ended == claim.incident else ended)
+
+    def rows(self, target_ids: Collection[str]) -> Mapping[str, Row]:
+        """See `Journal.rows`. One BatchGetItem for each hundred targets."""
+        wanted = sorted(target_ids)
+        items: list[Item] = []
+        for first in range(0, len(wanted), KEYS_A_CALL):
+            items += self._batch(
+                [_key(target_id) for target_id in wanted[first : first + KEYS_A_CALL]]
+            )
+        return {
+            item["pk"]["S"].removeprefix("target#"): Row(
+                ledger=_ledger(item),
+                incident=_incident(item),
+                acting_until=_acting_until(item),
+            )
+            for item in items
+        }
+
+    def _take(
+        self,
+        target_id: str,
+        claim_id: str,
+        until: datetime,
+        condition: str,
+        *,
+        may_act: bool,
+        holder: str | None = None,
+        inherits: bool = False,
+    ) -> tuple[Item, bool]:
+        """One conditional write: the item, and whether the condition refused it."""
+        values: dict[str, Any] = {
+            ":id": {"S": claim_id},
+            ":until": {"N": str(_millis(until))},
+            ":acts": {"BOOL": may_act},
+        }
+        expression = "SET claim_id = :id, claim_until = :until, claim_acts = :acts"
+        if holder is not None:
+            values[":holder"] = {"S": holder}
+        if holder is not None and inherits:
+            values[":holders"] = {"SS": [holder]}
+            expression += " ADD claim_inherited :holders"
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=_key(target_id),
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except AwsError as error:
+            return _standing(error), True
+        return answer["Attributes"], False
+
+    def _update(
+        self, claim: Claim, ledger: Ledger, incident: Incident | None, *, closing: bool
+    ) -> dict[str, Any]:
+        sets = ["ledger = :ledger"]
+        values = {":id": {"S": claim.id}, ":ledger": {"S": encode(ledger)}}
+        if incident:
+            sets.append("incident = :incident")
+            values[":incident"] = {"S": encode(incident)}
+        expression = "SET " + ", ".join([*sets, "closed_by = :id"] if closing else sets)
+        if closing:
+            expression += " REMOVE claim_id, claim_until, claim_acts, claim_inherited"
+        return {
+            "TableName": self._table,
+            "Key": _key(claim.target_id),
+            "UpdateExpression": expression,
+            "ConditionExpression": "claim_id = :id",
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _write(self, claim: Claim, update: dict[str, Any], archive: Incident | None = None) -> None:
+        try:
+            if archive is None:
+                self._client.update_item(**update)
+            else:
+                put = {"TableName": self._table, "Item": _archived(claim.target_id, archive)}
+                items: Any = [{"Update": update}, {"Put": put}]
+                self._client.transact_write_items(
+                    TransactItems=items,
+                    ClientRequestToken=claim.id,
+                )
+        except AwsError as error:
+            # An own write whose reply was lost and which the SDK repeated looks like a lost claim.
+            if _standing(error).get("closed_by", {}).get("S") != claim.id:
+                raise ClaimLost(
+                    f"{claim.target_id} is no longer held by claim {claim.id}"
+                ) from error
+
+    def _batch(self, keys: list[dict[str, Any]]) -> list[Item]:
+        items: list[Item] = []
+        for _ in range(MOST_TRIES):
+            try:
+                answer = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+                )
+            except AwsError as error:
+                raise JournalError(f"BatchGetItem: {name_of(error)}") from error
+            items += answer["Responses"].get(self._table, [])
+            keys = answer["UnprocessedKeys"].get(self._table, {"Keys": []})["Keys"]
+            if not keys:
+                return items
+        raise JournalError(f"BatchGetItem left {len(keys)} rows unread after {MOST_TRIES} tries")
+
+
+def _key(target_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"target#{target_id}"}, "sk": {"S": ROW}}
+
+
+def _archived(target_id: str, incident: Incident) -> dict[str, Any]:
+    last_at = incident.steps[-1].at
+    return {
+        "pk": {"S": f"target#{target_id}"},
+        "sk": {"S": f"incident#{incident.id}"},
+        "archive": {"S": encode(incident)},
+        "expires_at": {"N": str(int((last_at + ARCHIVE_KEPT).timestamp()))},
+    }
+
+
+def _ledger(item: Item) -> Ledger:
+    return decode_ledger(item["ledger"]["S"]) if "ledger" in item else Ledger()
+
+
+def _incident(item: Item) -> Incident | None:
+    return decode_incident(item["incident"]["S"]) if "incident" in item else None
+
+
+def _acting_until(item: Item) -> datetime | None:
+    if not item.get("claim_acts", {}).get("BOOL"):
+        return None
+    return datetime.fromtimestamp(int(item["claim_until"]["N"]) / 1000, tz=UTC)
+
+
+def _standing(error: Exception) -> Item:
+    """The item that refused a condition; any other error is the journal's."""
+    if isinstance(error, ClientError):
+        response: Any = error.response
+        if response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return cast("Item", response.get("Item", {}))
+        for reason in response.get("CancellationReasons", []):
+            if reason.get("Code") == "ConditionalCheckFailed":
+                return cast("Item", reason.get("Item", {}))
+    raise JournalError(f"the journal could not be written: {name_of(error)}") from error
+
+
+def _millis(instant: datetime) -> int:
+    return int(instant.timestamp() * 1000)

@@ -1,0 +1,168 @@
+"""What the hallway needs from the rooms. Small on purpose: each is easy to fake and to replace."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from rollback_responder.domain.incident import Incident
+from rollback_responder.domain.measurement import Measurement
+from rollback_responder.domain.release import Ledger, Observation
+from rollback_responder.domain.signal import AlarmReading
+from rollback_responder.domain.target import Target
+from rollback_responder.domain.trigger import MeasuredTrigger
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+# Asks `respond` to look at the alarm of that name.
+Wake = Callable[[str], None]
+
+
+class Start(Protocol):
+    """Starts a call and returns how to wait for it: at once in Lambda, in order in tests."""
+
+    def __call__(self, call: Callable[[], T], /) -> Callable[[], T]:
+        """The returned callable gives the result, or raises what the call raised."""
+        ...
+
+
+class Metrics(Protocol):
+    """Reads CloudWatch. Never judges."""
+
+    def read_alarms(self, names: Collection[str]) -> Mapping[str, AlarmReading]:
+        """The alarms as they are now; a name that is not in the answer does not exist.
+
+        Raises:
+            MeasurementError: they could not be read.
+        """
+        ...
+
+    def measure(
+        self,
+        trigger: MeasuredTrigger,
+        target: Target,
+        *,
+        new: str | None,
+        previous: str | None,
+        since_at: datetime,
+        now: datetime,
+    ) -> Measurement:
+        """The minutes from `since_at` to `now`: all traffic, and the two versions, in one call.
+
+        Raises:
+            MeasurementError: they could not be read, or not in full.
+        """
+        ...
+
+    def count_requests(self, target: Target, *, since_at: datetime, now: datetime) -> int:
+        """Requests through the target in that time.
+
+        Raises:
+            MeasurementError: they could not be read, or not in full.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One move, with the compare-and-set that makes it safe.
+
+    `claim_id` goes into the target with the move, so that a later look can tell who made it.
+    """
+
+    to_version: str
+    expected_revision: str
+    claim_id: str
+
+
+class Action(Protocol):
+    """One kind of target: reading it, moving it, and what else must be known of it."""
+
+    def observe(self, target: Any) -> Observation | None:
+        """The target as it is now, or None if it does not exist.
+
+        Raises:
+            ActionError: it could not be read.
+        """
+        ...
+
+    def execute(self, target: Any, plan: Plan) -> Observation:
+        """Moves the target, once: no retry below this line. Returns it as it is afterwards.
+
+        Raises:
+            TargetGone, TargetChanged, ActionDenied, ActionThrottled: nothing was applied.
+            ActionUnclear: nobody knows; look at the target before anything else.
+        """
+        ...
+
+    def fingerprint(self, target: Any, version: str) -> str | None:
+        """The hash of a version's code, or None if the version does not exist any more.
+
+        Raises:
+            ActionError: it could not be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to write about a target, and to act upon it, until `until`.
+
+    `inherited` are the ids of claims whose holders meant to act and never closed them.
+    """
+
+    id: str
+    target_id: str
+    until: datetime
+    ledger: Ledger
+    incident: Incident | None
+    inherited: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the journal holds of a target: its ledger, its latest incident, who holds it.
+
+    `acting_until` is the end of a claim that may act, while there is one.
+    """
+
+    ledger: Ledger
+    incident: Incident | None
+    acting_until: datetime | None
+
+
+class Journal(Protocol):
+    """One row for each target. Every write is conditional on the claim."""
+
+    def claim(self, target_id: str, *, claim_id: str, may_act: bool, now: datetime) -> Claim | None:
+        """Takes the target, in one conditional write that returns all that is known of it.
+
+        With `may_act`, the row reads *may have acted* from here until the claim is closed. Returns
+        None while somebody else holds the target; also, without `may_act`, where a holder who may
+        have acted never came back: only who can settle that may inherit it.
+
+        Raises:
+            JournalError: it could not be written; nothing may be done.
+        """
+        ...
+
+    def close(self, claim: Claim, *, ledger: Ledger, incident: Incident | None) -> None:
+        """Writes what came of it and gives the target free, in one write.
+
+        Raises:
+            ClaimLost: somebody took the target over meanwhile; nothing was written.
+            JournalError: it could not be written.
+        """
+        ...
+
+    def keep(self, claim: Claim, *, ledger: Ledger, incident: Incident | None) -> None:
+        """Writes what is known so far without giving the target free; errors as `close`."""
+        ...
+
+    def rows(self, target_ids: Collection[str]) -> Mapping[str, Row]:
+        """The rows as they are now, read strongly; a target never seen is not in the answer.
+
+        Raises:
+            JournalError: they could not be read.
+        """
+        ...
