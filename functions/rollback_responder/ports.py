@@ -166,3 +166,54 @@ class Journal(Protocol):
             JournalError: they could not be read.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """How much of an incident was told: that many steps, under what names its message."""
+
+    told: int
+    head: str | None
+
+
+class Notices(Protocol):
+    """What was told of each incident, so that nothing is told twice or never."""
+
+    def take(self, incident_id: str, *, steps: int, now: datetime) -> Notice | None:
+        """Takes the telling of an incident, or returns None where all its steps were told.
+
+        Raises:
+            JournalError: it could not be written, or somebody else is telling it right now.
+        """
+        ...
+
+    def record(self, incident_id: str, *, told: int, head: str) -> None:
+        """Writes down that one more message was taken."""
+        ...
+
+    def give_back(self, incident_id: str) -> None:
+        """Lets somebody else go on with it."""
+        ...
+
+
+class Thread(Protocol):
+    """One place where incidents are told."""
+
+    def open(self, message: Any) -> str:
+        """Posts an incident's message; returns what names it.
+
+        Raises:
+            NotificationError: it was not taken.
+        """
+        ...
+
+    def reply(self, head: str, text: str) -> None:
+        """Adds one step under it; errors as `open`."""
+        ...
+
+    def update(self, head: str, message: Any, *, news: bool) -> None:
+        """Makes it say how things stand now; errors as `open`.
+
+        `news` means that the incident's state is another than when it was told last.
+        """
+        ...

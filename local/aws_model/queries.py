@@ -73,9 +73,7 @@ class Window:
     seen_at: datetime
 
     @classmethod
-    def of(
-        cls, *, start: datetime, period: timedelta, count: int, seen_at: datetime
-    ) -> "Window":
+    def of(cls, *, start: datetime, period: timedelta, count: int, seen_at: datetime) -> "Window":
         """Return ``count`` periods from ``start``, which must be a whole minute."""
         return cls(
             periods=tuple(start + index * period for index in range(count)),

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """The AWS clients that actions need."""
+    """The AWS clients that actions need. Clients that move must not repeat a call by themselves."""
 
-    lambda_: "LambdaClient"
+    lambda_reads: "LambdaClient"
+    lambda_moves: "LambdaClient"
 
 
 def actions(clients: Clients) -> Mapping[str, Action]:
     """The table of kinds. A contract test holds it equal to the members of `Target`."""
     return {
-        "lambda_alias": LambdaAliasAction(clients.lambda_),
+        "lambda_alias": LambdaAliasAction(reads=clients.lambda_reads, moves=clients.lambda_moves),
     }

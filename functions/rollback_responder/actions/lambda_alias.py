@@ -46,15 +46,16 @@ NOT_APPLIED: dict[str, type[ActionError]] = {
 
 
 class LambdaAliasAction:
-    """Reads and moves aliases."""
+    """Reads and moves aliases. `moves` must be a client without retries."""
 
-    def __init__(self, client: "LambdaClient") -> None:
-        self._client = client
+    def __init__(self, *, reads: "LambdaClient", moves: "LambdaClient") -> None:
+        self._reads = reads
+        self._moves = moves
 
     def observe(self, target: LambdaAlias) -> Observation | None:
         """See `Action.observe`. One GetAlias."""
         try:
-            alias = self._client.get_alias(FunctionName=target.function, Name=target.alias)
+            alias = self._reads.get_alias(FunctionName=target.function, Name=target.alias)
         except AwsError as error:
             if name_of(error) == "ResourceNotFoundException":
                 return None
@@ -62,9 +63,9 @@ class LambdaAliasAction:
         return _observation(alias)
 
     def execute(self, target: LambdaAlias, plan: Plan) -> Observation:
-        """See `Action.execute`. One UpdateAlias; the client must not retry it."""
+        """See `Action.execute`. One UpdateAlias."""
         try:
-            alias = self._client.update_alias(
+            alias = self._moves.update_alias(
                 FunctionName=target.function,
                 Name=target.alias,
                 FunctionVersion=plan.to_version,
@@ -79,7 +80,7 @@ class LambdaAliasAction:
     def fingerprint(self, target: LambdaAlias, version: str) -> str | None:
         """See `Action.fingerprint`. One GetFunctionConfiguration; the hash is `CodeSha256`."""
         try:
-            found = self._client.get_function_configuration(
+            found = self._reads.get_function_configuration(
                 FunctionName=target.function, Qualifier=version
             )
         except AwsError as error:

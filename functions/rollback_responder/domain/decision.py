@@ -52,6 +52,7 @@ class Reason(StrEnum):
     TARGET_CHANGED = "target_changed"
     ACTION_DENIED = "action_denied"
     ACTION_THROTTLED = "action_throttled"
+    ACTION_UNCLEAR = "action_unclear"
     # How it ended.
     SYMPTOM_GONE = "symptom_gone"
     SYMPTOM_REMAINS = "symptom_remains"
@@ -70,6 +71,7 @@ UNDECIDED = frozenset(
         Reason.ALARM_SUPPRESSED,
         Reason.ALARM_DISABLED,
         Reason.ACTION_THROTTLED,
+        Reason.ACTION_UNCLEAR,
     }
 )
 # Nobody needs to get up for these: the symptom is gone, or somebody asked for silence.

@@ -31,6 +31,8 @@ def topic_name(environment: str) -> str:
 # The responder's own metrics: embedded metric format, one dimension, `service`.
 METRICS_NAMESPACE = "RollbackResponder"
 HEARTBEAT = "Heartbeat"
+# Targets that one round of the watcher could not look at.
+UNWATCHED = "UnwatchedTargets"
 
 
 def metrics_service(environment: str) -> str:

@@ -56,7 +56,7 @@ class DynamoDbJournal:
         )
         if refused:
             holder, acts = item["claim_id"]["S"], item["claim_acts"]["BOOL"]
-            if _millis(now) <= int(item["claim_until"]["N"]) or (acts and not may_act):
+            if millis(now) <= int(item["claim_until"]["N"]) or (acts and not may_act):
                 return None
             item, refused = self._take(
                 target_id,
@@ -119,7 +119,7 @@ class DynamoDbJournal:
         """One conditional write: the item, and whether the condition refused it."""
         values: dict[str, Any] = {
             ":id": {"S": claim_id},
-            ":until": {"N": str(_millis(until))},
+            ":until": {"N": str(millis(until))},
             ":acts": {"BOOL": may_act},
         }
         expression = "SET claim_id = :id, claim_until = :until, claim_acts = :acts"
@@ -139,7 +139,7 @@ class DynamoDbJournal:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except AwsError as error:
-            return _standing(error), True
+            return standing(error), True
         return answer["Attributes"], False
 
     def _update(
@@ -175,7 +175,7 @@ class DynamoDbJournal:
                 )
         except AwsError as error:
             # An own write whose reply was lost and which the SDK repeated looks like a lost claim.
-            if _standing(error).get("closed_by", {}).get("S") != claim.id:
+            if standing(error).get("closed_by", {}).get("S") != claim.id:
                 raise ClaimLost(
                     f"{claim.target_id} is no longer held by claim {claim.id}"
                 ) from error
@@ -224,7 +224,7 @@ def _acting_until(item: Item) -> datetime | None:
     return datetime.fromtimestamp(int(item["claim_until"]["N"]) / 1000, tz=UTC)
 
 
-def _standing(error: Exception) -> Item:
+def standing(error: Exception) -> Item:
     """The item that refused a condition; any other error is the journal's."""
     if isinstance(error, ClientError):
         response: Any = error.response
@@ -236,5 +236,6 @@ def _standing(error: Exception) -> Item:
     raise JournalError(f"the journal could not be written: {name_of(error)}") from error
 
 
-def _millis(instant: datetime) -> int:
+def millis(instant: datetime) -> int:
+    """An instant as DynamoDB compares it: milliseconds since the epoch."""
     return int(instant.timestamp() * 1000)

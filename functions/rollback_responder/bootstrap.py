@@ -1,0 +1,180 @@
+"""The only place that opens AWS clients: from environment and policy file to a furnished house.
+
+Each handler module calls it once, at cold start, so that what is missing names itself there.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import botocore.session
+from botocore.config import Config
+
+from rollback_responder.actions import Clients, actions
+from rollback_responder.domain.errors import PolicyError, Problem
+from rollback_responder.domain.policy import Policy, parse_policy
+from rollback_responder.journal.dynamodb import DynamoDbJournal
+from rollback_responder.journal.notices import DynamoDbNotices
+from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
+from rollback_responder.ports import Notices
+from rollback_responder.responder import Responder, Rooms
+from rollback_responder.signals import wake
+from rollback_responder.watcher import Watcher
+from rollback_responder.wiring import NotifyWiring, RespondWiring, WatchWiring, Wiring
+
+T = TypeVar("T")
+
+# Shipped beside the package by infra/package.py.
+POLICY_FILE = Path(__file__).resolve().parent.parent / "policy.json"
+
+# Reads may be repeated by the SDK; a move of a target may not: the state machine is its only retry
+# layer (decision D5). Ten seconds bound any one call.
+READS = Config(
+    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
+)
+ONCE = Config(connect_timeout=2, read_timeout=8, retries={"total_max_attempts": 1})
+# Longer than the longest invocation (60 s) with one more call under way.
+LEASE = timedelta(seconds=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RespondHouse:
+    """What `respond` needs. `dead_letter` parks a message: body, reason, detail."""
+
+    wiring: RespondWiring
+    policy: Policy
+    responder: Responder
+    dead_letter: Callable[[str, str, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchHouse:
+    """What `watch` needs."""
+
+    policy: Policy
+    watcher: Watcher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyHouse:
+    """What `notify` needs. `read_secret` gives the Slack secret's text."""
+
+    wiring: NotifyWiring
+    policy: Policy
+    notices: Notices
+    read_secret: Callable[[], str]
+
+
+def respond_house(environment: Mapping[str, str]) -> RespondHouse:
+    """Everything behind the front door.
+
+    Raises:
+        WiringError, PolicyError: the deployment is broken; both say what to mend.
+    """
+    wiring = RespondWiring.from_environment(environment)
+    policy, sqs = load_policy(), _client("sqs", READS)
+
+    def dead_letter(body: str, reason: str, detail: str) -> None:
+        attributes = {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in (("reason", reason), ("detail", detail[:256]))
+        }
+        sqs.send_message(
+            QueueUrl=wiring.dead_letter_queue_url, MessageBody=body, MessageAttributes=attributes
+        )
+
+    return RespondHouse(
+        wiring=wiring,
+        policy=policy,
+        responder=Responder(_rooms(policy, wiring)),
+        dead_letter=dead_letter,
+    )
+
+
+def watch_house(environment: Mapping[str, str]) -> WatchHouse:
+    """Everything the watcher needs; errors as `respond_house`."""
+    wiring = WatchWiring.from_environment(environment)
+    policy, sqs = load_policy(), _client("sqs", READS)
+
+    def wake_respond(alarm_name: str) -> None:
+        body = wake.body(alarm_name, account_id=wiring.account_id, region=wiring.region)
+        sqs.send_message(QueueUrl=wiring.alarm_queue_url, MessageBody=body)
+
+    return WatchHouse(policy=policy, watcher=Watcher(_rooms(policy, wiring), wake_respond))
+
+
+def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
+    """Everything the notifier needs; errors as `respond_house`."""
+    wiring = NotifyWiring.from_environment(environment)
+    secrets_manager = _client("secretsmanager", READS)
+
+    def read_secret() -> str:
+        answer = secrets_manager.get_secret_value(SecretId=wiring.slack_secret_arn)
+        return str(answer["SecretString"])
+
+    return NotifyHouse(
+        wiring=wiring,
+        policy=load_policy(),
+        notices=DynamoDbNotices(_client("dynamodb", READS), wiring.journal_table, LEASE),
+        read_secret=read_secret,
+    )
+
+
+def load_policy(path: Path = POLICY_FILE) -> Policy:
+    """The policy that was deployed with the code.
+
+    Raises:
+        PolicyError: the file is missing or cannot be used; it names the file.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problem = Problem(
+            path=path.name,
+            got=f"{type(error).__name__}: {error}",
+            allowed="the policy that the synth wrote",
+            change="deploy the responder's stack again",
+        )
+        raise PolicyError("the policy file", (problem,)) from error
+    return parse_policy(document)
+
+
+def utc_now() -> datetime:
+    """The clock. The only one."""
+    return datetime.fromtimestamp(time.time(), tz=UTC)
+
+
+def new_id(now: datetime) -> str:
+    """An incident's or a claim's name: when, and something nobody else drew. 28 characters."""
+    return f"inc-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+
+def _rooms(policy: Policy, wiring: Wiring) -> Rooms:
+    pool = ThreadPoolExecutor(max_workers=4)
+
+    def start(call: Callable[[], T], /) -> Callable[[], T]:
+        return pool.submit(call).result
+
+    return Rooms(
+        policy=policy,
+        journal=DynamoDbJournal(_client("dynamodb", READS), wiring.journal_table, LEASE),
+        metrics=CloudWatchMetrics(_client("cloudwatch", READS)),
+        actions=actions(
+            Clients(lambda_reads=_client("lambda", READS), lambda_moves=_client("lambda", ONCE))
+        ),
+        clock=utc_now,
+        new_id=new_id,
+        start=start,
+    )
+
+
+def _client(service: str, config: Config) -> Any:
+    """A client of the region and credentials that the runtime provides."""
+    session = cast("Any", botocore.session.get_session())
+    return session.create_client(service, config=config)

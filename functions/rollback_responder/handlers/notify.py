@@ -1,0 +1,45 @@
+"""Lambda `notify`: reads the journal's stream and tells Slack. Nothing else waits for it."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+
+
+from rollback_responder import bootstrap
+from rollback_responder.domain import naming
+from rollback_responder.handlers.logs import json_logger
+from rollback_responder.domain.errors import RollbackError
+from rollback_responder.journal.codec import decode_incident
+from rollback_responder.notifiers.slack import open_slack, parse_secret
+from rollback_responder.notifiers.telling import Teller
+
+house = bootstrap.notify_house(os.environ)
+logger = json_logger(naming.metrics_service(house.policy.environment))
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Tells what is new in each record; on a failure the stream delivers again from there."""
+    for record in event["Records"]:
+        image, before = (record["dynamodb"].get(side, {}) for side in ("NewImage", "OldImage"))
+        text = image.get("incident", {}).get("S")
+        if text is None or text == before.get("incident", {}).get("S"):
+            continue
+        try:
+            told = _teller().tell(decode_incident(text), bootstrap.utc_now())
+        except RollbackError as error:
+            logger.warning("not told yet", problem=str(error))
+            return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
+        logger.info("told", steps=told)
+    return {"batchItemFailures": []}
+
+
+def _teller() -> Teller:
+    """The secret is read for each incident, so that a new one is taken up at once."""
+    secret = parse_secret(house.read_secret())
+    return Teller(
+        open_slack(secret, house.policy.slack),
+        house.notices,
+        account_id=house.wiring.account_id,
+        region=house.wiring.region,
+    )

@@ -1,0 +1,51 @@
+"""Lambda `respond`: answers alarm messages from the queue, a topic, a rule or an alarm itself."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from rollback_responder import bootstrap, signals
+from rollback_responder.domain import naming
+from rollback_responder.domain.errors import SignalError
+from rollback_responder.handlers.batch import Message, answer_all
+from rollback_responder.handlers.logs import json_logger
+
+house = bootstrap.respond_house(os.environ)
+SERVICE = naming.metrics_service(house.policy.environment)
+logger = json_logger(SERVICE)
+metrics = Metrics(namespace=naming.METRICS_NAMESPACE, service=SERVICE)
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Answers every message; what can never be answered goes to the dead-letter queue."""
+    try:
+        return answer_all(event, _answer, _reject)
+    finally:
+        metrics.flush_metrics()
+
+
+def _answer(message: Message) -> None:
+    wiring = house.wiring
+    signal = signals.parse(message, account_id=wiring.account_id, region=wiring.region)
+    entry = house.responder.respond(signal)
+    if entry is None:
+        logger.info("nothing to do", alarm=signal.alarm_name, state=signal.state)
+        return
+    incident = entry.incident
+    logger.info(
+        entry.text,
+        alarm=signal.alarm_name,
+        incident_id=incident.id if incident else None,
+        reason=incident.reason if incident else None,
+    )
+    if incident and incident.steps:
+        metrics.add_metric(name=incident.reason.value, unit=MetricUnit.Count, value=1)
+
+
+def _reject(body: str, error: SignalError) -> None:
+    logger.warning("rejected", reason=error.reason, detail=str(error), size=len(body))
+    metrics.add_metric(name=f"rejected_{error.reason}", unit=MetricUnit.Count, value=1)
+    house.dead_letter(body, error.reason, str(error))

@@ -1,0 +1,78 @@
+"""What was told of each incident: `pk` = `notice#<incident>`, `sk` = `row` in the journal's table.
+
+`told` counts its steps, `head` names its message, `taken_until` (epoch milliseconds) is there while
+somebody is telling it, `expires_at` lets the row go long after the incident.
+"""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.domain.errors import JournalError
+from rollback_responder.journal.dynamodb import ARCHIVE_KEPT, ROW, millis, standing
+from rollback_responder.ports import Notice
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoDbNotices:
+    """Notices in one table. `lease` must outlast one telling."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, lease: timedelta) -> None:
+        self._client = client
+        self._table = table
+        self._lease = lease
+
+    def take(self, incident_id: str, *, steps: int, now: datetime) -> Notice | None:
+        """See `Notices.take`. One UpdateItem."""
+        try:
+            item: Any = self._client.update_item(
+                TableName=self._table,
+                Key=_key(incident_id),
+                UpdateExpression="SET taken_until = :until, expires_at = :expires",
+                ConditionExpression=(
+                    "(attribute_not_exists(told) OR told < :steps)"
+                    " AND (attribute_not_exists(taken_until) OR taken_until < :now)"
+                ),
+                ExpressionAttributeValues={
+                    ":until": {"N": str(millis(now + self._lease))},
+                    ":expires": {"N": str(int((now + ARCHIVE_KEPT).timestamp()))},
+                    ":steps": {"N": str(steps)},
+                    ":now": {"N": str(millis(now))},
+                },
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )["Attributes"]
+        except AwsError as error:
+            if int(standing(error).get("told", {"N": "0"})["N"]) >= steps:
+                return None
+            raise JournalError(f"incident {incident_id} is being told already") from error
+        return Notice(
+            told=int(item.get("told", {"N": "0"})["N"]), head=item.get("head", {}).get("S")
+        )
+
+    def record(self, incident_id: str, *, told: int, head: str) -> None:
+        """See `Notices.record`. One UpdateItem."""
+        values = {":told": {"N": str(told)}, ":head": {"S": head}}
+        self._update(incident_id, "SET told = :told, head = :head", values)
+
+    def give_back(self, incident_id: str) -> None:
+        """See `Notices.give_back`. One UpdateItem."""
+        self._update(incident_id, "REMOVE taken_until", None)
+
+    def _update(self, incident_id: str, expression: str, values: dict[str, Any] | None) -> None:
+        given = {"ExpressionAttributeValues": values} if values else {}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(incident_id),
+                UpdateExpression=expression,
+                **given,  # type: ignore[arg-type]
+            )
+        except AwsError as error:
+            raise JournalError(f"a notice could not be written: {name_of(error)}") from error
+
+
+def _key(incident_id: str) -> dict[str, Any]:
+    return {"pk": {"S": f"notice#{incident_id}"}, "sk": {"S": ROW}}

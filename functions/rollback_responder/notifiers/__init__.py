@@ -1,0 +1,1 @@
+"""From the journal to people: incident -> message -> Slack. Never on the path of a rollback."""

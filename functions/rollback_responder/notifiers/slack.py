@@ -1,0 +1,281 @@
+"""Messages to Slack: Block Kit through slack_sdk, escaped and within Slack's limits.
+
+With a bot token an incident is one thread whose head is edited in place. An incoming webhook
+cannot edit, so it gets one message for each state: most incidents have one or two.
+
+Facts relied on (Slack API documentation): `&`, `<`, `>` are the only control characters; a header
+holds 150 characters, a section's text 3,000, a field 2,000; 429 carries `Retry-After`.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlparse
+
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
+from slack_sdk.models.blocks import (
+    Block,
+    ContextBlock,
+    DividerBlock,
+    HeaderBlock,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+)
+from slack_sdk.web import WebClient
+from slack_sdk.webhook import WebhookClient
+
+from rollback_responder.domain.errors import NotificationError
+from rollback_responder.domain.policy import Mention
+from rollback_responder.domain.policy import Slack as SlackPolicy
+from rollback_responder.notifiers.message import Message
+from rollback_responder.ports import Thread
+
+HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT = 150, 3000, 2000
+TIMEOUT_SECONDS = 10
+# These answers do not change by asking again; anything else might.
+FINAL_ERRORS = frozenset(
+    {
+        "invalid_blocks",
+        "invalid_payload",
+        "msg_too_long",
+        "no_text",
+        "cant_update_message",
+        "edit_window_closed",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackSecret:
+    """How to reach Slack: a bot token or an incoming webhook.
+
+    `api_url` is for a Slack other than slack.com, such as GovSlack's https://slack-gov.com/api/.
+    """
+
+    webhook_url: str | None = None
+    bot_token: str | None = None
+    api_url: str = "https://slack.com/api/"
+
+    def __repr__(self) -> str:
+        return "SlackSecret(<secret>)"
+
+
+def parse_secret(text: str) -> SlackSecret:
+    """Reads the Slack secret. Its values never appear in an error.
+
+    Raises:
+        NotificationError: naming what the secret must hold.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, Mapping):
+        raise _unusable("is not a JSON object")
+    known = {"webhook_url", "bot_token", "api_url"}
+    unknown = sorted(str(key)[:40] for key in document if key not in known)
+    if unknown:
+        raise _unusable(f"has unknown keys: {', '.join(unknown)}")
+    values = {key: value for key, value in document.items() if value}
+    if not all(isinstance(value, str) for value in values.values()):
+        raise _unusable("holds something other than strings")
+    if not values.keys() & {"webhook_url", "bot_token"}:
+        raise _unusable("holds neither a webhook_url nor a bot_token yet")
+    for key in ("webhook_url", "api_url"):
+        if key in values and not _is_safe(values[key]):
+            raise _unusable(f"has a {key} that is not https")
+    return SlackSecret(**values)
+
+
+def _unusable(what: str) -> NotificationError:
+    return NotificationError(
+        f'the Slack secret {what}; put {{"webhook_url": "https://..."}} or '
+        '{"bot_token": "xoxb-..."} there',
+        retryable=True,
+    )
+
+
+def _is_safe(url: str) -> bool:
+    """Secrets travel by https only; loopback is the one place where nobody can listen."""
+    parts = urlparse(url)
+    return parts.scheme == "https" or (
+        parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
+    )
+
+
+class BotThread:
+    """A thread whose head is edited in place. Needs the scope chat:write."""
+
+    def __init__(self, secret: SlackSecret, policy: SlackPolicy) -> None:
+        self._policy = policy
+        self._client = WebClient(
+            token=secret.bot_token,
+            base_url=secret.api_url,
+            timeout=TIMEOUT_SECONDS,
+            retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=2)],
+        )
+
+    def open(self, message: Message) -> str:
+        """See `Thread.open`. The head's name is its channel id and timestamp."""
+        answer = _asked(
+            lambda: self._client.chat_postMessage(
+                channel=self._policy.channel, **_content(message, self._policy.mention)
+            )
+        )
+        return f"{answer['channel']}/{answer['ts']}"
+
+    def reply(self, head: str, text: str) -> None:
+        """See `Thread.reply`."""
+        channel, ts = head.split("/")
+        _asked(
+            lambda: self._client.chat_postMessage(
+                channel=channel,
+                thread_ts=ts,
+                text=_cut(_escaped(text), TEXT_LIMIT),
+                unfurl_links=False,
+            )
+        )
+
+    def update(self, head: str, message: Message, *, news: bool) -> None:
+        """See `Thread.update`. An edit rings nobody, so a page is a reply of its own."""
+        channel, ts = head.split("/")
+        _asked(
+            lambda: self._client.chat_update(
+                channel=channel, ts=ts, **_content(message, Mention.NOBODY)
+            )
+        )
+        if news and message.pages and self._policy.mention is not Mention.NOBODY:
+            text = f"<!{self._policy.mention.value}> {_escaped(message.headline)}"
+            _asked(
+                lambda: self._client.chat_postMessage(
+                    channel=channel, thread_ts=ts, text=_cut(text, TEXT_LIMIT)
+                )
+            )
+
+
+class WebhookThread:
+    """An incoming webhook: it can only post, so steps are not told one by one."""
+
+    def __init__(self, secret: SlackSecret, policy: SlackPolicy) -> None:
+        self._policy = policy
+        self._client = WebhookClient(
+            secret.webhook_url or "",
+            timeout=TIMEOUT_SECONDS,
+            retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=2)],
+        )
+
+    def open(self, message: Message) -> str:
+        """See `Thread.open`."""
+        self._post(message)
+        return "webhook"
+
+    def reply(self, head: str, text: str) -> None:
+        """See `Thread.reply`. Nothing: the messages already hold what matters."""
+        del head, text
+
+    def update(self, head: str, message: Message, *, news: bool) -> None:
+        """See `Thread.update`. One more message, where there is news."""
+        del head
+        if news:
+            self._post(message)
+
+    def _post(self, message: Message) -> None:
+        content = _content(message, self._policy.mention)
+        try:
+            answer = self._client.send(text=content["text"], blocks=content["blocks"])
+        except (SlackClientError, OSError) as error:
+            raise _unreachable(error) from None
+        if answer.status_code != 200:  # noqa: PLR2004
+            raise _refused(answer.body, answer.status_code)
+
+
+def open_slack(secret: SlackSecret, policy: SlackPolicy) -> Thread:
+    """A bot's thread where there is a token, else the webhook."""
+    return BotThread(secret, policy) if secret.bot_token else WebhookThread(secret, policy)
+
+
+def blocks_of(message: Message) -> list[Block]:
+    """The message as Block Kit. Everything that was not written here is escaped."""
+    links = " · ".join(f"<{link.url}|{link.label}>" for link in message.links)
+    sections = [
+        ("What happened", message.happened),
+        ("What was done", message.done),
+        ("How it stands", message.stands),
+        ("Next", message.next_step),
+    ]
+    header = _cut(f":{message.icon}: {_plain(message.headline)}", HEADER_LIMIT)
+    return [
+        HeaderBlock(text=PlainTextObject(text=header, emoji=True)),
+        SectionBlock(
+            fields=[
+                _mrkdwn(f"*{label}*\n{_escaped(value)}", FIELD_LIMIT)
+                for label, value in message.facts
+            ]
+        ),
+        *(
+            SectionBlock(text=_mrkdwn(f"*{title}*\n{_escaped(text)}", TEXT_LIMIT))
+            for title, text in sections
+            if text
+        ),
+        DividerBlock(),
+        ContextBlock(
+            elements=[
+                _mrkdwn(links, TEXT_LIMIT),
+                PlainTextObject(text=_plain(message.footer)),
+            ]
+        ),
+    ]
+
+
+def _mrkdwn(text: str, limit: int) -> MarkdownTextObject:
+    """Marked-up text in which Slack links nothing by itself."""
+    return MarkdownTextObject(text=_cut(text, limit), verbatim=True)
+
+
+def _content(message: Message, mention: Mention) -> dict[str, Any]:
+    """`text` is what screen readers and lock screens get."""
+    rings = message.pages and mention is not Mention.NOBODY
+    ring = f"<!{mention.value}> " if rings else ""
+    text = f"{ring}{_escaped(message.headline)}. {_escaped(message.stands)}"
+    blocks = [block.to_dict() for block in blocks_of(message)]
+    if rings:
+        blocks.insert(1, SectionBlock(text=_mrkdwn(ring.strip(), TEXT_LIMIT)).to_dict())
+    return {"text": _cut(text, TEXT_LIMIT), "blocks": blocks}
+
+
+def _asked(call: Callable[[], Any]) -> Any:
+    """One call of the Web API, its failure turned into ours, without URL or token."""
+    try:
+        return call()
+    except SlackApiError as error:
+        raise _refused(str(error.response["error"]), error.response.status_code) from None
+    except (SlackClientError, OSError) as error:
+        raise _unreachable(error) from None
+
+
+def _refused(answer: str, status: int) -> NotificationError:
+    word = re.sub(r"[^a-z_]", "", answer.lower())[:40] or "nothing"
+    return NotificationError(f"Slack answered {status} {word}", retryable=word not in FINAL_ERRORS)
+
+
+def _unreachable(error: Exception) -> NotificationError:
+    return NotificationError(f"Slack cannot be reached: {type(error).__name__}", retryable=True)
+
+
+def _plain(text: str) -> str:
+    """Without control, format and bidirectional characters, which can disguise what is said."""
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c)[0] != "C")
+
+
+def _escaped(text: str) -> str:
+    """Slack's three control characters, escaped; nothing in it can mention or link."""
+    return _plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,0 +1,57 @@
+"""Telling an incident: what has not been told yet, in order, each step once.
+
+What was told is written down after each message Slack took. So a dead Slack loses nothing, and only
+a crash between Slack's answer and that write can repeat a message.
+"""
+
+from contextlib import suppress
+from datetime import datetime
+
+from rollback_responder.domain.errors import JournalError, NotificationError
+from rollback_responder.domain.incident import Incident
+from rollback_responder.notifiers.message import message_of, reply
+from rollback_responder.ports import Notices, Thread
+
+
+class Teller:
+    """Tells incidents to one Slack."""
+
+    def __init__(self, thread: Thread, notices: Notices, *, account_id: str, region: str) -> None:
+        self._thread = thread
+        self._notices = notices
+        self._account_id = account_id
+        self._region = region
+
+    def tell(self, incident: Incident, now: datetime) -> int:
+        """Tells the steps that nobody has told yet.
+
+        Returns:
+            How many that were.
+
+        Raises:
+            NotificationError: Slack did not take a message; what it took before is written down.
+            JournalError: what was told could not be read or written.
+        """
+        notice = self._notices.take(incident.id, steps=len(incident.steps), now=now)
+        if notice is None:
+            return 0
+        try:
+            self._tell(incident, notice.told, notice.head)
+        except NotificationError:
+            with suppress(JournalError):
+                self._notices.give_back(incident.id)
+            raise
+        self._notices.give_back(incident.id)
+        return len(incident.steps) - notice.told
+
+    def _tell(self, incident: Incident, told: int, head: str | None) -> None:
+        message = message_of(incident, account_id=self._account_id, region=self._region)
+        if head is None:
+            head = self._thread.open(message)
+            self._notices.record(incident.id, told=0, head=head)
+        else:
+            news = told > 0 and incident.steps[told - 1].state is not incident.state
+            self._thread.update(head, message, news=news)
+        for count, step in enumerate(incident.steps[told:], start=told + 1):
+            self._thread.reply(head, reply(step))
+            self._notices.record(incident.id, told=count, head=head)

@@ -1,0 +1,38 @@
+"""CDK context `rollback` -> `Policy`."""
+
+import json
+
+from constructs import Construct
+from rollback_responder.domain.errors import RollbackError
+from rollback_responder.domain.policy import Policy, parse_policy
+
+KEY = "rollback"
+
+
+class ContextError(RollbackError):
+    """The CDK app was started without a policy, or with one that is not JSON."""
+
+
+def read_policy(app: Construct) -> Policy:
+    """The policy in the app's context, as `cdk.json` or `-c rollback='{...}'` gives it.
+
+    What `-c` gives is a string (CDK CLI, `--context`), what `cdk.json` gives is an object.
+
+    Raises:
+        ContextError: there is no such context, or the string is not JSON.
+        PolicyError: with every problem of the policy.
+    """
+    document = app.node.try_get_context(KEY)
+    if document is None:
+        raise ContextError(
+            f"no policy: context {KEY!r} is missing; "
+            "run the CDK command line in the folder of cdk.json, which holds it"
+        )
+    if isinstance(document, str):
+        try:
+            document = json.loads(document)
+        except ValueError as error:
+            raise ContextError(
+                f"context {KEY!r} is not JSON: {error}; quote it: -c {KEY}='{{...}}'"
+            ) from error
+    return parse_policy(document)

@@ -1,0 +1,75 @@
+"""What no function of the responder may ever do, whatever it is granted one day.
+
+CloudFormation names the responder's functions at their first deploy, so a policy cannot know their
+names before; one that names them afterwards is met by the denial here.
+"""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+# Making, deleting and hushing is for people and pipelines, never for a responder.
+NEVER = (
+    "iam:*",
+    "lambda:AddPermission",
+    "lambda:DeleteAlias",
+    "lambda:DeleteFunction",
+    "lambda:PublishVersion",
+    "lambda:UpdateFunctionCode",
+    "lambda:UpdateFunctionConfiguration",
+    "codedeploy:CreateDeployment",
+    "cloudformation:CreateChangeSet",
+    "cloudformation:CreateStack",
+    "cloudformation:DeleteChangeSet",
+    "cloudformation:DeleteStack",
+    "cloudformation:ExecuteChangeSet",
+    "cloudformation:SetStackPolicy",
+    "cloudformation:UpdateStack",
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:DisableAlarmActions",
+    "cloudwatch:PutAlarmMuteRule",
+    "cloudwatch:SetAlarmState",
+    "dynamodb:DeleteItem",
+    "dynamodb:DeleteTable",
+    "dynamodb:Scan",
+)
+# What could move, stop or starve the responder itself.
+NEVER_ITSELF = (
+    "lambda:CreateAlias",
+    "lambda:DeleteFunctionConcurrency",
+    "lambda:InvokeFunction",
+    "lambda:PutFunctionConcurrency",
+    "lambda:UpdateAlias",
+)
+
+
+def deny(
+    scope: Construct,
+    construct_id: str,
+    *,
+    roles: Sequence[iam.IRole],
+    functions: Sequence[lambda_.IFunction],
+) -> iam.Policy:
+    """One policy of denials on all roles; it waits for the functions, they do not wait for it."""
+    own = [arn for f in functions for arn in (f.function_arn, f"{f.function_arn}:*")]
+    return iam.Policy(
+        scope,
+        construct_id,
+        roles=list(roles),
+        statements=[
+            iam.PolicyStatement(
+                sid="NeverMakeDeleteOrHush",
+                effect=iam.Effect.DENY,
+                actions=list(NEVER),
+                resources=["*"],
+            ),
+            iam.PolicyStatement(
+                sid="NeverItself",
+                effect=iam.Effect.DENY,
+                actions=list(NEVER_ITSELF),
+                resources=own,
+            ),
+        ],
+    )

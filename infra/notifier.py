@@ -1,0 +1,104 @@
+"""`notify`: tells Slack what the journal says, off its stream, never on a rollback's path."""
+
+import json
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+from rollback_responder.wiring import NotifyWiring
+
+from infra.function import HouseFunction
+from infra.queues import dead_letter_queue
+
+# Slack is asked again within one run when it says so; the stream comes back for what is left.
+TIMEOUT = Duration.seconds(60)
+BATCH_SIZE = 10
+RETRIES = 20
+# Older news is read in the journal, not in Slack.
+OLDEST_NEWS = Duration.hours(2)
+# A new on-demand table has four partitions and a stream shard for each (DynamoDB developer guide);
+# Lambda reads each shard with one run at a time.
+CONCURRENCY = 5
+# Rows without an incident (controls, the ledger of a quiet target) are not news. `exists` works on
+# leaves only (Lambda developer guide, "Event filtering"), so the type is named: JSON text.
+NEWS = {"dynamodb": {"NewImage": {"incident": {"S": [{"exists": True}]}}}}
+
+
+class Notifier(Construct):
+    """The function `notify`, fed by the journal's stream; what fails for good goes to a queue."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        code: lambda_.Code,
+        wiring: NotifyWiring,
+        journal: dynamodb.Table,
+        secret: secretsmanager.ISecret,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        stream_arn = journal.table_stream_arn
+        assert stream_arn is not None
+        self.failures = dead_letter_queue(self, "Failures")
+        self.notify = HouseFunction(
+            self,
+            "Notify",
+            handler="rollback_responder.handlers.notify.handler",
+            description="Tells Slack what the rollback responder did and why.",
+            code=code,
+            timeout=TIMEOUT,
+            wiring=wiring,
+            reserved_concurrency=CONCURRENCY,
+            statements=[
+                iam.PolicyStatement(
+                    actions=[
+                        "dynamodb:DescribeStream",
+                        "dynamodb:GetRecords",
+                        "dynamodb:GetShardIterator",
+                    ],
+                    resources=[stream_arn],
+                ),
+                iam.PolicyStatement(
+                    actions=["secretsmanager:GetSecretValue"], resources=[secret.secret_arn]
+                ),
+                iam.PolicyStatement(
+                    actions=["dynamodb:GetItem", "dynamodb:UpdateItem"],
+                    resources=[journal.table_arn],
+                ),
+                iam.PolicyStatement(
+                    actions=["sqs:SendMessage"], resources=[self.failures.queue_arn]
+                ),
+            ],
+            on_everything=["dynamodb:ListStreams"],
+        )
+        self._read(stream_arn)
+
+    def _read(self, stream_arn: str) -> None:
+        lambda_.CfnEventSourceMapping(
+            self,
+            "News",
+            function_name=self.notify.function.function_name,
+            event_source_arn=stream_arn,
+            starting_position="LATEST",
+            batch_size=BATCH_SIZE,
+            bisect_batch_on_function_error=True,
+            function_response_types=["ReportBatchItemFailures"],
+            maximum_retry_attempts=RETRIES,
+            maximum_record_age_in_seconds=int(OLDEST_NEWS.to_seconds()),
+            destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(
+                    destination=self.failures.queue_arn
+                )
+            ),
+            filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
+                filters=[
+                    lambda_.CfnEventSourceMapping.FilterProperty(
+                        pattern=json.dumps(NEWS, separators=(",", ":"))
+                    )
+                ]
+            ),
+        )

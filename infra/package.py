@@ -1,0 +1,117 @@
+"""What is zipped for Lambda: the package, its pinned dependencies and the policy.
+
+    <asset>/rollback_responder/   the package, without caches
+    <asset>/<dependency>/         functions/requirements.txt, built for the Lambda platform
+    <asset>/policy.json           the policy that this synth parsed
+
+Staged without Docker. Dependencies are kept by the hash of their pins, so only the first synth
+needs a package index; the asset is named by its content, so two synths give the same one. boto3
+is not in it: the Lambda runtime brings its own.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rollback_responder.domain.errors import RollbackError
+from rollback_responder.domain.policy import Policy
+
+PROJECT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = PROJECT / "functions" / "requirements.txt"
+PACKAGE = PROJECT / "functions" / "rollback_responder"
+BUILD = PROJECT / "build"
+# Lambda runtime python3.13 on arm64. Wheels only: nothing is compiled on this machine.
+PLATFORM = (
+    "--only-binary=:all:",
+    "--implementation=cp",
+    "--python-version=3.13",
+    "--platform=manylinux2014_aarch64",
+)
+# Scripts for a shell, and what the installer notes about this machine. METADATA stays: scanners
+# read names and versions there.
+LEFT_OUT = ("bin", "*.dist-info/RECORD", "*.dist-info/INSTALLER", "*.dist-info/REQUESTED")
+CACHES = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+
+
+class PackageError(RollbackError):
+    """The dependencies of the Lambda package could not be installed."""
+
+
+def stage(policy: Policy, *, build: Path = BUILD) -> Path:
+    """The folder to be zipped, made under `build` if it is not there yet.
+
+    Raises:
+        PackageError: a dependency is not in the cache and cannot be installed.
+    """
+    dependencies = _dependencies(build)
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(dependencies, folder, dirs_exist_ok=True)
+        shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=CACHES)
+        document = json.dumps(policy.to_document(), sort_keys=True, indent=2)
+        (folder / "policy.json").write_text(document + "\n", encoding="utf-8")
+
+    return _settle(build, fill, lambda folder: f"asset-{_digest(folder)}")
+
+
+def _dependencies(build: Path) -> Path:
+    pins = REQUIREMENTS.read_bytes() + " ".join(PLATFORM).encode()
+    name = f"dependencies-{hashlib.sha256(pins).hexdigest()[:16]}"
+    if (build / name).is_dir():
+        return build / name
+
+    def fill(folder: Path) -> None:
+        _install(folder)
+        for pattern in LEFT_OUT:
+            for path in folder.glob(pattern):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return _settle(build, fill, lambda _: name)
+
+
+def _install(folder: Path) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
+    command += ["--no-compile", *PLATFORM, f"--target={folder}", f"--requirement={REQUIREMENTS}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    if done.returncode != 0:
+        raise PackageError(
+            "the dependencies of the Lambda package could not be installed from "
+            f"{REQUIREMENTS.relative_to(PROJECT)}; pip must reach a package index once, later "
+            f"synths take them from {BUILD.name}/. pip said:\n{done.stderr.strip()}"
+        )
+
+
+def _settle(build: Path, fill: Callable[[Path], None], name: Callable[[Path], str]) -> Path:
+    """Fills a folder aside and gives it its name at the end: a synth that dies leaves no half."""
+    build.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build, prefix="unfinished-") as aside:
+        folder = Path(aside) / "content"
+        folder.mkdir()
+        fill(folder)
+        settled = build / name(folder)
+        if not settled.is_dir():
+            try:
+                folder.rename(settled)
+            except OSError:
+                # Another synth was faster; it settled the same content.
+                if not settled.is_dir():
+                    raise
+        return settled
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in _files(folder):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from sorted(path for path in folder.rglob("*") if path.is_file())

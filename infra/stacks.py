@@ -1,0 +1,157 @@
+"""The stacks: one for the responder, and the alarms in stacks of their own."""
+
+from collections.abc import Sequence
+
+from aws_cdk import App, Aws, CfnOutput, Stack, Tags, Validations
+from aws_cdk import aws_lambda as lambda_
+from cdk_nag import AwsSolutionsChecks
+from constructs import Construct
+from rollback_responder.domain.policy import Policy, Watched
+from rollback_responder.wiring import NotifyWiring, RespondWiring, WatchWiring
+
+from infra import package
+from infra.alarms import TargetAlarms, own_alarms, shards_of
+from infra.dashboard import Dashboard
+from infra.denials import deny
+from infra.health import Health
+from infra.ingress import Ingress
+from infra.journal import journal_table
+from infra.notifier import Notifier
+from infra.responder import TIMEOUT as RESPOND_TIMEOUT
+from infra.responder import Responder
+from infra.slack_secret import slack_secret
+from infra.watcher import Watcher
+
+
+def build(app: App, policy: Policy) -> None:
+    """Adds all stacks of a policy to the app, and the checks they have to pass."""
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    Tags.of(app).add("rollback-responder", policy.environment)
+    ResponderStack(app, f"RollbackResponder-{policy.environment}", policy=policy)
+    stacks: list[AlarmsStack] = []
+    for number, alarms in enumerate(shards_of(own_alarms(policy)), start=1):
+        name = f"RollbackAlarms-{policy.environment}-{number}"
+        stacks.append(AlarmsStack(app, name, environment=policy.environment, alarms=alarms))
+    for k, stack in enumerate(stacks[len(stacks) // 2 :] if len(stacks) > 1 else []):
+        # Where the number of stacks has doubled, an alarm leaves this stack before it enters that.
+        stack.add_dependency(stacks[k])
+
+
+class AlarmsStack(Stack):
+    """Some of the alarms that wake the responder."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: str, alarms: Sequence[Watched]
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Alarms that wake the rollback responder; made from its policy.",
+        )
+        self.alarms = TargetAlarms(self, "Alarms", environment=environment, alarms=alarms)
+
+
+class ResponderStack(Stack):
+    """Everything that answers an alarm."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, policy: Policy) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Rolls a bad deploy back when its alarm fires, and tells Slack why.",
+        )
+        self.policy = policy
+        self.code = lambda_.Code.from_asset(str(package.stage(policy)))
+        self.journal = journal_table(self, "Journal")
+        self.ingress = Ingress(self, "Ingress", policy=policy, handler_timeout=RESPOND_TIMEOUT)
+        self.secret = slack_secret(self, "SlackSecret", environment=policy.environment)
+        self.responder = self._responder()
+        self.watcher = self._watcher()
+        self.notifier = self._notifier()
+        houses = (self.responder.respond, self.watcher.watch, self.notifier.notify)
+        deny(
+            self,
+            "Denials",
+            roles=[house.role for house in houses],
+            functions=[house.function for house in houses],
+        )
+        self._look_after()
+        CfnOutput(self, "JournalTable", value=self.journal.table_name)
+
+    def _responder(self) -> Responder:
+        return Responder(
+            self,
+            "Responder",
+            policy=self.policy,
+            code=self.code,
+            wiring=RespondWiring(
+                account_id=Aws.ACCOUNT_ID,
+                region=Aws.REGION,
+                journal_table=self.journal.table_name,
+                dead_letter_queue_url=self.ingress.dead_letters.queue_url,
+            ),
+            journal=self.journal,
+            alarms=self.ingress.queue,
+            dead_letters=self.ingress.dead_letters,
+        )
+
+    def _watcher(self) -> Watcher:
+        return Watcher(
+            self,
+            "Watcher",
+            policy=self.policy,
+            code=self.code,
+            wiring=WatchWiring(
+                account_id=Aws.ACCOUNT_ID,
+                region=Aws.REGION,
+                journal_table=self.journal.table_name,
+                alarm_queue_url=self.ingress.queue.queue_url,
+            ),
+            journal=self.journal,
+            alarms=self.ingress.queue,
+            dead_letters=self.ingress.dead_letters,
+        )
+
+    def _notifier(self) -> Notifier:
+        return Notifier(
+            self,
+            "Notifier",
+            code=self.code,
+            wiring=NotifyWiring(
+                account_id=Aws.ACCOUNT_ID,
+                region=Aws.REGION,
+                journal_table=self.journal.table_name,
+                slack_secret_arn=self.secret.secret_arn,
+            ),
+            journal=self.journal,
+            secret=self.secret,
+        )
+
+    def _look_after(self) -> None:
+        functions = {
+            "respond": self.responder.respond.function,
+            "watch": self.watcher.watch.function,
+            "notify": self.notifier.notify.function,
+        }
+        dead_letters = {
+            "dead-letters": self.ingress.dead_letters,
+            "notify-failures": self.notifier.failures,
+        }
+        health = Health(
+            self,
+            "Health",
+            policy=self.policy,
+            alarms=self.ingress.queue,
+            dead_letters=dead_letters,
+            functions=functions,
+            stream_reader=functions["notify"],
+        )
+        Dashboard(
+            self,
+            "Dashboard",
+            policy=self.policy,
+            own_alarms=health.alarms,
+            alarms=self.ingress.queue,
+            dead_letters=dead_letters,
+            functions=functions,
+        )

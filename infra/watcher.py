@@ -1,0 +1,79 @@
+"""`watch`: looks once a minute for what no message announced or nobody finished."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+from rollback_responder.domain.policy import Policy
+from rollback_responder.wiring import WatchWiring
+
+from infra.function import HouseFunction
+from infra.grants import watch_grants
+from infra.grants.grant import grant_to
+
+EVERY = Duration.minutes(1)
+# Less than the time between two ticks, so that a slow run is over before the next begins.
+TIMEOUT = Duration.seconds(55)
+
+
+class Watcher(Construct):
+    """The function `watch` and its clock. It wakes `respond` through the queue, and never acts."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        policy: Policy,
+        code: lambda_.Code,
+        wiring: WatchWiring,
+        journal: dynamodb.ITable,
+        alarms: sqs.IQueue,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.watch = HouseFunction(
+            self,
+            "Watch",
+            handler="rollback_responder.handlers.watch.handler",
+            description="Takes open incidents on and finds what no alarm announced, every minute.",
+            code=code,
+            timeout=TIMEOUT,
+            wiring=wiring,
+            # Two at once would read every alarm twice.
+            reserved_concurrency=1,
+            statements=[
+                iam.PolicyStatement(
+                    actions=[
+                        "dynamodb:BatchGetItem",
+                        "dynamodb:GetItem",
+                        "dynamodb:PutItem",
+                        "dynamodb:UpdateItem",
+                    ],
+                    resources=[journal.table_arn],
+                ),
+                iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[alarms.queue_arn]),
+            ],
+            on_everything=["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"],
+        )
+        grant_to(self.watch.role, self, watch_grants(policy))
+        # The next tick does better than a late one.
+        self.watch.function.configure_async_invoke(max_event_age=EVERY, retry_attempts=0)
+        self.tick = events.Rule(
+            self,
+            "Tick",
+            description="Wakes the rollback responder's watcher.",
+            schedule=events.Schedule.rate(EVERY),
+            targets=[
+                targets.LambdaFunction(
+                    self.watch.function,
+                    dead_letter_queue=dead_letters,
+                    max_event_age=EVERY,
+                    retry_attempts=0,
+                )
+            ],
+        )

@@ -1,0 +1,266 @@
+"""The CloudWatch front, spoken to by real boto3 clients."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.aws_model import front
+from local.aws_model.alarm import Actions, CompositeAlarm, MetricAlarm, Suppressor
+from local.aws_model.alarm_book import Account
+from local.aws_model.cloudwatch import CloudWatch
+from local.aws_model.evaluation import State, TreatMissingData
+from local.aws_model.metrics import Metric, Statistic
+from local.aws_model.queries import MetricStat, Query
+
+MINUTE = timedelta(minutes=1)
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
+ERRORS = Metric.of("AWS/Lambda", "Errors", {"FunctionName": "shop", "Resource": "shop:live"})
+INVOCATIONS = Metric.of("AWS/Lambda", "Invocations", {"FunctionName": "shop"})
+EMULATOR_PYTHON = Path(__file__).parents[3] / ".venv-emulator" / "bin" / "python"
+
+
+def stat(metric, name="Sum"):
+    return MetricStat(metric=metric, period=MINUTE, statistic=Statistic.parse(name))
+
+
+ALARMS = [
+    MetricAlarm(
+        name="errors",
+        description="d",
+        actions=Actions(alarm=(TOPIC,)),
+        stat=stat(ERRORS),
+        evaluation_periods=3,
+        datapoints_to_alarm=2,
+        threshold=5.0,
+        comparison="GreaterThanThreshold",
+        treat_missing_data=TreatMissingData.NOT_BREACHING,
+    ),
+    MetricAlarm(
+        name="rate",
+        metrics=(
+            Query(id="r", expression="100 * e / i", label="Error rate"),
+            Query(id="e", stat=stat(ERRORS), return_data=False),
+            Query(id="i", stat=stat(INVOCATIONS), return_data=False),
+        ),
+        evaluation_periods=1,
+        threshold=5.0,
+        comparison="GreaterThanThreshold",
+    ),
+    MetricAlarm(
+        name="slow",
+        stat=stat(Metric.of("AWS/Lambda", "Duration"), "p95"),
+        evaluation_periods=1,
+        threshold=5.0,
+        comparison="GreaterThanThreshold",
+        low_sample="ignore",
+    ),
+    CompositeAlarm(
+        name="any",
+        rule="ALARM(errors) OR ALARM(rate)",
+        actions=Actions(alarm=(TOPIC,)),
+        suppressor=Suppressor(alarm="slow", wait=MINUTE, extension=MINUTE),
+    ),
+]
+
+
+class Clock:
+    now = START
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def world():
+    clock = Clock()
+    model = CloudWatch(account=Account(id="123456789012"), clock=clock)
+    model.put_alarms(ALARMS)
+    with front.serve(model) as server:
+        client = boto3.client(
+            "cloudwatch",
+            endpoint_url=server.url,
+            region_name="us-east-1",
+            aws_access_key_id="123456789012",
+            aws_secret_access_key="x",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        yield model, clock, client, server.url
+        client.close()
+
+
+def code_of(call, **arguments):
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    return refused.value.response["Error"]["Code"]
+
+
+def test_describe_alarms_returns_metric_alarms_only_unless_types_are_named(world):
+    _, _, client, _ = world
+    found = client.describe_alarms()
+    assert [alarm["AlarmName"] for alarm in found["MetricAlarms"]] == ["errors", "rate", "slow"]
+    assert found["CompositeAlarms"] == []
+    both = client.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    composite = both["CompositeAlarms"][0]
+    assert composite["ActionsSuppressor"] == "slow"
+    assert composite["ActionsSuppressorWaitPeriod"] == 60
+    errors, rate, slow = both["MetricAlarms"]
+    assert errors["Statistic"] == "Sum"
+    assert errors["StateTransitionedTimestamp"] == START
+    assert {"Name": "Resource", "Value": "shop:live"} in errors["Dimensions"]
+    assert rate["Metrics"][0]["Expression"] == "100 * e / i"
+    assert "DatapointsToAlarm" not in rate
+    assert slow["ExtendedStatistic"] == "p95"
+    assert slow["EvaluateLowSampleCountPercentile"] == "ignore"
+
+
+def test_describe_alarms_filters_and_pages(world):
+    _, _, client, _ = world
+    names = ["errors", "nobody"]
+    assert len(client.describe_alarms(AlarmNames=names)["MetricAlarms"]) == 1
+    assert len(client.describe_alarms(AlarmNamePrefix="r")["MetricAlarms"]) == 1
+    assert client.describe_alarms(StateValue="ALARM")["MetricAlarms"] == []
+    pages = client.get_paginator("describe_alarms").paginate(
+        AlarmTypes=["MetricAlarm", "CompositeAlarm"], PaginationConfig={"PageSize": 1}
+    )
+    assert sum(len(p["MetricAlarms"]) + len(p["CompositeAlarms"]) for p in pages) == len(ALARMS)
+    refusal = code_of(client.describe_alarms, AlarmNames=["x"], AlarmNamePrefix="x")
+    assert refusal == "ValidationError"
+    assert code_of(client.describe_alarms, NextToken="!") == "InvalidNextToken"
+    assert code_of(client.describe_alarms, MaxRecords=101) == "ValidationError"
+    assert code_of(client.describe_alarms, StateValue="BAD") == "ValidationError"
+    assert code_of(client.describe_alarms, ActionPrefix="arn:") == "ValidationError"
+
+
+def test_get_metric_data_of_series_and_expression(world):
+    model, clock, client, _ = world
+    for minute in range(3):
+        at = START + minute * MINUTE
+        model.metrics.record(ERRORS, timestamp=at, value=minute)
+        model.metrics.record(INVOCATIONS, timestamp=at, value=1, count=10)
+    clock.now += 3 * MINUTE
+
+    def raw(metric):
+        return {
+            "Metric": {
+                "Namespace": metric.namespace,
+                "MetricName": metric.name,
+                "Dimensions": [{"Name": n, "Value": v} for n, v in metric.dimensions],
+            },
+            "Period": 60,
+            "Stat": "Sum",
+        }
+
+    queries = [
+        {"Id": "rate", "Expression": "100 * e / i", "Label": "Error rate"},
+        {"Id": "e", "MetricStat": raw(ERRORS)},
+        {"Id": "i", "MetricStat": raw(INVOCATIONS), "ReturnData": False},
+    ]
+    found = client.get_metric_data(
+        MetricDataQueries=queries, StartTime=START + timedelta(seconds=20), EndTime=clock.now
+    )["MetricDataResults"]
+    rate, errors = found
+    assert (rate["Id"], rate["Label"], rate["StatusCode"]) == ("rate", "Error rate", "Complete")
+    assert rate["Values"] == [20.0, 10.0, 0.0]
+    assert rate["Timestamps"] == [START + i * MINUTE for i in (2, 1, 0)]
+    assert errors["Label"] == "Errors"
+    ascending = client.get_metric_data(
+        MetricDataQueries=queries,
+        StartTime=START,
+        EndTime=START + 2 * MINUTE,
+        ScanBy="TimestampAscending",
+    )["MetricDataResults"][1]
+    assert ascending["Values"] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "queries",
+    [
+        [],
+        [{"Id": "A", "Expression": "1"}],
+        [{"Id": "a", "Expression": "1"}],
+        [{"Id": "a", "Expression": "b + 1"}],
+        [{"Id": "a", "Expression": "a + 1"}],
+        [{"Id": "a", "Expression": "SUM(a)"}],
+        [{"Id": "a"}],
+        [{"Id": "a", "Expression": "1"}, {"Id": "a", "Expression": "1"}],
+        [{"Id": f"a{i}", "Expression": "1"} for i in range(501)],
+    ],
+)
+def test_get_metric_data_refuses_what_cloudwatch_refuses(world, queries):
+    _, _, client, _ = world
+    arguments = {"MetricDataQueries": queries, "StartTime": START, "EndTime": START + MINUTE}
+    assert code_of(client.get_metric_data, **arguments) == "ValidationError"
+
+
+def test_put_metric_data_and_list_metrics(world):
+    _, clock, client, _ = world
+    dimensions = [{"Name": "service", "Value": "shop"}]
+    client.put_metric_data(
+        Namespace="Shop",
+        MetricData=[
+            {"MetricName": "Orders", "Value": 2, "Timestamp": START, "Dimensions": dimensions},
+            {"MetricName": "Orders", "Values": [1, 3], "Counts": [2, 1], "Dimensions": dimensions},
+        ],
+    )
+    found = client.list_metrics(Namespace="Shop", Dimensions=[{"Name": "service"}])["Metrics"]
+    assert found == [{"Namespace": "Shop", "MetricName": "Orders", "Dimensions": dimensions}]
+    assert client.list_metrics(MetricName="Nothing")["Metrics"] == []
+    clock.now += MINUTE
+    stat = {"Metric": found[0], "Period": 60, "Stat": "Sum"}
+    (orders,) = client.get_metric_data(
+        MetricDataQueries=[{"Id": "a", "MetricStat": stat}], StartTime=START, EndTime=clock.now
+    )["MetricDataResults"]
+    assert orders["Values"] == [7.0]
+    data = [{"MetricName": "Errors", "Value": 1}]
+    refused = code_of(client.put_metric_data, Namespace="AWS/Lambda", MetricData=data)
+    # botocore translates the modelled shape's name.
+    assert refused in {"InvalidParameterValue", "InvalidParameterValueException"}
+
+
+def test_set_alarm_state_and_history(world):
+    model, _, client, _ = world
+    arguments = {"AlarmName": "errors", "StateValue": "ALARM", "StateReason": "a drill"}
+    client.set_alarm_state(**arguments)
+    assert model.state("errors").value is State.ALARM
+    composite = client.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"][0]
+    assert composite["ActionsSuppressedBy"] == "WaitPeriod"
+    items = client.describe_alarm_history(AlarmName="errors", HistoryItemType="StateUpdate")
+    assert items["AlarmHistoryItems"][0]["HistorySummary"] == (
+        "Alarm updated from INSUFFICIENT_DATA to ALARM"
+    )
+    with pytest.raises(client.exceptions.ResourceNotFound):
+        client.set_alarm_state(**(arguments | {"AlarmName": "nobody"}))
+    with pytest.raises(client.exceptions.InvalidFormatFault):
+        client.set_alarm_state(**arguments, StateReasonData="{")
+
+
+def test_mute_rules_and_unknown_operations(world):
+    _, _, client, _ = world
+    assert client.list_alarm_mute_rules(AlarmName="errors")["AlarmMuteRuleSummaries"] == []
+    assert code_of(client.delete_alarms, AlarmNames=["errors"]) == "UnknownOperationException"
+
+
+@pytest.mark.skipif(not EMULATOR_PYTHON.exists(), reason="make demo creates .venv-emulator")
+def test_the_boto3_that_the_emulators_functions_use_understands_it_too(world):
+    _, _, _, url = world
+    script = """
+import sys, boto3
+client = boto3.client("cloudwatch", endpoint_url=sys.argv[1], region_name="us-east-1",
+                      aws_access_key_id="1" * 12, aws_secret_access_key="x")
+print(boto3.__version__, len(client.describe_alarms()["MetricAlarms"]))
+try:
+    client.set_alarm_state(AlarmName="nobody", StateValue="OK", StateReason="x")
+except client.exceptions.ResourceNotFound as error:
+    print(error.response["Error"]["Code"])
+"""
+    run = subprocess.run(  # noqa: S603 - the emulator's own interpreter
+        [EMULATOR_PYTHON, "-c", script, url], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["1.43.106", "3", "ResourceNotFound"], sys.stderr

@@ -1,0 +1,204 @@
+"""The whole house in memory: real rooms, real SDK clients, the strict model of AWS behind them.
+
+Time stands still until a test lets it pass. A test reads as a story: traffic, deploy, look.
+"""
+
+import itertools
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from local.aws_model.alarm_book import Account
+from local.aws_model.alarm import Alarm, MetricAlarm
+from local.aws_model.clients import cloudwatch_client, lambda_client
+from local.aws_model.cloudwatch import CloudWatch
+from local.aws_model.evaluation import TreatMissingData
+from local.aws_model.lambda_aliases import LambdaAliases
+from local.aws_model.metrics import Metric, Statistic
+from local.aws_model.queries import MetricStat, Query
+from rollback_responder.actions import Clients, actions
+from rollback_responder.domain.case import Entry
+from rollback_responder.domain.errors import RollbackError
+from rollback_responder.domain.incident import Incident
+from rollback_responder.domain.metric import Series, alarm_query, threshold_of
+from rollback_responder.domain.policy import Policy, parse_policy
+from rollback_responder.domain.signal import AlarmState, Signal
+from rollback_responder.domain.trigger import AdoptedAlarm
+from rollback_responder.journal.memory import MemoryJournal
+from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
+from rollback_responder.responder import Responder, Rooms
+from rollback_responder.watcher import Round, Watcher
+
+ACCOUNT, REGION = "111122223333", "us-east-1"
+LEASE = timedelta(seconds=90)
+MINUTE = timedelta(minutes=1)
+START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+
+def policy_document(**changes: Any) -> dict[str, Any]:
+    """A policy for one service, with a short bake time; `changes` replace top-level members."""
+    return {
+        "environment": "test",
+        "mode": "enforce",
+        "slack": {"channel": "#deploys"},
+        "guardrails": {"bake_minutes": 5, "metric_lag_minutes": 0},
+        "services": [
+            {
+                "name": "shop",
+                "targets": [{"kind": "lambda_alias", "function": "shop", "alias": "live"}],
+                "triggers": [
+                    {"kind": "error_rate", "threshold_percent": 5, "severity": "critical"},
+                    {"kind": "latency", "statistic": "p50", "threshold_ms": 300},
+                ],
+            }
+        ],
+    } | changes
+
+
+def model_alarms(policy: Policy) -> list[Alarm]:
+    """The policy's alarms as the model takes them.
+
+    `tests/contracts/test_alarms.py` holds them equal to those of the synthesised template.
+    """
+    return [
+        _model_alarm(entry.alarm_name, entry.trigger, entry.target)
+        for entry in policy.watched()
+        if not isinstance(entry.trigger, AdoptedAlarm)
+    ]
+
+
+def _model_alarm(name: str, trigger: Any, target: Any) -> MetricAlarm:
+    query = alarm_query(trigger, target)
+    stats = [_stat(series) for series in query.series]
+    metrics: tuple[Query, ...] = ()
+    if query.expression:
+        metrics = (
+            *(Query(id=s.id, stat=_stat(s), return_data=False) for s in query.series),
+            Query(id="result", expression=query.expression),
+        )
+    return MetricAlarm(
+        name=name,
+        stat=None if metrics else stats[0],
+        metrics=metrics,
+        evaluation_periods=trigger.minutes,
+        datapoints_to_alarm=trigger.breaching_minutes,
+        threshold=threshold_of(trigger),
+        comparison="GreaterThanThreshold",
+        treat_missing_data=TreatMissingData.NOT_BREACHING,
+        low_sample=None if metrics else "ignore",
+    )
+
+
+def _stat(series: Series) -> MetricStat:
+    return MetricStat(
+        metric=Metric.of(series.namespace, series.metric_name, dict(series.dimensions)),
+        period=MINUTE,
+        statistic=Statistic.parse(series.statistic),
+    )
+
+
+class House:
+    """Everything, wired; time in the tester's hand."""
+
+    def __init__(self, document: dict[str, Any] | None = None) -> None:
+        self.now = START
+        self.policy = parse_policy(document or policy_document())
+        self.cloudwatch = CloudWatch(account=Account(id=ACCOUNT, region=REGION), clock=self.clock)
+        self.aliases = LambdaAliases()
+        self.journal = MemoryJournal(LEASE)
+        self.woken: list[str] = []
+        self.calls: list[str] = []
+        self.fault: Callable[[str, Callable[[], Any]], Any] = lambda _, answer: answer()
+        ids = (f"inc-{number:04d}" for number in itertools.count(1))
+        reads = lambda_client(self.aliases, self._intercept)
+        self.rooms = Rooms(
+            policy=self.policy,
+            journal=self.journal,
+            metrics=CloudWatchMetrics(cloudwatch_client(self.cloudwatch, self._intercept)),
+            actions=actions(Clients(lambda_reads=reads, lambda_moves=reads)),
+            clock=self.clock,
+            new_id=lambda _: next(ids),
+            start=lambda call: lambda: call(),
+        )
+        self.responder = Responder(self.rooms)
+        self.watcher = Watcher(self.rooms, self.woken.append)
+        self.random = random.Random(7)
+        self.errors: dict[str, float] = {}
+        self.latency_ms: dict[str, float] = {}
+        self.cloudwatch.put_alarms(model_alarms(self.policy))
+
+    def _intercept(self, operation: str, answer: Callable[[], Any]) -> Any:
+        self.calls.append(operation)
+        return self.fault(operation, answer)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    # -- the world ------------------------------------------------------------------------------
+
+    def deploy(self, code: str, *, errors: float = 0.0, latency_ms: float = 100.0) -> str:
+        """Publishes and points the alias at it, all at once."""
+        version = self.aliases.publish("shop", code)
+        self.errors[version], self.latency_ms[version] = errors, latency_ms
+        self.aliases.point("shop", "live", version)
+        return version
+
+    def traffic(self, minutes: int = 1, *, requests: int = 60, watch: bool = True) -> None:
+        """Whole minutes of traffic through the alias, the watcher at the end of each."""
+        for _ in range(minutes):
+            begin = self.now
+            for number in range(requests):
+                self._request(begin + MINUTE * number / max(1, requests))
+            self.now = begin + MINUTE
+            self.cloudwatch.tick()
+            if watch:
+                self.watch()
+
+    def _request(self, at: datetime) -> None:
+        version = self.aliases.version_of("shop", "live")
+        for other, weight in self.aliases.weights_of("shop", "live").items():
+            if self.random.random() < weight:
+                version = other
+        failed = self.random.random() < self.errors[version]
+        base = {"FunctionName": "shop"}
+        alias = base | {"Resource": "shop:live"}
+        for dimensions in (base, alias, alias | {"ExecutedVersion": version}):
+            for name, value in (
+                ("Invocations", 1.0),
+                ("Errors", float(failed)),
+                ("Duration", self.latency_ms[version]),
+            ):
+                metric = Metric.of("AWS/Lambda", name, dimensions)
+                self.cloudwatch.record(metric, timestamp=at, value=value)
+
+    # -- the responder --------------------------------------------------------------------------
+
+    def watch(self) -> Round:
+        """One round, and `respond` for whatever it woke."""
+        done = self.watcher.watch()
+        while self.woken:
+            self.respond(self.woken.pop(0))
+        return done
+
+    def respond(self, alarm_name: str, state: AlarmState = AlarmState.ALARM) -> Entry | None:
+        signal = Signal(
+            alarm_name=alarm_name, account_id=ACCOUNT, region=REGION, state=state, at=self.now
+        )
+        return self.responder.respond(signal)
+
+    def try_respond(self, alarm_name: str) -> RollbackError | Entry | None:
+        try:
+            return self.respond(alarm_name)
+        except RollbackError as error:
+            return error
+
+    @property
+    def live(self) -> str:
+        return self.aliases.version_of("shop", "live")
+
+    @property
+    def incident(self) -> Incident | None:
+        rows = self.journal.rows(["lambda_alias/shop/live"])
+        row = rows.get("lambda_alias/shop/live")
+        return row.incident if row else None
