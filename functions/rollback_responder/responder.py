@@ -13,7 +13,15 @@ from typing import assert_never
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.assessment import Assessment, assess, unmeasurable
-from rollback_responder.domain.case import Case, Entry, answered, moved, recovered, stood_down
+from rollback_responder.domain.case import (
+    Case,
+    Entry,
+    answered,
+    moved,
+    recovered,
+    stood_down,
+    unclear,
+)
 from rollback_responder.domain.decision import (
     Decision,
     Reason,
@@ -199,6 +207,12 @@ class Responder:
                 case = replace(case, ledger=ledgers.vanished(case.ledger, decision.to_version))
             refusal = StandDown(reason=REFUSALS[type(error)], text=str(error))
             return stood_down(case, assessment, refusal)
+        except ActionUnclear as error:
+            # The claim stays, so the row goes on reading *may have acted*; people hear of it now.
+            entry = unclear(case, assessment, str(error))
+            with suppress(JournalError):
+                rooms.journal.keep(claim, ledger=entry.ledger, incident=entry.incident)
+            raise
         logger.warning(
             "MUTATED %s: version %s to %s, claim %s",
             target.target_id,

@@ -45,7 +45,7 @@ def _client(service: str, answer: Callable[[Request], Response], intercept: Inte
 
     def before_send(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         operation = event_name.rsplit(".", 1)[-1]
-        body = request.body or b""
+        body: Any = request.body or b""
         arrived = Request(
             method=str(request.method),
             path=str(request.url).split(".amazonaws.com", 1)[-1],
@@ -64,7 +64,7 @@ class _Answered(AWSResponse):
     """A response whose body is here already."""
 
     def __init__(self, url: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        super().__init__(url, status, dict(headers), None)
+        super().__init__(url, status, cast("Any", dict(headers)), None)
         self._content = body
 
 
@@ -86,7 +86,7 @@ def _lambda_answer(model: LambdaAliases, request: Request) -> Response:
 def _lambda_operation(model: LambdaAliases, request: Request) -> dict[str, Any]:
     path, _, query = request.path.partition("?")
     if alias := _ALIAS.fullmatch(path):
-        who = {"FunctionName": alias["function"], "Name": alias["name"]}
+        who: dict[str, Any] = {"FunctionName": alias["function"], "Name": alias["name"]}
         if request.method == "GET":
             return model.get_alias(**who)
         return model.update_alias(**who, **json.loads(request.body))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.aws_model.alarm_book import Account
 from local.aws_model.alarm import Alarm, MetricAlarm
+from local.aws_model.alarm_book import Account
 from local.aws_model.clients import cloudwatch_client, lambda_client
 from local.aws_model.cloudwatch import CloudWatch
 from local.aws_model.evaluation import TreatMissingData

@@ -82,7 +82,7 @@ def recovered(case: Case) -> Entry | None:
         )
     if observation and observation.revision == case.written.revision:
         return None
-    return _ended(
+    return _stepped(
         case,
         _incident(case),
         State.INDETERMINATE,
@@ -125,7 +125,13 @@ def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry
     if again and pending and pending.reason is decision.reason:
         return Entry(ledger=case.ledger, incident=incident, text=decision.text)
     state = State.UNDECIDED if again else State.STOOD_DOWN
-    return _ended(case, incident, state, decision.reason, decision.text)
+    return _stepped(case, incident, state, decision.reason, decision.text)
+
+
+def unclear(case: Case, assessment: Assessment, text: str) -> Entry:
+    """AWS gave no clear answer to the move. Open until somebody has looked at the target."""
+    incident = replace(_incident(case), assessment=assessment, release=case.release)
+    return _stepped(case, incident, State.UNDECIDED, Reason.ACTION_UNCLEAR, text)
 
 
 def moved(
@@ -187,7 +193,7 @@ def _incident(case: Case) -> Incident:
     )
 
 
-def _ended(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:
+def _stepped(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:
     return Entry(
         ledger=case.ledger, incident=incident.step(case.now, state, reason, text), text=text
     )

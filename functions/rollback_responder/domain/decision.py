@@ -71,7 +71,6 @@ UNDECIDED = frozenset(
         Reason.ALARM_SUPPRESSED,
         Reason.ALARM_DISABLED,
         Reason.ACTION_THROTTLED,
-        Reason.ACTION_UNCLEAR,
     }
 )
 # Nobody needs to get up for these: the symptom is gone, or somebody asked for silence.

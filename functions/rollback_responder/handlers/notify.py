@@ -4,12 +4,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-
-
 from rollback_responder import bootstrap
 from rollback_responder.domain import naming
-from rollback_responder.handlers.logs import json_logger
 from rollback_responder.domain.errors import RollbackError
+from rollback_responder.handlers.logs import json_logger
 from rollback_responder.journal.codec import decode_incident
 from rollback_responder.notifiers.slack import open_slack, parse_secret
 from rollback_responder.notifiers.telling import Teller
