@@ -17,6 +17,7 @@ from local.aws_model.alarm import Actions, CompositeAlarm, MetricAlarm
 from local.aws_model.evaluation import State, TreatMissingData
 from local.aws_model.metrics import Metric, Statistic
 from local.aws_model.queries import MetricStat
+from local.clock import TimeLapse
 from local.traffic import Traffic
 from local.world import opened
 
@@ -42,7 +43,8 @@ def world(tmp_path_factory):
     emulator.install(print)
     cdk.install(print)
     problems = []
-    with opened(run_folder=folder, speed=30, report=problems.append) as found:
+    clock = TimeLapse.starting_now(30)
+    with opened(run_folder=folder, clock=clock, report=problems.append) as found:
         yield found
     assert problems == []
 
@@ -78,21 +80,25 @@ def queue(clients, name):
     return url, found["Attributes"]["QueueArn"]
 
 
-def test_a_function_sees_the_model_clock_the_front_and_nothing_of_this_machine(
-    world, clients, monkeypatch
-):
-    world.model.put_alarms([CompositeAlarm(name="seen", rule="FALSE")])
+def function(world, clients, name, source):
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        archive.writestr("index.py", PROBE)
-    clients["lambda"].create_function(
-        FunctionName="probe",
+        archive.writestr("index.py", source)
+    return clients["lambda"].create_function(
+        FunctionName=name,
         Runtime="python3.13",
         Role=f"arn:aws:iam::{world.emulator.account}:role/x",
         Handler="index.handler",
         Code={"ZipFile": data.getvalue()},
         Timeout=20,
-    )
+    )["FunctionArn"]
+
+
+def test_a_function_sees_the_model_clock_the_front_and_nothing_of_this_machine(
+    world, clients, monkeypatch
+):
+    world.model.put_alarms([CompositeAlarm(name="seen", rule="FALSE")])
+    function(world, clients, "probe", PROBE)
     answer = clients["lambda"].invoke(FunctionName="probe")
     with answer["Payload"] as body:
         seen = json.loads(body.read())
@@ -134,12 +140,34 @@ def test_a_transition_reaches_a_queue_by_topic_and_by_rule(world, clients):
         ]
     )
     world.model.record(metric, timestamp=world.clock.now(), value=5)
-    assert until(lambda: world.model.state("errors").value is State.ALARM)
+    world.wait_until(
+        lambda: world.model.state("errors").value is State.ALARM, what="ALARM", model_seconds=600
+    )
     message = json.loads(until(lambda: receive(clients, by_topic))[0]["Message"])
     assert (message["AlarmName"], message["NewStateValue"]) == ("errors", "ALARM")
     event = until(lambda: receive(clients, by_rule))[0]
     assert event["detail"]["state"]["value"] in {"OK", "ALARM"}
     assert event["source"] == "aws.cloudwatch"
+
+
+def test_a_transition_invokes_a_function_directly(world, clients):
+    url, _ = queue(clients, "from-function")
+    arn = function(
+        world,
+        clients,
+        "direct",
+        "import boto3, json\n"
+        "def handler(event, context):\n"
+        f"    boto3.client('sqs').send_message(QueueUrl='{url}', MessageBody=json.dumps(event))\n",
+    )
+    world.model.put_alarms(
+        [CompositeAlarm(name="direct", rule="FALSE", actions=Actions(alarm=(arn,)))]
+    )
+    world.model.tick()
+    world.model.set_alarm_state("direct", State.ALARM, "a drill")
+    payload = until(lambda: receive(clients, url))[0]
+    assert payload["alarmArn"] == world.model.account.alarm_arn("direct")
+    assert payload["alarmData"]["state"]["value"] == "ALARM"
 
 
 def test_a_rate_fires_on_model_minutes(world, clients):

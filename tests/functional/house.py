@@ -119,7 +119,7 @@ class House:
             actions=actions(Clients(lambda_reads=reads, lambda_moves=reads)),
             clock=self.clock,
             new_id=lambda _: next(ids),
-            start=lambda call: lambda: call(),
+            start=lambda call: call,
         )
         self.responder = Responder(self.rooms)
         self.watcher = Watcher(self.rooms, self.woken.append)

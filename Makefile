@@ -1,0 +1,62 @@
+# Every target sets up what it needs by itself. Python 3.11 or newer is all that must be there.
+PYTHON   ?= python3
+VENV     ?= .venv
+BIN      := $(VENV)/bin
+SCENARIO ?= bad-deploy
+UV       := uv==0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint e2e synth deploy docs lock format clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.ready ## a real bad deploy, rolled back end to end; SCENARIO=latency|healthy|observe|both-bad
+	@$(BIN)/python -m local.demo $(SCENARIO)
+
+test: $(VENV)/.ready ## the test suite, with branch coverage of the domain
+	@$(BIN)/pytest -m "not e2e" --cov --cov-report=term
+
+check: test lint e2e ## everything CI runs
+
+lint: $(VENV)/.ready ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=functions:. $(BIN)/lint-imports
+
+e2e: $(VENV)/.ready ## the emulator, and every scenario of the demo with its own ending
+	@$(BIN)/pytest -m e2e
+
+synth: $(VENV)/.ready ## the CloudFormation templates, into cdk.out
+	@$(BIN)/python -m local.cdk synth
+
+deploy: $(VENV)/.ready ## into the AWS account of your credentials
+	@$(BIN)/python -m local.cdk deploy --all
+
+docs: $(VENV)/.ready ## docs/configuration.md and schema/, from the policy's types
+	@$(BIN)/python docs/generate.py
+
+lock: $(VENV)/.ready ## pin the world again, after a change in pyproject.toml
+	@$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 \
+		pyproject.toml --output-file functions/requirements.txt
+	@$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 \
+		pyproject.toml --group dev --output-file requirements.txt
+	@echo "-e ." >> requirements.txt
+
+format: $(VENV)/.ready ## mend style
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+clean: ## remove everything that was made
+	rm -rf $(VENV) .venv-emulator .tools build cdk.out .cache .mypy_cache .ruff_cache .pytest_cache \
+		.import_linter_cache .hypothesis .coverage
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@echo "setting up the environment in $(VENV) (about a minute, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip --quiet --disable-pip-version-check install $(UV)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@touch $@
