@@ -86,7 +86,7 @@ def _model_alarm(name: str, trigger: Any, target: Any) -> MetricAlarm:
         threshold=threshold_of(trigger),
         comparison="GreaterThanThreshold",
         treat_missing_data=TreatMissingData.NOT_BREACHING,
-        low_sample=None if metrics else "ignore",
+        low_sample="ignore" if query.series[0].statistic.startswith("p") else None,
     )
 
 
