@@ -1,1 +1,1 @@
-"""AWS and Slack on one machine: the emulator's life, the strict model of what it lacks, the inbox."""
+"""AWS and Slack on one machine: the emulator, the strict model of what it lacks, an inbox."""

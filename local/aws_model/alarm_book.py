@@ -61,6 +61,11 @@ class AlarmBook:
         """Delete alarms, all or none."""
         for name in names:
             self.row(name)
+        for name, row in self.rows.items():
+            lost = sorted({self.name_of(one) for one in _dependencies(row.alarm)} & {*names})
+            if lost and name not in names:
+                # What CloudWatch makes of a rule without its alarm is not documented.
+                raise validation_error(f"The alarm {name} depends on {lost[0]}.")
         for name in names:
             del self.rows[name]
 
@@ -127,11 +132,9 @@ class AlarmBook:
         self.note(alarm, kind="ConfigurationUpdate", summary=summary, data={}, at=now)
 
     def _check_composite(self, alarm: CompositeAlarm, known: Mapping[str, Alarm]) -> None:
-        for child in rule.children(rule.parse(alarm.rule)):
-            if self.name_of(child) not in known:
-                raise validation_error(f"{alarm.name}: AlarmRule refers to no alarm: {child}")
-        if alarm.suppressor is not None and self.name_of(alarm.suppressor.alarm) not in known:
-            raise validation_error(f"{alarm.name}: no such suppressor: {alarm.suppressor.alarm}")
+        for other in _dependencies(alarm):
+            if self.name_of(other) not in known:
+                raise validation_error(f"{alarm.name} refers to no alarm: {other}")
 
     def _refuse_circles(self, alarms: Mapping[str, Alarm]) -> None:
         # CloudWatch stores a circle and stops evaluating it; here it is refused when it is made.
@@ -145,3 +148,11 @@ class AlarmBook:
 
         for name in alarms:
             visit(name, ())
+
+
+def _dependencies(alarm: Alarm) -> tuple[str, ...]:
+    """Return the names or ARNs of the alarms that an alarm cannot be evaluated without."""
+    if not isinstance(alarm, CompositeAlarm):
+        return ()
+    suppressor = () if alarm.suppressor is None else (alarm.suppressor.alarm,)
+    return (*rule.children(rule.parse(alarm.rule)), *suppressor)

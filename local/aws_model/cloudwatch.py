@@ -81,7 +81,8 @@ class CloudWatch:
         """Delete alarms; their history stays (SDK model, DescribeAlarmHistory).
 
         Raises:
-            ModelError: ResourceNotFound if one does not exist; then none is deleted.
+            ModelError: ResourceNotFound if one does not exist, ValidationError if an alarm that
+                stays depends on one of them; then none is deleted.
         """
         with self.lock:
             self._book.delete(names)
@@ -219,7 +220,7 @@ class CloudWatch:
         if not changed:
             return
         for other in self._book.rows.values():
-            if row in self._book.children(other.alarm):
+            if any(child is row for child in self._book.children(other.alarm)):
                 other.children_changed = True
         self._announce(row, previous, at)
 

@@ -57,20 +57,19 @@ def evaluate(store: MetricStore, alarm: MetricAlarm, at: datetime) -> Verdict | 
     if state is None:
         return None
     judged = sorted(series.items(), reverse=True)[: alarm.evaluation_periods]
-    filled = alarm.evaluation_periods - len(judged)
-    speaks = state is State.ALARM
+    data = reasons.data(
+        alarm, queried_at=at, judged=judged, samples=samples, newest=window.periods[-1]
+    )
+    return Verdict(state=state, reason=_reason(alarm, state, judged), reason_data=data)
+
+
+def _reason(alarm: MetricAlarm, state: State, judged: list[tuple[datetime, float]]) -> str:
     named = [
         (start, value)
         for start, value in judged
-        if breaches(value, alarm.comparison, alarm.threshold) is speaks
+        if breaches(value, alarm.comparison, alarm.threshold) is (state is State.ALARM)
     ]
-    return Verdict(
-        state=state,
-        reason=reasons.sentence(alarm, state, named, filled),
-        reason_data=reasons.data(
-            alarm, queried_at=at, judged=judged, samples=samples, newest=window.periods[-1]
-        ),
-    )
+    return reasons.sentence(alarm, state, named, alarm.evaluation_periods - len(judged))
 
 
 def _read(

@@ -34,6 +34,10 @@ def _plural(count: int, noun: str = "datapoint") -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
 def sentence(
     alarm: MetricAlarm, state: State, named: Sequence[tuple[datetime, float]], filled: int
 ) -> str:
@@ -47,33 +51,30 @@ def sentence(
     """
     if state is State.INSUFFICIENT_DATA:
         count = alarm.evaluation_periods
-        was = "was" if count == 1 else "were"
-        return f"Insufficient Data: {_plural(count)} {was} unknown."
+        return f"Insufficient Data: {_plural(count)} {_was(count)} unknown."
     treated = f"treated as [{_TREATED_AS[alarm.missing]}]"
     if not named:
         return (
             "Threshold Crossed: no datapoints were received for "
             f"{_plural(alarm.evaluation_periods, 'period')} and "
-            f"{_plural(filled, 'missing datapoint')} {'was' if filled == 1 else 'were'} {treated}."
+            f"{_plural(filled, 'missing datapoint')} {_was(filled)} {treated}."
         )
     shown = ", ".join(f"{value} ({at:%d/%m/%y %H:%M:%S})" for at, value in named)
     negation = "" if state is State.ALARM else "not "
     if filled:
-        was = "was" if len(named) == 1 else "were"
         return (
-            f"Threshold Crossed: {_plural(len(named))} [{shown}] {was} {negation}"
+            f"Threshold Crossed: {_plural(len(named))} [{shown}] {_was(len(named))} {negation}"
             f"{_WORDS[alarm.comparison]} the threshold ({alarm.threshold}) and "
-            f"{_plural(filled, 'missing datapoint')} {'was' if filled == 1 else 'were'} {treated}."
+            f"{_plural(filled, 'missing datapoint')} {_was(filled)} {treated}."
         )
     minimum, change = (
         (alarm.needed, "OK -> ALARM")
         if state is State.ALARM
         else (alarm.evaluation_periods - alarm.needed + 1, "ALARM -> OK")
     )
-    was = "was" if len(named) == 1 else "were"
     return (
         f"Threshold Crossed: {len(named)} out of the last "
-        f"{_plural(alarm.evaluation_periods)} [{shown}] {was} {negation}"
+        f"{_plural(alarm.evaluation_periods)} [{shown}] {_was(len(named))} {negation}"
         f"{_WORDS[alarm.comparison]} the threshold ({alarm.threshold}) "
         f"(minimum {_plural(minimum)} for {change} transition)."
     )

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from local import cdk, emulator
 from local.aws_model.alarm import Actions, CompositeAlarm, MetricAlarm
 from local.aws_model.evaluation import State, TreatMissingData
 from local.aws_model.metrics import Metric, Statistic
-from local.aws_model.queries import MetricStat
+from local.aws_model.queries import MetricStat, Query
 from local.clock import TimeLapse
 from local.traffic import Traffic
 from local.world import opened
@@ -43,9 +44,16 @@ def world(tmp_path_factory):
     emulator.install(print)
     cdk.install(print)
     problems = []
+    # What the person who runs this may have set must neither be used nor get in the way.
+    monkeypatch = pytest.MonkeyPatch()
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "of-a-real-account")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     clock = TimeLapse.starting_now(30)
     with opened(run_folder=folder, clock=clock, report=problems.append) as found:
         yield found
+    monkeypatch.undo()
     assert problems == []
 
 
@@ -94,9 +102,7 @@ def function(world, clients, name, source):
     )["FunctionArn"]
 
 
-def test_a_function_sees_the_model_clock_the_front_and_nothing_of_this_machine(
-    world, clients, monkeypatch
-):
+def test_a_function_sees_the_model_clock_the_front_and_nothing_of_this_machine(world, clients):
     world.model.put_alarms([CompositeAlarm(name="seen", rule="FALSE")])
     function(world, clients, "probe", PROBE)
     answer = clients["lambda"].invoke(FunctionName="probe")
@@ -108,7 +114,7 @@ def test_a_function_sees_the_model_clock_the_front_and_nothing_of_this_machine(
     assert 10_000 < seen["remaining_ms"] <= 20_000
     assert seen["alarms"] == ["seen"]
     assert seen["account"] == world.emulator.account
-    assert not {"AWS_PROFILE", "VIRTUAL_ENV", "USER"} & set(seen["environment"])
+    assert not {"AWS_PROFILE", "HTTP_PROXY", "VIRTUAL_ENV"} & set(seen["environment"])
 
 
 def test_a_transition_reaches_a_queue_by_topic_and_by_rule(world, clients):
@@ -182,6 +188,31 @@ def test_a_rate_fires_on_model_minutes(world, clients):
     assert times[1] - times[0] == timedelta(minutes=1)
 
 
+def error_rate():
+    dimensions = {"FunctionName": "shop", "Resource": "shop:live"}
+
+    def stat(name):
+        return MetricStat(
+            metric=Metric.of("AWS/Lambda", name, dimensions),
+            period=timedelta(minutes=1),
+            statistic=Statistic.parse("Sum"),
+        )
+
+    return MetricAlarm(
+        name="shop-error-rate",
+        metrics=(
+            Query(id="rate", expression="IF(i >= 5, 100 * FILL(e, 0) / i, 0)"),
+            Query(id="e", stat=stat("Errors"), return_data=False),
+            Query(id="i", stat=stat("Invocations"), return_data=False),
+        ),
+        evaluation_periods=3,
+        datapoints_to_alarm=2,
+        threshold=5.0,
+        comparison="GreaterThanThreshold",
+        treat_missing_data=TreatMissingData.NOT_BREACHING,
+    )
+
+
 def test_deploying_the_shop_twice_keeps_version_1_and_traffic_becomes_metrics(world, clients):
     world.cdk.bootstrap()
     for release in ("good_v1", "bad_errors"):
@@ -197,10 +228,15 @@ def test_deploying_the_shop_twice_keeps_version_1_and_traffic_becomes_metrics(wo
     assert alias["FunctionVersion"] == "2"
     weights = {"AdditionalVersionWeights": {"1": 0.5}}
     clients["lambda"].update_alias(FunctionName="shop", Name="live", RoutingConfig=weights)
+    world.model.put_alarms([error_rate()])
     with Traffic(world.emulator, world.model, requests_per_second=12) as traffic:
         until(lambda: len(traffic.last_minute().versions) == 2)
         until(lambda: traffic.last_minute().errors_by_version.get("2", 0) >= 2)
         counts = traffic.last_minute()
+        alarm = world.model.state
+        world.wait_until(
+            lambda: alarm("shop-error-rate").value is State.ALARM, what="ALARM", model_seconds=900
+        )
     assert set(counts.versions) == {"1", "2"}
     assert set(counts.errors_by_version) == {"2"}
     assert traffic.last_refusal is None
@@ -214,7 +250,7 @@ def test_a_failing_cdk_command_shows_its_whole_output(world):
         world.cdk.synth(app)
 
 
-@pytest.mark.parametrize("ending", ["exception", "sigterm"])
+@pytest.mark.parametrize("ending", ["exception", "sigterm", "ctrl-c"])
 def test_no_process_is_left_behind(tmp_path, ending):
     script = """
 import pathlib, sys, time
@@ -236,8 +272,8 @@ with emulator.started(
         text=True,
     ) as process:
         assert process.stdout.readline().startswith("http://127.0.0.1:")
-        if ending == "sigterm":
-            process.terminate()
+        if ending != "exception":
+            process.send_signal(signal.SIGTERM if ending == "sigterm" else signal.SIGINT)
         process.communicate(timeout=20)
     assert process.returncode != 0
     left = [

@@ -442,3 +442,12 @@ def test_the_last_datapoints_are_evaluated_again_after_the_metric_stops():
     assert world.state("a") is State.ALARM
     world.minute()
     assert world.state("a") is State.OK
+
+
+def test_an_alarm_that_another_depends_on_is_not_deleted_alone():
+    world = World()
+    world.model.put_alarms([child("a"), CompositeAlarm(name="c", rule="ALARM(a)")])
+    with pytest.raises(ModelError, match="c depends on a"):
+        world.model.delete_alarms(["a"])
+    world.model.delete_alarms(["a", "c"])
+    assert world.model.alarms() == []

@@ -1,0 +1,35 @@
+"""Gives the emulator's function workers the time-lapse clock; Python imports this at its start.
+
+It is on the ``PYTHONPATH`` that ministack's workers inherit (they start the emulator's interpreter
+with the emulator's environment). A worker is recognised by ``LAMBDA_TASK_ROOT``, which ministack
+sets for workers only, so that the emulator itself stays on the wall clock.
+
+Only ``time.time`` is replaced. botocore signs with ``datetime.now``, timeouts and locks use
+``time.monotonic``, so both stay real. The worker's own script is exempt, too: it works out the
+remaining milliseconds of an invocation, which are real ones.
+
+The names of the variables are those of ``local/clock.py``, which a worker cannot import.
+"""
+
+import os
+import sys
+import time
+
+
+def _follow_the_time_lapse() -> None:
+    speed = float(os.environ["TIME_LAPSE_SPEED"])
+    real_epoch = float(os.environ["TIME_LAPSE_REAL_EPOCH"])
+    model_epoch = float(os.environ["TIME_LAPSE_MODEL_EPOCH"])
+    wall_clock = time.time
+
+    def model_time() -> float:
+        real = wall_clock()
+        if sys._getframe(1).f_globals.get("__name__") == "__main__":  # noqa: SLF001 - see above
+            return real
+        return model_epoch + (real - real_epoch) * speed
+
+    time.time = model_time
+
+
+if "LAMBDA_TASK_ROOT" in os.environ and "TIME_LAPSE_SPEED" in os.environ:
+    _follow_the_time_lapse()

@@ -1,0 +1,1 @@
+"""The demo service: a small shop whose releases are good, faulty or slow on purpose."""

@@ -1,0 +1,55 @@
+"""The shop's CDK app: one function behind an alias, in the release that the context names.
+
+``cdk deploy --app "python3 local/shop/app.py" -c release=good_v1``
+"""
+
+import os
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+RELEASES = Path(__file__).parent / "releases"
+
+
+class Shop(cdk.Stack):
+    """The function ``shop``, its alias ``live``, and the switch of its payment provider."""
+
+    def __init__(self, scope: Construct, *, release: str, env: cdk.Environment) -> None:
+        super().__init__(scope, "Shop", env=env)
+        payments = ssm.StringParameter(
+            self, "Payments", parameter_name="/shop/payments", string_value="up"
+        )
+        function = lambda_.Function(
+            self,
+            "Function",
+            function_name="shop",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler="index.handler",
+            code=lambda_.Code.from_asset(str(RELEASES / release)),
+            timeout=cdk.Duration.seconds(10),
+            # CDK's default deletes the former version, and with it the way back.
+            current_version_options=lambda_.VersionOptions(removal_policy=cdk.RemovalPolicy.RETAIN),
+        )
+        payments.grant_read(function)
+        lambda_.Alias(self, "Live", alias_name="live", version=function.current_version)
+
+
+def main() -> None:
+    """Synthesise the app."""
+    app = cdk.App()
+    release = app.node.try_get_context("release")
+    known = sorted(folder.name for folder in RELEASES.iterdir())
+    if release not in known:
+        raise SystemExit(f"Give -c release= one of {', '.join(known)}, not {release!r}.")
+    env = cdk.Environment(
+        account=os.environ["CDK_DEFAULT_ACCOUNT"], region=os.environ["CDK_DEFAULT_REGION"]
+    )
+    Shop(app, release=release, env=env)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""The HTTP face of the local Slack: webhooks, three Web API methods, and the channel's page."""
+
+import json
+import time
+import urllib.parse
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local.loopback import LoopbackServer, Request, Response
+from local.slack_inbox import page
+from local.slack_inbox.workspace import (
+    BOT_ID,
+    CHANNEL_ID,
+    Message,
+    RateLimit,
+    RateLimitedError,
+    SlackError,
+    Workspace,
+)
+
+TOKEN = "xoxb-local-0001"  # noqa: S105 - opens nothing but this inbox
+WEBHOOK_PATH = "/services/T0LOCAL01/B0LOCAL01/local0000000000000000001"
+_BOT, _WEBHOOK = "bot", "webhook"
+# A page that runs only what it brought along, and loads nothing.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+)
+
+
+class SlackInbox:
+    """A local Slack with one channel; a context manager.
+
+    Args:
+        channel: the channel's name, without ``#``.
+        clock: stamps the messages; model time in the demo.
+        rate_limit: answers 429 above it; None for no limit.
+
+    Attributes:
+        workspace: what was posted.
+        token: the bot token that the Web API accepts.
+        channel_id: the channel's id, as answers carry it.
+    """
+
+    def __init__(
+        self,
+        *,
+        channel: str,
+        clock: Callable[[], datetime],
+        rate_limit: RateLimit | None = None,
+    ) -> None:
+        self.workspace = Workspace(
+            channel=channel, clock=clock, monotonic=time.monotonic, rate_limit=rate_limit
+        )
+        self.token = TOKEN
+        self.channel_id = CHANNEL_ID
+        self._server = LoopbackServer(self._answer)
+
+    @property
+    def url(self) -> str:
+        """The address of the channel's page."""
+        return self._server.url
+
+    @property
+    def api_url(self) -> str:
+        """The base address of the Web API: slack_sdk's ``base_url``."""
+        return f"{self._server.url}/api/"
+
+    @property
+    def webhook_url(self) -> str:
+        """The address of the incoming webhook."""
+        return self._server.url + WEBHOOK_PATH
+
+    def messages(self) -> list[Message]:
+        """Return all messages, oldest first."""
+        return self.workspace.messages()
+
+    def save(self, path: Path) -> None:
+        """Save the channel's page as a file that needs no server."""
+        path.write_text(page.render(self.workspace, live=False), encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        self._server.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.__exit__(kind, error, trace)
+
+    def _answer(self, request: Request) -> Response:
+        path = request.path.partition("?")[0]
+        try:
+            if path.startswith("/services/"):
+                return self._webhook(request, path)
+            if path.startswith("/api/"):
+                return self._api(request, path.removeprefix("/api/"))
+        except RateLimitedError as limited:
+            return _json(
+                {"ok": False, "error": "ratelimited"},
+                status=429,
+                headers=(("Retry-After", str(limited.retry_after_seconds)),),
+            )
+        if path == "/messages.json":
+            return _json([message.as_json() for message in self.messages()])
+        if path == "/fragment":
+            return _html(page.channel(self.workspace))
+        if path == "/":
+            return _html(page.render(self.workspace, live=True))
+        return _plain(404, "not_found")
+
+    def _webhook(self, request: Request, path: str) -> Response:
+        if path != WEBHOOK_PATH:
+            return _plain(404, "no_service")
+        try:
+            given = _webhook_payload(request)
+            # A webhook belongs to one channel; Slack ignores a channel in its payload.
+            self.workspace.post({**given, "channel": CHANNEL_ID}, author=_WEBHOOK)
+        except SlackError as error:
+            return _plain(400, error.word)
+        return _plain(200, "ok")
+
+    def _api(self, request: Request, method: str) -> Response:
+        try:
+            given = _arguments(request)
+            self._check_token(request, given)
+            return _json({"ok": True, **self._call(method, given)})
+        except SlackError as error:
+            refusal: dict[str, Any] = {"ok": False, "error": error.word}
+            if error.details:
+                refusal["response_metadata"] = {"messages": list(error.details)}
+            return _json(refusal)
+
+    def _call(self, method: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        match method:
+            case "auth.test":
+                return self._auth_test()
+            case "chat.postMessage":
+                posted = self.workspace.post(given, author=_BOT)
+                return {"channel": posted.channel, "ts": posted.ts, "message": _shown(posted)}
+            case "chat.update":
+                edited = self.workspace.update(given, author=_BOT)
+                return {
+                    "channel": edited.channel,
+                    "ts": edited.ts,
+                    "text": edited.text,
+                    "message": _shown(edited),
+                }
+            case _:
+                raise SlackError("unknown_method")
+
+    def _check_token(self, request: Request, given: Mapping[str, Any]) -> None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer":
+            token = str(given.get("token", ""))
+        if not token:
+            raise SlackError("not_authed")
+        if token != self.token:
+            raise SlackError("invalid_auth")
+
+    def _auth_test(self) -> dict[str, Any]:
+        return {
+            "url": f"{self.url}/",
+            "team": "Local",
+            "user": "rollback",
+            "team_id": "T0LOCAL01",
+            "user_id": "U0LOCAL01",
+            "bot_id": BOT_ID,
+        }
+
+
+def _shown(message: Message) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "type": "message",
+        "bot_id": BOT_ID,
+        "text": message.text,
+        "blocks": list(message.blocks),
+        "ts": message.ts,
+    }
+    if message.thread_ts is not None:
+        shown["thread_ts"] = message.thread_ts
+    return shown
+
+
+def _form(request: Request) -> dict[str, str]:
+    return dict(urllib.parse.parse_qsl(request.body.decode()))
+
+
+def _is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("application/json")
+
+
+def _object(text: bytes | str, word: str) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise SlackError(word) from error
+    if not isinstance(given, dict):
+        raise SlackError(word)
+    return given
+
+
+def _webhook_payload(request: Request) -> dict[str, Any]:
+    if request.method != "POST":
+        raise SlackError("invalid_payload")
+    text = request.body if _is_json(request) else _form(request).get("payload", "")
+    return _object(text, "invalid_payload")
+
+
+def _arguments(request: Request) -> dict[str, Any]:
+    """Return the arguments of a method; in a form, structured ones are JSON texts."""
+    if _is_json(request):
+        given = _object(request.body or b"{}", "invalid_json")
+    else:
+        given = dict(_form(request))
+    if isinstance(given.get("blocks"), str):
+        try:
+            given["blocks"] = json.loads(given["blocks"])
+        except ValueError as error:
+            raise SlackError("invalid_blocks_format") from error
+    return given
+
+
+def _json(body: Any, *, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    return Response(
+        status=status,
+        content_type="application/json; charset=utf-8",
+        body=json.dumps(body).encode(),
+        headers=headers,
+    )
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(status=status, content_type="text/html", body=text.encode())
+
+
+def _html(text: str) -> Response:
+    return Response(
+        status=200,
+        content_type="text/html; charset=utf-8",
+        body=text.encode(),
+        headers=(("Content-Security-Policy", _POLICY), ("Cache-Control", "no-store")),
+    )
