@@ -1,6 +1,7 @@
 """The shop's CDK app: one function behind an alias, in the release that the context names.
 
-``cdk deploy --app "python3 local/shop/app.py" -c release=good_v1``
+``cdk deploy --app "python3 local/shop/app.py" -c release=good_v1``; with ``-c canary_from=1`` half
+of the traffic stays on version 1.
 """
 
 import os
@@ -17,7 +18,9 @@ RELEASES = Path(__file__).parent / "releases"
 class Shop(cdk.Stack):
     """The function ``shop``, its alias ``live``, and the switch of its payment provider."""
 
-    def __init__(self, scope: Construct, *, release: str, env: cdk.Environment) -> None:
+    def __init__(
+        self, scope: Construct, *, release: str, canary_from: str | None, env: cdk.Environment
+    ) -> None:
         super().__init__(scope, "Shop", env=env)
         payments = ssm.StringParameter(
             self, "Payments", parameter_name="/shop/payments", string_value="up"
@@ -34,7 +37,15 @@ class Shop(cdk.Stack):
             current_version_options=lambda_.VersionOptions(removal_policy=cdk.RemovalPolicy.RETAIN),
         )
         payments.grant_read(function)
-        lambda_.Alias(self, "Live", alias_name="live", version=function.current_version)
+        version = function.current_version
+        if canary_from is None:
+            lambda_.Alias(self, "Live", alias_name="live", version=version)
+            return
+        former = lambda_.Version.from_version_arn(
+            self, "Former", f"{function.function_arn}:{canary_from}"
+        )
+        half = lambda_.VersionWeight(version=version, weight=0.5)
+        lambda_.Alias(self, "Live", alias_name="live", version=former, additional_versions=[half])
 
 
 def main() -> None:
@@ -47,7 +58,7 @@ def main() -> None:
     env = cdk.Environment(
         account=os.environ["CDK_DEFAULT_ACCOUNT"], region=os.environ["CDK_DEFAULT_REGION"]
     )
-    Shop(app, release=release, env=env)
+    Shop(app, release=release, canary_from=app.node.try_get_context("canary_from"), env=env)
     app.synth()
 
 

@@ -1,0 +1,219 @@
+"""`make demo`: a real bad deploy, rolled back end to end on this machine.
+
+The app is deployed by the real CDK command line to an emulator that runs its real functions; the
+shop is a real function that gets real traffic; CloudWatch is the strict model, and Slack an inbox
+on this machine. The ending is read back from the emulator, the journal and the inbox.
+
+Exit status: 0 the story ended as it must, 1 it did not, 2 no such story or an installation failed,
+130 interrupted.
+"""
+
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import FrameType
+
+from local import cdk, emulator, world
+from local.cdk import App
+from local.clock import TimeLapse
+from local.emulator import ROOT
+from local.narrator import Narrator
+from local.scenarios import ALARM_PREFIX, SCENARIOS, Scenario, policy_document
+from local.slack_inbox.server import SlackInbox
+from local.traffic import Traffic
+from local.witness import Witness
+
+# Model seconds in a real one: a minute of CloudWatch takes four seconds here.
+SPEED = 15
+REQUESTS_PER_SECOND = 9
+PAGES = ROOT / ".cache"
+STACK = "RollbackResponder-demo"
+# Model seconds that a step may take before the story counts as stuck.
+PATIENCE = 40 * 60
+
+
+class Story:
+    """One scenario, told while it happens."""
+
+    def __init__(self, name: str, scenario: Scenario, narrator: Narrator, folder: Path) -> None:
+        self._name = name
+        self._scenario = scenario
+        self._narrator = narrator
+        self._folder = folder
+        self._world: world.World
+        self._inbox: SlackInbox
+        self._witness: Witness
+
+    def tell(self) -> list[str]:
+        """Play the story to its end; return in what it ended wrongly."""
+        scenario, say = self._scenario, self._narrator
+        say.title(f"{self._name}: {scenario.promise}")
+        with ExitStack() as stack:
+            self._open(stack)
+            self._deploy_responder(stack)
+            self._deploy_shop("v1", scenario.first)
+            traffic = stack.enter_context(
+                Traffic(
+                    self._world.emulator, self._world.model, requests_per_second=REQUESTS_PER_SECOND
+                )
+            )
+            self._until(lambda: "1" in self._witness.proven(), traffic, "v1 to prove itself")
+            self._witness.note("story", "v1 has served its bake time: it has proved itself")
+            say.moment(self._witness.moments[-1])
+            self._deploy_shop("v2", scenario.second, canary=scenario.canary)
+            if scenario.outage:
+                self._outage()
+            self._follow(traffic)
+            faults = self._witness.faults(scenario.ending)
+            self._close()
+        say.verdict(faults)
+        return faults
+
+    # -- the stage ------------------------------------------------------------------------------
+
+    def _open(self, stack: ExitStack) -> None:
+        say = self._narrator
+        emulator.install(say.say)
+        cdk.install(say.say)
+        clock = TimeLapse.starting_now(SPEED)
+        with say.doing("starting AWS and Slack on this machine"):
+            self._inbox = stack.enter_context(SlackInbox(channel="deploys", clock=clock.now))
+            self._world = stack.enter_context(
+                world.opened(run_folder=self._folder, clock=clock, report=self._undelivered)
+            )
+        say.say(f"   the clock there runs {SPEED} times as fast; Slack is at {self._inbox.url}")
+
+    def _undelivered(self, text: str) -> None:
+        self._narrator.say(f"not delivered: {text}", "yellow")
+
+    def _deploy_responder(self, stack: ExitStack) -> None:
+        """The app as it is, with the story's policy as its context; then the Slack secret."""
+        with self._narrator.doing("cdk bootstrap"):
+            self._world.cdk.bootstrap()
+        app = App(
+            command=f"{sys.executable} app.py",
+            output=self._folder / "responder.out",
+            context={"rollback": json.dumps(policy_document(self._scenario))},
+        )
+        with self._narrator.doing("cdk synth and cdk deploy: the responder"):
+            templates = self._world.cdk.synth(app)
+            self._world.cdk.deploy_synthesised(app, [STACK])
+        alarms = self._world.adopt_alarms(
+            [t for name, t in templates.items() if name.startswith("RollbackAlarms")]
+        )
+        for alarm in alarms:
+            self._narrator.say(f"   alarm {alarm.name}")
+        resources = self._resources()
+        secret = {"bot_token": self._inbox.token, "api_url": self._inbox.api_url}
+        with closing(self._world.emulator.client("secretsmanager")) as client:
+            client.put_secret_value(
+                SecretId=resources["AWS::SecretsManager::Secret"], SecretString=json.dumps(secret)
+            )
+        table, real_seconds = resources["AWS::DynamoDB::Table"], self._narrator.real_seconds
+        self._witness = stack.enter_context(Witness(self._world, self._inbox, table, real_seconds))
+
+    def _resources(self) -> dict[str, str]:
+        """Physical ids by type, of the types that the stack has one of."""
+        with closing(self._world.emulator.client("cloudformation")) as client:
+            pages = client.get_paginator("list_stack_resources").paginate(StackName=STACK)
+            found = [one for page in pages for one in page["StackResourceSummaries"]]
+        return {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
+
+    def _deploy_shop(self, title: str, release: str, *, canary: bool = False) -> None:
+        context = {"release": release} | ({"canary_from": "1"} if canary else {})
+        app = App(
+            command=f"{sys.executable} {ROOT / 'local' / 'shop' / 'app.py'}",
+            output=self._folder / f"shop-{title}.out",
+            context=context,
+            cwd=self._folder,
+        )
+        share = ", to half of the traffic" if canary else ""
+        with self._narrator.doing(f"cdk deploy: the shop, {title} ({release}){share}"):
+            self._world.cdk.deploy(app, ["Shop"])
+
+    def _outage(self) -> None:
+        with closing(self._world.emulator.client("ssm")) as client:
+            client.put_parameter(Name="/shop/payments", Value="down", Overwrite=True)
+        self._narrator.moment(
+            self._witness.note("story", "the payment provider goes down, for every version")
+        )
+
+    # -- the plot -------------------------------------------------------------------------------
+
+    def _follow(self, traffic: Traffic) -> None:
+        scenario, witness = self._scenario, self._witness
+        if scenario.alarm is None:
+            self._until(lambda: "2" in witness.proven(), traffic, "v2 to prove itself")
+            self._narrator.moment(witness.note("story", "v2 has proved itself as well"))
+            return
+        alarm = f"alarm {ALARM_PREFIX}{scenario.alarm}"
+        self._until(lambda: witness.first(alarm) is not None, traffic, "the alarm")
+        self._until(self._is_over, traffic, "the end of the incident")
+
+    def _is_over(self) -> bool:
+        """The journal has closed the incident, and Slack shows its last step."""
+        incident = self._witness.incident()
+        if not incident or incident["steps"][-1]["state"] in {"undecided", "watching"}:
+            return False
+        return len(self._inbox.messages()) > len(incident["steps"])
+
+    def _until(self, holds: Callable[[], bool], traffic: Traffic, what: str) -> None:
+        """Wait, telling whatever changes meanwhile."""
+        with self._narrator.waiting(lambda: self._waiting_text(traffic, what)) as refresh:
+
+            def look() -> bool:
+                refresh()
+                for moment in self._witness.look():
+                    self._narrator.moment(moment)
+                return holds()
+
+            self._world.wait_until(look, what=what, model_seconds=PATIENCE)
+
+    def _waiting_text(self, traffic: Traffic, what: str) -> str:
+        counts = traffic.last_minute()
+        return (
+            f"{self._world.clock.now():%H:%M:%S}  waiting for {what};"
+            f" last minute: {counts.requests} requests, {counts.errors} failed"
+        )
+
+    def _close(self) -> None:
+        PAGES.mkdir(exist_ok=True)
+        page = PAGES / f"slack-{self._name}.html"
+        self._inbox.save(page)
+        self._narrator.thread(self._inbox.messages())
+        self._narrator.timeline(self._witness.moments)
+        self._narrator.say(f"the page as Slack would show it: {page.relative_to(ROOT)}")
+
+
+def main(arguments: list[str]) -> int:
+    """Tell the story that the command line names."""
+    name = arguments[0] if arguments else "bad-deploy"
+    if name not in SCENARIOS:
+        print(f"no story {name!r}; there are: {', '.join(SCENARIOS)}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _interrupt)
+    narrator = Narrator()
+    folder = Path(tempfile.mkdtemp(prefix="rollback-demo-"))
+    try:
+        return 1 if Story(name, SCENARIOS[name], narrator, folder).tell() else 0
+    except KeyboardInterrupt:
+        narrator.say("interrupted; everything that was started has been stopped")
+        return 130
+    except (emulator.EmulatorError, cdk.CdkError, TimeoutError) as error:
+        narrator.say(f"the story broke off: {error}")
+        return 1 if isinstance(error, TimeoutError) else 2
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

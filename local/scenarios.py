@@ -1,0 +1,118 @@
+"""The stories that `make demo` can tell, each with the ending that it must have."""
+
+from dataclasses import dataclass
+from typing import Any
+
+ALARM_PREFIX = "rollback.demo.shop.shop.live."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What must be true at the end, read back from the emulator, the journal and Slack.
+
+    Attributes:
+        version: the version that serves the alias's traffic.
+        shared_with: the other version of a weighted alias, if it is still weighted.
+        state: the incident's last state, or None for "no incident".
+        reason: its reason.
+        headline: words that the thread in Slack must show.
+    """
+
+    version: str
+    shared_with: str | None = None
+    state: str | None
+    reason: str | None = None
+    headline: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One story.
+
+    Attributes:
+        promise: what the story shows, in a sentence.
+        first, second: the releases of the shop (`local/shop/releases`), v1 and v2.
+        mode: the policy's mode.
+        alarm: the trigger whose alarm is waited for, or None where none may fire.
+        canary: whether v2 gets half of the traffic only.
+        outage: whether the payment provider goes down after v2 was deployed.
+    """
+
+    promise: str
+    first: str = "good_v1"
+    second: str
+    mode: str = "enforce"
+    alarm: str | None = "error-rate"
+    canary: bool = False
+    outage: bool = False
+    ending: Ending
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "bad-deploy": Scenario(
+        promise="A deploy that breaks 60 % of the orders undoes itself.",
+        second="bad_errors",
+        ending=Ending(
+            version="1", state="fixed", reason="symptom_gone", headline="rolled back v2 → v1"
+        ),
+    ),
+    "latency": Scenario(
+        promise="A deploy that makes orders slow undoes itself.",
+        second="bad_latency",
+        alarm="latency-p50",
+        ending=Ending(
+            version="1", state="fixed", reason="symptom_gone", headline="rolled back v2 → v1"
+        ),
+    ),
+    "healthy": Scenario(
+        promise="A good deploy is left alone, and nobody is told anything.",
+        second="good_v2",
+        alarm=None,
+        ending=Ending(version="2", state=None),
+    ),
+    "observe": Scenario(
+        promise="In observe mode nothing is touched; Slack says what would have been done.",
+        second="bad_errors",
+        mode="observe",
+        ending=Ending(
+            version="2",
+            state="stood_down",
+            reason="observe_mode",
+            headline="would have rolled back v2 → v1",
+        ),
+    ),
+    "both-bad": Scenario(
+        promise="When both versions fail, a rollback would not help: it stands down and says so.",
+        first="needs_dependency",
+        second="needs_dependency_v2",
+        canary=True,
+        outage=True,
+        ending=Ending(
+            version="1",
+            shared_with="2",
+            state="stood_down",
+            reason="both_versions_fail",
+            headline="did not roll back: both versions fail",
+        ),
+    ),
+}
+
+
+def policy_document(scenario: Scenario) -> dict[str, Any]:
+    """Context `rollback` of the app that the story deploys. Only the bake time is shortened."""
+    return {
+        "environment": "demo",
+        "mode": scenario.mode,
+        "slack": {"channel": "deploys"},
+        "guardrails": {"bake_minutes": 3},
+        "services": [
+            {
+                "name": "shop",
+                "targets": [{"kind": "lambda_alias", "function": "shop", "alias": "live"}],
+                "triggers": [
+                    {"kind": "error_rate", "threshold_percent": 5, "severity": "critical"},
+                    {"kind": "latency", "statistic": "p50", "threshold_ms": 300},
+                ],
+            }
+        ],
+    }

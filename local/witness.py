@@ -1,0 +1,151 @@
+"""What really happened, read from the world and never from the responder's own answers."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from local.aws_model.evaluation import State
+from local.scenarios import Ending
+from local.slack_inbox.server import SlackInbox
+from local.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Something changed: when in model time, after how many real seconds, and what."""
+
+    at: datetime
+    real_seconds: float
+    key: str
+    text: str
+
+
+class Witness:
+    """Looks at alias, alarms, journal and Slack, and notes each change."""
+
+    def __init__(
+        self, world: World, inbox: SlackInbox, table: str, real_seconds: Callable[[], float]
+    ) -> None:
+        self._world = world
+        self._inbox = inbox
+        self._table = table
+        self._real_seconds = real_seconds
+        self._stack = ExitStack()
+        self._lambda: Any = None
+        self._dynamodb: Any = None
+        self._seen: dict[str, str] = {}
+        self.moments: list[Moment] = []
+
+    def __enter__(self) -> Self:
+        emulator = self._world.emulator
+        self._lambda = self._stack.enter_context(closing(emulator.client("lambda")))
+        self._dynamodb = self._stack.enter_context(closing(emulator.client("dynamodb")))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def note(self, key: str, text: str) -> Moment:
+        """Note something that the story itself did."""
+        moment = Moment(
+            at=self._world.clock.now(), real_seconds=self._real_seconds(), key=key, text=text
+        )
+        self.moments.append(moment)
+        return moment
+
+    def look(self) -> list[Moment]:
+        """Note what has changed since the last look, and return it."""
+        fresh = []
+        for key, text in self._sights():
+            if self._seen.get(key, "") != text:
+                self._seen[key] = text
+                fresh.append(self.note(key, text))
+        return fresh
+
+    def first(self, key: str) -> Moment | None:
+        """The first moment of that kind."""
+        return next((moment for moment in self.moments if moment.key == key), None)
+
+    def alias(self) -> tuple[str, str | None]:
+        """The alias's version, and the other one of a weighted alias."""
+        alias = self._lambda.get_alias(FunctionName="shop", Name="live")
+        weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        return alias["FunctionVersion"], next(iter(weights), None)
+
+    def row(self) -> dict[str, Any]:
+        """The target's row in the journal: its ledger and its incident, as plain JSON."""
+        item = self._dynamodb.get_item(
+            TableName=self._table,
+            Key={"pk": {"S": "target#lambda_alias/shop/live"}, "sk": {"S": "row"}},
+            ConsistentRead=True,
+        ).get("Item", {})
+        return {
+            name: json.loads(item[name]["S"]) for name in ("ledger", "incident") if name in item
+        }
+
+    def proven(self) -> set[str]:
+        """The versions that have proved themselves, as the ledger has it."""
+        return {good["version"] for good in self.row().get("ledger", {}).get("good", [])}
+
+    def incident(self) -> dict[str, Any] | None:
+        """The target's latest incident."""
+        incident: dict[str, Any] | None = self.row().get("incident")
+        return incident
+
+    def told(self) -> str:
+        """Everything that Slack shows, as one text."""
+        return json.dumps(
+            [[message.text, message.blocks] for message in self._inbox.messages()],
+            ensure_ascii=False,
+            default=str,
+        )
+
+    def faults(self, ending: Ending) -> list[str]:
+        """In what the world differs from the ending that the story must have."""
+        version, other = self.alias()
+        incident = self.incident()
+        last = incident["steps"][-1] if incident else {"state": None, "reason": None}
+        compared = [
+            ("the alias serves version", ending.version, version),
+            ("it shares traffic with version", ending.shared_with, other),
+            ("the incident's state is", ending.state, last["state"]),
+            ("its reason is", ending.reason, last["reason"]),
+        ]
+        faults = [
+            f"{what} {found}, not {expected}"
+            for what, expected, found in compared
+            if expected != found
+        ]
+        told = self.told()
+        if ending.headline is None and self._inbox.messages():
+            faults.append("Slack was told something")
+        if ending.headline is not None and ending.headline not in told:
+            faults.append(f"Slack does not say {ending.headline!r}")
+        return faults
+
+    def _sights(self) -> Iterator[tuple[str, str]]:
+        for row in self._world.model.alarms():
+            name, key = row.alarm.name, f"alarm {row.alarm.name}"
+            if self._world.model.state(name).value is State.ALARM:
+                yield key, f"CloudWatch: alarm {name} fires"
+            elif key in self._seen:
+                yield key, f"CloudWatch: alarm {name} is no longer firing"
+        version, other = self.alias()
+        shared = f", shared with version {other}" if other else ""
+        yield "alias", f"Lambda: alias shop:live serves version {version}{shared}"
+        incident = self.incident()
+        if incident:
+            step = incident["steps"][-1]
+            yield "incident", f"Journal: {step['state']} ({step['reason']}): {step['text']}"
+        messages = self._inbox.messages()
+        if messages:
+            yield "slack", f"Slack: {messages[0].text}"
