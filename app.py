@@ -3,12 +3,12 @@
 import sys
 
 from aws_cdk import App
-from rollback_responder.domain.errors import PolicyError
 
 from infra.context import ContextError, read_policy
 from infra.grants.grant import GrantError
 from infra.package import PackageError
 from infra.stacks import build
+from rollback_responder.domain.errors import PolicyError
 
 try:
     # Usage analytics would put a line of no use to anybody into each template.

@@ -13,6 +13,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
+
 from rollback_responder.domain import metric, naming
 from rollback_responder.domain.policy import Policy, Watched
 from rollback_responder.domain.trigger import AdoptedAlarm, ErrorRate, Latency, MeasuredTrigger

@@ -3,6 +3,7 @@
 import json
 
 from constructs import Construct
+
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.policy import Policy, parse_policy
 

@@ -7,10 +7,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
-from rollback_responder.domain import naming
-from rollback_responder.domain.policy import Policy
 
 from infra.health import heartbeat
+from rollback_responder.domain import naming
+from rollback_responder.domain.policy import Policy
 
 # CloudWatch API, dashboard body: an alarm widget shows at most 100 alarms.
 MOST_ALARMS_IN_A_WIDGET = 100

@@ -7,10 +7,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
-from rollback_responder.wiring import Wiring
 
 from infra.grants.everything import grant_on_everything
+from infra.grants.grant import allow
 from infra.nag import acknowledge
+from rollback_responder.wiring import Wiring
 
 # The log is the second witness of a rollback, so it outlives the stack, for a quarter.
 LOGS_KEPT = logs.RetentionDays.THREE_MONTHS
@@ -44,7 +45,10 @@ class HouseFunction(Construct):
             self,
             "Permissions",
             roles=[self.role],
-            statements=[_write_logs(self.log_group), *statements],
+            statements=[
+                allow(self.log_group.log_group_arn, "logs:CreateLogStream", "logs:PutLogEvents"),
+                *statements,
+            ],
         )
         grant_on_everything(permissions, *on_everything)
         self.function = lambda_.Function(
@@ -65,18 +69,15 @@ class HouseFunction(Construct):
             logging_format=lambda_.LoggingFormat.TEXT,
         )
         _wait_for(self.function, permissions)
-        acknowledge(
-            self.function,
-            finding="L1",
-            reason="python3.13 is a supported runtime, the one that the dependencies are pinned "
-            "and built for; a newer one is taken on purpose, with a test run, not when it appears.",
-        )
+        _explain_runtime(self.function)
 
 
-def _write_logs(log_group: logs.LogGroup) -> iam.PolicyStatement:
-    return iam.PolicyStatement(
-        actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-        resources=[log_group.log_group_arn],
+def _explain_runtime(function: lambda_.Function) -> None:
+    acknowledge(
+        function,
+        finding="L1",
+        reason="python3.13 is a supported runtime, the one that the dependencies are pinned and "
+        "built for; a newer one is taken on purpose, with a test run, not when it appears.",
     )
 
 

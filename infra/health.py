@@ -9,14 +9,14 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from infra.topics import alarm_topic
 from rollback_responder.domain import naming
 from rollback_responder.domain.policy import Policy
 
-from infra.topics import alarm_topic
-
 MINUTE = Duration.minutes(1)
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
-# A message that waits longer has failed at least once, or nobody takes messages.
+# A message that waits longer has failed more than once, or nobody takes messages.
 OLDEST_MESSAGE_SECONDS = 300
 # News older than this came to Slack too late to be of use.
 OLDEST_NEWS_MS = 5 * 60 * 1000

@@ -13,12 +13,12 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
-from rollback_responder.domain import naming
-from rollback_responder.domain.policy import Policy
-from rollback_responder.domain.trigger import AdoptedAlarm
 
 from infra.queues import dead_letter_queue, let_send
 from infra.topics import alarm_topic
+from rollback_responder.domain import naming
+from rollback_responder.domain.policy import Policy
+from rollback_responder.domain.trigger import AdoptedAlarm
 
 # EventBridge quotas: an event pattern has at most 2,048 characters.
 LONGEST_PATTERN = 2048

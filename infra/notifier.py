@@ -4,14 +4,14 @@ import json
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
-from rollback_responder.wiring import NotifyWiring
 
 from infra.function import HouseFunction
+from infra.grants.grant import allow
 from infra.queues import dead_letter_queue
+from rollback_responder.wiring import NotifyWiring
 
 # Slack is asked again within one run when it says so; the stream comes back for what is left.
 TIMEOUT = Duration.seconds(60)
@@ -54,24 +54,15 @@ class Notifier(Construct):
             wiring=wiring,
             reserved_concurrency=CONCURRENCY,
             statements=[
-                iam.PolicyStatement(
-                    actions=[
-                        "dynamodb:DescribeStream",
-                        "dynamodb:GetRecords",
-                        "dynamodb:GetShardIterator",
-                    ],
-                    resources=[stream_arn],
+                allow(
+                    stream_arn,
+                    "dynamodb:DescribeStream",
+                    "dynamodb:GetRecords",
+                    "dynamodb:GetShardIterator",
                 ),
-                iam.PolicyStatement(
-                    actions=["secretsmanager:GetSecretValue"], resources=[secret.secret_arn]
-                ),
-                iam.PolicyStatement(
-                    actions=["dynamodb:GetItem", "dynamodb:UpdateItem"],
-                    resources=[journal.table_arn],
-                ),
-                iam.PolicyStatement(
-                    actions=["sqs:SendMessage"], resources=[self.failures.queue_arn]
-                ),
+                allow(secret.secret_arn, "secretsmanager:GetSecretValue"),
+                allow(journal.table_arn, "dynamodb:GetItem", "dynamodb:UpdateItem"),
+                allow(self.failures.queue_arn, "sqs:SendMessage"),
             ],
             on_everything=["dynamodb:ListStreams"],
         )

@@ -60,7 +60,7 @@ def stage(policy: Policy, *, build: Path = BUILD) -> Path:
 
 
 def _dependencies(build: Path) -> Path:
-    pins = REQUIREMENTS.read_bytes() + " ".join(PLATFORM).encode()
+    pins = REQUIREMENTS.read_bytes() + " ".join(PLATFORM + LEFT_OUT).encode()
     name = f"dependencies-{hashlib.sha256(pins).hexdigest()[:16]}"
     if (build / name).is_dir():
         return build / name

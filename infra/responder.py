@@ -6,12 +6,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
-from rollback_responder.domain.policy import Policy
-from rollback_responder.wiring import RespondWiring
 
 from infra.function import HouseFunction
 from infra.grants import respond_grants
-from infra.grants.grant import grant_to
+from infra.grants.grant import allow, grant_to
+from rollback_responder.domain.policy import Policy
+from rollback_responder.wiring import RespondWiring
 
 # A batch of ten alarms walks the house one after the other; each walk is a few calls of at most a
 # few seconds. What is not done by then is claimed, and the watcher takes it on.
@@ -48,24 +48,7 @@ class Responder(Construct):
             timeout=TIMEOUT,
             wiring=wiring,
             reserved_concurrency=CONCURRENCY,
-            statements=[
-                iam.PolicyStatement(
-                    actions=[
-                        "sqs:ReceiveMessage",
-                        "sqs:DeleteMessage",
-                        "sqs:GetQueueAttributes",
-                    ],
-                    resources=[alarms.queue_arn],
-                ),
-                # What cannot be an alarm of ours is laid aside with a reason, not tried again.
-                iam.PolicyStatement(
-                    actions=["sqs:SendMessage"], resources=[dead_letters.queue_arn]
-                ),
-                iam.PolicyStatement(
-                    actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
-                    resources=[journal.table_arn],
-                ),
-            ],
+            statements=_permissions(journal, alarms, dead_letters),
             on_everything=["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"],
         )
         grant_to(self.respond.role, self, respond_grants(policy))
@@ -78,3 +61,16 @@ class Responder(Construct):
             report_batch_item_failures=True,
             max_concurrency=CONCURRENCY,
         )
+
+
+def _permissions(
+    journal: dynamodb.ITable, alarms: sqs.IQueue, dead_letters: sqs.IQueue
+) -> list[iam.PolicyStatement]:
+    return [
+        allow(
+            alarms.queue_arn, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
+        ),
+        # What cannot be an alarm of ours is laid aside with a reason, not tried again.
+        allow(dead_letters.queue_arn, "sqs:SendMessage"),
+        allow(journal.table_arn, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+    ]

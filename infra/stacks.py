@@ -6,8 +6,6 @@ from aws_cdk import App, Aws, CfnOutput, Stack, Tags, Validations
 from aws_cdk import aws_lambda as lambda_
 from cdk_nag import AwsSolutionsChecks
 from constructs import Construct
-from rollback_responder.domain.policy import Policy, Watched
-from rollback_responder.wiring import NotifyWiring, RespondWiring, WatchWiring
 
 from infra import package
 from infra.alarms import TargetAlarms, own_alarms, shards_of
@@ -21,20 +19,34 @@ from infra.responder import TIMEOUT as RESPOND_TIMEOUT
 from infra.responder import Responder
 from infra.slack_secret import slack_secret
 from infra.watcher import Watcher
+from rollback_responder.domain.policy import Policy, Watched
+from rollback_responder.wiring import NotifyWiring, RespondWiring, WatchWiring
 
 
 def build(app: App, policy: Policy) -> None:
     """Adds all stacks of a policy to the app, and the checks they have to pass."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     Tags.of(app).add("rollback-responder", policy.environment)
-    ResponderStack(app, f"RollbackResponder-{policy.environment}", policy=policy)
-    stacks: list[AlarmsStack] = []
-    for number, alarms in enumerate(shards_of(own_alarms(policy)), start=1):
-        name = f"RollbackAlarms-{policy.environment}-{number}"
-        stacks.append(AlarmsStack(app, name, environment=policy.environment, alarms=alarms))
-    for k, stack in enumerate(stacks[len(stacks) // 2 :] if len(stacks) > 1 else []):
-        # Where the number of stacks has doubled, an alarm leaves this stack before it enters that.
-        stack.add_dependency(stacks[k])
+    responder = ResponderStack(app, f"RollbackResponder-{policy.environment}", policy=policy)
+    shards = shards_of(own_alarms(policy))
+    stacks = {
+        number: AlarmsStack(
+            app,
+            f"RollbackAlarms-{policy.environment}-{number + 1}",
+            environment=policy.environment,
+            alarms=alarms,
+        )
+        for number, alarms in enumerate(shards)
+        # CloudFormation takes no stack without a resource.
+        if alarms
+    }
+    for number, stack in stacks.items():
+        # An order of deploying only, nothing is passed: whoever judges an alarm comes before it.
+        stack.add_stack_dependency(responder)
+        # Where the number of stacks has doubled, an alarm leaves one before it enters the other.
+        earlier = stacks.get(number - len(shards) // 2)
+        if earlier and earlier is not stack:
+            stack.add_stack_dependency(earlier)
 
 
 class AlarmsStack(Stack):

@@ -8,12 +8,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
-from rollback_responder.domain.policy import Policy
-from rollback_responder.wiring import WatchWiring
 
 from infra.function import HouseFunction
 from infra.grants import watch_grants
-from infra.grants.grant import grant_to
+from infra.grants.grant import allow, grant_to
+from rollback_responder.domain.policy import Policy
+from rollback_responder.wiring import WatchWiring
 
 EVERY = Duration.minutes(1)
 # Less than the time between two ticks, so that a slow run is over before the next begins.
@@ -46,34 +46,37 @@ class Watcher(Construct):
             wiring=wiring,
             # Two at once would read every alarm twice.
             reserved_concurrency=1,
-            statements=[
-                iam.PolicyStatement(
-                    actions=[
-                        "dynamodb:BatchGetItem",
-                        "dynamodb:GetItem",
-                        "dynamodb:PutItem",
-                        "dynamodb:UpdateItem",
-                    ],
-                    resources=[journal.table_arn],
-                ),
-                iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[alarms.queue_arn]),
-            ],
+            statements=_permissions(journal, alarms),
             on_everything=["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"],
         )
         grant_to(self.watch.role, self, watch_grants(policy))
-        # The next tick does better than a late one.
-        self.watch.function.configure_async_invoke(max_event_age=EVERY, retry_attempts=0)
-        self.tick = events.Rule(
-            self,
-            "Tick",
-            description="Wakes the rollback responder's watcher.",
-            schedule=events.Schedule.rate(EVERY),
-            targets=[
-                targets.LambdaFunction(
-                    self.watch.function,
-                    dead_letter_queue=dead_letters,
-                    max_event_age=EVERY,
-                    retry_attempts=0,
-                )
-            ],
-        )
+        self.tick = _tick(self, self.watch.function, dead_letters)
+
+
+def _permissions(journal: dynamodb.ITable, alarms: sqs.IQueue) -> list[iam.PolicyStatement]:
+    return [
+        allow(
+            journal.table_arn,
+            "dynamodb:BatchGetItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        ),
+        allow(alarms.queue_arn, "sqs:SendMessage"),
+    ]
+
+
+def _tick(scope: Construct, watch: lambda_.Function, dead_letters: sqs.IQueue) -> events.Rule:
+    # The next tick does better than a late one.
+    watch.configure_async_invoke(max_event_age=EVERY, retry_attempts=0)
+    return events.Rule(
+        scope,
+        "Tick",
+        description="Wakes the rollback responder's watcher.",
+        schedule=events.Schedule.rate(EVERY),
+        targets=[
+            targets.LambdaFunction(
+                watch, dead_letter_queue=dead_letters, max_event_age=EVERY, retry_attempts=0
+            )
+        ],
+    )

@@ -24,6 +24,7 @@ from local.clock import TimeLapse
 from local.emulator import ROOT
 from local.narrator import Narrator
 from local.scenarios import ALARM_PREFIX, SCENARIOS, Scenario, policy_document
+from local.shop.payments import Payments
 from local.slack_inbox.server import SlackInbox
 from local.traffic import Traffic
 from local.witness import Witness
@@ -45,6 +46,7 @@ class Story:
         self._scenario = scenario
         self._narrator = narrator
         self._folder = folder
+        self._payments = Payments()
         self._world: world.World
         self._inbox: SlackInbox
         self._witness: Witness
@@ -82,6 +84,7 @@ class Story:
         cdk.install(say.say)
         clock = TimeLapse.starting_now(SPEED)
         with say.doing("starting AWS and Slack on this machine"):
+            stack.enter_context(self._payments.server)
             self._inbox = stack.enter_context(SlackInbox(channel="deploys", clock=clock.now))
             self._world = stack.enter_context(
                 world.opened(run_folder=self._folder, clock=clock, report=self._undelivered)
@@ -125,7 +128,8 @@ class Story:
         return {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
 
     def _deploy_shop(self, title: str, release: str, *, canary: bool = False) -> None:
-        context = {"release": release} | ({"canary_from": "1"} if canary else {})
+        context = {"release": release, "payments": self._payments.server.url}
+        context |= {"canary_from": "1"} if canary else {}
         app = App(
             command=f"{sys.executable} {ROOT / 'local' / 'shop' / 'app.py'}",
             output=self._folder / f"shop-{title}.out",
@@ -137,8 +141,7 @@ class Story:
             self._world.cdk.deploy(app, ["Shop"])
 
     def _outage(self) -> None:
-        with closing(self._world.emulator.client("ssm")) as client:
-            client.put_parameter(Name="/shop/payments", Value="down", Overwrite=True)
+        self._payments.down = True
         self._narrator.moment(
             self._witness.note("story", "the payment provider goes down, for every version")
         )

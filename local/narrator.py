@@ -1,5 +1,6 @@
 """The story's voice in the terminal: plain sentences, a clock, colours only where they show."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from rich.table import Table
 from local.slack_inbox.workspace import Message
 from local.witness import Moment
 
+_LINK = re.compile(r"<https?:[^|>]*\|([^>]*)>")
+_MENTION = re.compile(r"<!(\w+)>")
 STYLES = {"alarm": "red", "alias": "bold cyan", "incident": "magenta", "slack": "yellow"}
 
 
@@ -67,9 +70,9 @@ class Narrator:
             indent = "    " if message.thread_ts else "  "
             for block in message.blocks:
                 for text in _texts(block):
-                    self._console.print(escape(_indented(text, indent)))
+                    self._console.print(escape(_indented(_bare(text), indent)))
             if not message.blocks:
-                self._console.print(escape(_indented(message.text, indent)), style="dim")
+                self._console.print(escape(_indented(_bare(message.text), indent)), style="dim")
 
     def timeline(self, moments: list[Moment]) -> None:
         """Every moment in one table."""
@@ -95,6 +98,13 @@ class Narrator:
             self.say("The story ended as it must.", "bold green")
         for fault in faults:
             self.say(f"It ended wrongly: {fault}", "bold red")
+
+
+def _bare(text: str) -> str:
+    """Slack's mark-up as a terminal shows it: a link is its label, a mention has its at-sign."""
+    text = _LINK.sub(r"\1", text)
+    text = _MENTION.sub(r"@\1", text).replace("*", "")
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _indented(text: str, indent: str) -> str:

@@ -148,4 +148,5 @@ class Witness:
             yield "incident", f"Journal: {step['state']} ({step['reason']}): {step['text']}"
         messages = self._inbox.messages()
         if messages:
-            yield "slack", f"Slack: {messages[0].text}"
+            # The head's first sentence is its headline; it is edited in place.
+            yield "slack", f"Slack: {messages[0].text.partition('. ')[0]}"

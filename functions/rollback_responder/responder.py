@@ -116,9 +116,12 @@ class Responder:
         claim = claiming()
         if claim is None:
             raise TargetHeld(f"{target.target_id} is held by another invocation")
+        ledger = claim.ledger
         with self._freed_on_error(claim):
             alarm, observation = reading().get(watched.alarm_name), observing()
-        ledger = claim.ledger
+            if observation and ledger.revision not in {None, observation.revision}:
+                # It was looked at beside the claim: what the ledger knows may be newer.
+                observation = rooms.actions[target.kind].observe(target)
         return claim, Case(
             watched=watched,
             environment=rooms.policy.environment,
@@ -203,6 +206,8 @@ class Responder:
         try:
             after = self._execute(case, plan)
         except tuple(REFUSALS) as error:
+            if settled := self._settled_meanwhile(case):
+                return settled
             if isinstance(error, TargetGone):
                 case = replace(case, ledger=ledgers.vanished(case.ledger, decision.to_version))
             refusal = StandDown(reason=REFUSALS[type(error)], text=str(error))
@@ -221,6 +226,17 @@ class Responder:
             claim.id,
         )
         return moved(case, assessment, decision.reason, after, rooms.clock())
+
+    def _settled_meanwhile(self, case: Case) -> Entry | None:
+        """An earlier attempt whose end nobody knows may have landed just now, and been refused for.
+
+        So a claim that inherited one ends as a refusal only where the target is still untouched.
+        """
+        if not case.inherited:
+            return None
+        target = case.watched.target
+        observation = self._rooms.actions[target.kind].observe(target)
+        return recovered(replace(case, observation=observation))
 
     def _execute(self, case: Case, plan: Plan) -> Observation:
         """One mutating call. After anything unclear, the target is read before anything else."""
@@ -242,13 +258,15 @@ class Responder:
         """Gives the target free on an error that surely left it untouched.
 
         After an unclear act the claim stays: the row goes on reading *may have acted*, and
-        whoever inherits it looks at the target first.
+        whoever inherits it looks at the target first. So does a claim that inherited another one
+        and did not get as far as settling it.
         """
         try:
             yield
         except ActionUnclear:
             raise
         except RollbackError:
-            with suppress(JournalError):
-                self._rooms.journal.close(claim, ledger=claim.ledger, incident=claim.incident)
+            if not claim.inherited:
+                with suppress(JournalError):
+                    self._rooms.journal.close(claim, ledger=claim.ledger, incident=claim.incident)
             raise

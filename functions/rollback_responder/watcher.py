@@ -98,16 +98,15 @@ class Watcher:
         )
         if row.acting_until:
             # Its holder never came back: `respond` inherits the claim and settles it.
-            self._wake_for(entries[0].alarm_name, done)
+            names = [*_to_look_at(sight, row.ledger), entries[0].alarm_name]
+            self._wake_for(names[0], done)
             return
         incident = row.incident
         if incident and incident.state is State.WATCHING:
             self._verify(sight, incident, done)
             return
         ledger = self._keep_ledger(sight)
-        if incident and incident.state is State.UNDECIDED:
-            self._wake_for(incident.alarm_name, done)
-        elif name := _unanswered(sight, ledger):
+        for name in _to_look_at(sight, ledger):
             self._wake_for(name, done)
 
     def _wake_for(self, alarm_name: str, done: Round) -> None:
@@ -214,15 +213,20 @@ class Watcher:
         )
 
 
-def _unanswered(sight: Sight, ledger: Ledger) -> str | None:
-    """The first alarm that fires and that no incident answers for, if there is one."""
+def _to_look_at(sight: Sight, ledger: Ledger) -> list[str]:
+    """The alarm of an incident that is undecided, then those that fire and are not answered for."""
     incident = sight.row.incident
+    names = []
+    if incident and incident.state is State.UNDECIDED:
+        # A new policy may have dropped its alarm; any other of the target's closes the incident.
+        known = [e.alarm_name for e in sight.entries]
+        names.append(incident.alarm_name if incident.alarm_name in known else known[0])
     for entry in sight.entries:
         alarm = sight.alarms.get(entry.alarm_name)
-        if alarm is None or alarm.state is not AlarmState.ALARM:
+        if alarm is None or alarm.state is not AlarmState.ALARM or entry.alarm_name in names:
             continue
         if incident is None or not incident.covers(
             entry.alarm_name, alarm.transitioned_at, ledger.current
         ):
-            return entry.alarm_name
-    return None
+            names.append(entry.alarm_name)
+    return names

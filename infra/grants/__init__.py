@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import assert_never
 
-from rollback_responder.domain.policy import Mode, Policy
-from rollback_responder.domain.target import LambdaAlias, Target
-
 from infra.grants import lambda_alias
 from infra.grants.grant import Grant
+from rollback_responder.domain.policy import Mode, Policy
+from rollback_responder.domain.target import LambdaAlias, Target
 
 
 def respond_grants(policy: Policy) -> Iterator[Grant]:

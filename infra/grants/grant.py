@@ -8,9 +8,9 @@ from typing import Any
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
-from rollback_responder.domain.errors import RollbackError
 
 from infra.nag import acknowledge
+from rollback_responder.domain.errors import RollbackError
 
 # IAM quotas: characters of a managed policy, spaces not counted; managed policies of a role.
 LONGEST_POLICY = 6144
@@ -41,6 +41,11 @@ class Grant:
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+
+
+def allow(resource: str, *actions: str) -> iam.PolicyStatement:
+    """A statement on one resource of this stack."""
+    return iam.PolicyStatement(actions=list(actions), resources=[resource])
 
 
 def grant_to(role: iam.Role, scope: Construct, grants: Iterable[Grant]) -> list[iam.ManagedPolicy]:

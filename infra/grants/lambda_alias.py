@@ -6,9 +6,9 @@ is held by the responder's code.
 """
 
 from aws_cdk import Aws
-from rollback_responder.domain.target import LambdaAlias
 
 from infra.grants.grant import Grant
+from rollback_responder.domain.target import LambdaAlias
 
 
 def act(target: LambdaAlias) -> Grant:

@@ -1,7 +1,7 @@
 """The shop's CDK app: one function behind an alias, in the release that the context names.
 
 ``cdk deploy --app "python3 local/shop/app.py" -c release=good_v1``; with ``-c canary_from=1`` half
-of the traffic stays on version 1.
+of the traffic stays on version 1, and ``-c payments=URL`` says where the payment provider is.
 """
 
 import os
@@ -9,22 +9,24 @@ from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 RELEASES = Path(__file__).parent / "releases"
 
 
 class Shop(cdk.Stack):
-    """The function ``shop``, its alias ``live``, and the switch of its payment provider."""
+    """The function ``shop`` and its alias ``live``."""
 
     def __init__(
-        self, scope: Construct, *, release: str, canary_from: str | None, env: cdk.Environment
+        self,
+        scope: Construct,
+        *,
+        release: str,
+        canary_from: str | None,
+        payments: str | None,
+        env: cdk.Environment,
     ) -> None:
         super().__init__(scope, "Shop", env=env)
-        payments = ssm.StringParameter(
-            self, "Payments", parameter_name="/shop/payments", string_value="up"
-        )
         function = lambda_.Function(
             self,
             "Function",
@@ -33,10 +35,10 @@ class Shop(cdk.Stack):
             handler="index.handler",
             code=lambda_.Code.from_asset(str(RELEASES / release)),
             timeout=cdk.Duration.seconds(10),
+            environment={"PAYMENTS_URL": payments} if payments else {},
             # CDK's default deletes the former version, and with it the way back.
             current_version_options=lambda_.VersionOptions(removal_policy=cdk.RemovalPolicy.RETAIN),
         )
-        payments.grant_read(function)
         version = function.current_version
         if canary_from is None:
             lambda_.Alias(self, "Live", alias_name="live", version=version)
@@ -58,7 +60,14 @@ def main() -> None:
     env = cdk.Environment(
         account=os.environ["CDK_DEFAULT_ACCOUNT"], region=os.environ["CDK_DEFAULT_REGION"]
     )
-    Shop(app, release=release, canary_from=app.node.try_get_context("canary_from"), env=env)
+    context = app.node.try_get_context
+    Shop(
+        app,
+        release=release,
+        canary_from=context("canary_from"),
+        payments=context("payments"),
+        env=env,
+    )
     app.synth()
 
 

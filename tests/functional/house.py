@@ -98,6 +98,21 @@ def _stat(series: Series) -> MetricStat:
     )
 
 
+class _Watched:
+    """A room whose calls `house.fault` sees as well, under the names of its methods."""
+
+    def __init__(self, room: Any, intercept: Callable[[str, Callable[[], Any]], Any]) -> None:
+        self._room, self._intercept = room, intercept
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._room, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._intercept(name, lambda: method(*args, **kwargs))
+
+        return call
+
+
 class House:
     """Everything, wired; time in the tester's hand."""
 
@@ -114,7 +129,7 @@ class House:
         reads = lambda_client(self.aliases, self._intercept)
         self.rooms = Rooms(
             policy=self.policy,
-            journal=self.journal,
+            journal=_Watched(self.journal, self._intercept),
             metrics=CloudWatchMetrics(cloudwatch_client(self.cloudwatch, self._intercept)),
             actions=actions(Clients(lambda_reads=reads, lambda_moves=reads)),
             clock=self.clock,

@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-from rollback_responder.domain.policy import parse_policy
 
 from infra import package
-from tests.infra.conftest import POLICY
+from rollback_responder.domain.policy import parse_policy
+from tests.infra.synthesis import POLICY
 
 LARGEST_BYTES = 12_000_000
 

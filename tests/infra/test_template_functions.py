@@ -4,6 +4,8 @@ import json
 from dataclasses import fields
 
 import pytest
+
+from infra.package import PACKAGE
 from rollback_responder.wiring import NotifyWiring, RespondWiring, WatchWiring
 
 NAMES = {
@@ -27,6 +29,13 @@ def test_a_function_runs_so(responder, name):
     assert properties["MemorySize"] == 512
     assert properties["Handler"] == f"rollback_responder.handlers.{name}.handler"
     assert properties["Role"] == f"<{NAMES[name]}/Role.Arn>"
+
+
+@EVERY
+def test_a_handler_is_there(responder, name):
+    module, _, callable_name = function(responder, name)["Handler"].rpartition(".")
+    source = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
+    assert f"\ndef {callable_name}(" in source.read_text()
 
 
 def test_no_function_is_named_so_no_policy_can_know_its_name(responder):

@@ -3,13 +3,13 @@
 import pytest
 from policy_sentry.querying.actions import get_action_data
 from policy_sentry.querying.all import get_all_actions
-from rollback_responder.domain.policy import parse_policy
 
 from infra.grants import respond_grants
 from infra.grants.everything import REASONS
 from infra.grants.grant import LONGEST_POLICY, MOST_POLICIES, Grant, GrantError, pack
-from tests.infra.conftest import POLICY
+from rollback_responder.domain.policy import parse_policy
 from tests.infra.deployed import statements
+from tests.infra.synthesis import POLICY
 
 FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:"
 JOURNAL = "<Journal.Arn>"

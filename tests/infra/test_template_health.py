@@ -3,7 +3,6 @@
 import json
 
 from rollback_responder.domain import naming
-
 from tests.infra.deployed import statements
 
 QUEUE = [{"Name": "QueueName", "Value": "<Ingress/Alarms.QueueName>"}]

@@ -2,11 +2,10 @@
 
 import json
 
-from rollback_responder.domain.policy import parse_policy
-
 from infra.ingress import LONGEST_PATTERN, alarm_patterns
-from tests.infra.conftest import POLICY
+from rollback_responder.domain.policy import parse_policy
 from tests.infra.deployed import statements
+from tests.infra.synthesis import POLICY
 
 QUEUE, DEAD_LETTERS, TOPIC = "Ingress/Alarms", "Ingress/DeadLetters", "Ingress/Topic"
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.type_defs import AliasConfigurationResponseTypeDef
 
-MARKER = re.compile(r"rollback-responder claim (\S+)")
+# An update that does not mention the description leaves it, so the marker also says where the claim
+# put the alias: it proves nothing about an alias that has been moved since.
+MARKER = re.compile(r"rollback-responder claim (\S+) to version (\S+)")
 
 # Each of these answers means that nothing was applied. A code that is not here is unclear.
 NOT_APPLIED: dict[str, type[ActionError]] = {
@@ -71,7 +73,7 @@ class LambdaAliasAction:
                 FunctionVersion=plan.to_version,
                 RoutingConfig={"AdditionalVersionWeights": {}},
                 RevisionId=plan.expected_revision,
-                Description=f"rollback-responder claim {plan.claim_id}",
+                Description=f"rollback-responder claim {plan.claim_id} to version {plan.to_version}",
             )
         except AwsError as error:
             _refused(target, plan, error)
@@ -96,6 +98,8 @@ def _observation(alias: "AliasConfigurationResponseTypeDef") -> Observation:
     # A weighted alias has at most two versions (Lambda developer guide, "Weighted alias").
     weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
     marker = MARKER.search(alias.get("Description", ""))
+    if marker and (weights or marker.group(2) != alias["FunctionVersion"]):
+        marker = None
     return Observation(
         primary=alias["FunctionVersion"],
         other=next(iter(weights), None),

@@ -37,6 +37,11 @@ class Evidence:
     errors: Annotated[int, Doc("Failed requests in the window.")] = 0
     minutes: Annotated[int, Doc("Minutes in the window.")] = 0
 
+    @property
+    def looks_bad(self) -> bool:
+        """Whether the number is over its threshold, be it on too few requests to prove it."""
+        return self.value is not None and self.threshold is not None and self.value > self.threshold
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:

@@ -12,7 +12,7 @@ from rollback_responder.domain.decision import UNDECIDED, Reason, StandDown
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.policy import Guardrails, Mode, Watched
 from rollback_responder.domain.release import Ledger, Observation, Release
-from rollback_responder.domain.signal import AlarmReading
+from rollback_responder.domain.signal import AlarmReading, AlarmState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,30 +65,37 @@ def recovered(case: Case) -> Entry | None:
     """Settles an earlier attempt that may have acted, before any gate is asked.
 
     Its marker in the target proves that it acted. An unchanged revision proves that nobody did.
-    Anything else can be proved neither way, and is never called a refusal.
+    Anything else can be proved neither way: it is never called a refusal, and the release counts as
+    acted upon. While a rollback is being verified nobody acts, so there is nothing to settle then.
     """
-    if not case.inherited:
+    if not case.inherited or (case.incident and case.incident.state is State.WATCHING):
         return None
-    observation = case.observation
+    observation, before = case.observation, case.written.current
+    incident = case.open_incident or _incident(case)
     if observation and observation.marker in case.inherited:
-        before = case.written.current
         return _watching(
-            case,
-            _incident(case),
-            before,
-            reason=Reason.FOUND_DONE,
-            after=observation,
-            now=case.now,
+            case, incident, before, reason=Reason.FOUND_DONE, after=observation, now=case.now
         )
     if observation and observation.revision == case.written.revision:
-        return None
+        return _given_up(case, incident)
+    ledger = ledgers.acting(case.ledger, before, case.now) if before else case.ledger
     return _stepped(
-        case,
-        _incident(case),
+        replace(case, ledger=ledger),
+        incident,
         State.INDETERMINATE,
         Reason.RESULT_UNKNOWN,
         f"attempt {', '.join(case.inherited)} ended without a word; the target has changed since",
     )
+
+
+def _given_up(case: Case, incident: Incident) -> Entry | None:
+    """Nothing was applied. After `recheck_minutes` without a clear answer a person is asked."""
+    recheck = timedelta(minutes=case.guardrails.recheck_minutes)
+    unclear_since = incident.opened_at if incident.steps else case.now
+    if case.now < unclear_since + recheck or incident.reason is not Reason.ACTION_UNCLEAR:
+        return None
+    text = "no attempt got a clear answer; the target is untouched"
+    return _stepped(case, incident, State.STOOD_DOWN, Reason.ACTION_UNCLEAR, text)
 
 
 def answered(case: Case) -> Entry | None:
@@ -98,8 +105,13 @@ def answered(case: Case) -> Entry | None:
         return None
     if incident.state is State.WATCHING:
         return Entry(ledger=case.written, incident=incident, text="a rollback is being verified")
-    if incident.is_open or case.alarm is None:
+    if incident.is_open:
         return None
+    if case.alarm is None:
+        same = incident.alarm_name == case.watched.alarm_name
+        told = same and incident.reason is Reason.ALARM_GONE
+        text = f"incident {incident.id} has said that it is gone"
+        return Entry(ledger=case.ledger, incident=incident, text=text) if told else None
     if incident.covers(case.watched.alarm_name, case.alarm.transitioned_at, case.release):
         text = f"answered by incident {incident.id}"
         return Entry(ledger=case.ledger, incident=incident, text=text)
@@ -109,19 +121,20 @@ def answered(case: Case) -> Entry | None:
 def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry:
     """Nothing is done. While the reason may still go either way, the incident stays open."""
     pending = case.open_incident
-    if pending and pending.alarm_name != case.watched.alarm_name:
+    recheck = timedelta(minutes=case.guardrails.recheck_minutes)
+    in_time = pending is None or case.now < pending.opened_at + recheck
+    if pending and in_time and pending.alarm_name != case.watched.alarm_name:
         text = f"incident {pending.id} is open for another alarm"
         return Entry(ledger=case.ledger, incident=pending, text=text)
     if decision.reason is Reason.ALARM_NOT_FIRING and pending is None:
         return Entry(ledger=case.ledger, incident=case.incident, text=decision.text)
     incident = replace(
-        pending or _incident(case),
+        _incident(case),
         assessment=assessment,
         release=case.release,
         to_version=decision.would_move_to,
     )
-    recheck = timedelta(minutes=case.guardrails.recheck_minutes)
-    again = decision.reason in UNDECIDED and case.now < incident.opened_at + recheck
+    again = decision.reason in UNDECIDED and in_time
     if again and pending and pending.reason is decision.reason:
         return Entry(ledger=case.ledger, incident=incident, text=decision.text)
     state = State.UNDECIDED if again else State.STOOD_DOWN
@@ -173,7 +186,9 @@ def _incident(case: Case) -> Incident:
     """The open incident, carried on for the alarm in hand, or a new one."""
     watched = case.watched
     pending = case.open_incident
-    since_at = case.alarm.transitioned_at if case.alarm else case.now
+    since_at = pending.alarm_since_at if pending else case.now
+    if case.alarm and case.alarm.state is AlarmState.ALARM:
+        since_at = case.alarm.transitioned_at
     if pending:
         return replace(
             pending, trigger=watched.trigger, alarm_name=watched.alarm_name, alarm_since_at=since_at

@@ -226,6 +226,11 @@ def evidence_objects(situation: Situation) -> StandDown | None:
                     reason=Reason.BOTH_VERSIONS_FAIL,
                     text=f"the version before fails as well: {previous.text}",
                 )
+            if previous and previous.looks_bad:
+                return StandDown(
+                    reason=Reason.INCONCLUSIVE,
+                    text=f"the version before may fail as well: {previous.text}",
+                )
             return None
         case _:  # pragma: no cover
             assert_never(new.verdict)

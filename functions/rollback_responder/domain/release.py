@@ -81,7 +81,7 @@ class Observation:
     """A target as AWS shows it now.
 
     `primary` takes what the weights leave over. `other` is the second version of a weighted alias,
-    or None; `marker` is the incident that wrote itself into the alias's description, or None.
+    or None; `marker` is the claim that put it where it is now, or None.
     """
 
     primary: str

@@ -1,0 +1,20 @@
+"""Each reason, produced by the whole house: said in the right state, with the right number of moves."""
+
+import pytest
+from checker import incidents_of
+from scenarios import SCENARIOS
+
+from rollback_responder.domain.decision import Reason
+from rollback_responder.journal.codec import decode_incident, encode
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_the_house_says_it(reason):
+    scenario = SCENARIOS[reason]
+    house = scenario.story()
+    said = [(step.state, step.reason) for i in incidents_of(house) for step in i.steps]
+
+    assert (scenario.state, reason) in said
+    assert len(house.aliases.moves) == scenario.moves
+    assert all(int(before) > int(after) for _, before, after in house.aliases.moves)
+    assert all(decode_incident(encode(i)) == i for i in incidents_of(house))
