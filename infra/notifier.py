@@ -6,19 +6,20 @@ from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.function import HouseFunction
 from infra.grants.grant import allow
-from infra.queues import dead_letter_queue
 from rollback_responder.wiring import NotifyWiring
 
 # Slack is asked again within one run when it says so; the stream comes back for what is left.
 TIMEOUT = Duration.seconds(60)
 BATCH_SIZE = 10
-RETRIES = 20
-# Older news is read in the journal, not in Slack.
-OLDEST_NEWS = Duration.hours(2)
+# A dead Slack loses nothing: it is asked again for as long as the stream keeps a record, a day
+# (DynamoDB developer guide, "Change data capture"). What can never be told, `notify` parks itself.
+RETRIES = 10_000
+OLDEST_NEWS = Duration.hours(24)
 # A new on-demand table has four partitions and a stream shard for each (DynamoDB developer guide);
 # Lambda reads each shard with one run at a time.
 CONCURRENCY = 5
@@ -39,11 +40,11 @@ class Notifier(Construct):
         wiring: NotifyWiring,
         journal: dynamodb.Table,
         secret: secretsmanager.ISecret,
+        failures: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
         stream_arn = journal.table_stream_arn
         assert stream_arn is not None
-        self.failures = dead_letter_queue(self, "Failures")
         self.notify = HouseFunction(
             self,
             "Notify",
@@ -61,14 +62,14 @@ class Notifier(Construct):
                     "dynamodb:GetShardIterator",
                 ),
                 allow(secret.secret_arn, "secretsmanager:GetSecretValue"),
-                allow(journal.table_arn, "dynamodb:GetItem", "dynamodb:UpdateItem"),
-                allow(self.failures.queue_arn, "sqs:SendMessage"),
+                allow(journal.table_arn, "dynamodb:UpdateItem"),
+                allow(failures.queue_arn, "sqs:SendMessage"),
             ],
             on_everything=["dynamodb:ListStreams"],
         )
-        self._read(stream_arn)
+        self._read(stream_arn, failures)
 
-    def _read(self, stream_arn: str) -> None:
+    def _read(self, stream_arn: str, failures: sqs.IQueue) -> None:
         lambda_.CfnEventSourceMapping(
             self,
             "News",
@@ -82,7 +83,7 @@ class Notifier(Construct):
             maximum_record_age_in_seconds=int(OLDEST_NEWS.to_seconds()),
             destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
                 on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(
-                    destination=self.failures.queue_arn
+                    destination=failures.queue_arn
                 )
             ),
             filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(

@@ -72,5 +72,5 @@ def _permissions(
         ),
         # What cannot be an alarm of ours is laid aside with a reason, not tried again.
         allow(dead_letters.queue_arn, "sqs:SendMessage"),
-        allow(journal.table_arn, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        allow(journal.table_arn, "dynamodb:PutItem", "dynamodb:UpdateItem"),
     ]

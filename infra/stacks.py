@@ -15,6 +15,7 @@ from infra.health import Health
 from infra.ingress import Ingress
 from infra.journal import journal_table
 from infra.notifier import Notifier
+from infra.queues import dead_letter_queue
 from infra.responder import TIMEOUT as RESPOND_TIMEOUT
 from infra.responder import Responder
 from infra.slack_secret import slack_secret
@@ -125,6 +126,7 @@ class ResponderStack(Stack):
         )
 
     def _notifier(self) -> Notifier:
+        self.failures = dead_letter_queue(self, "NotifyFailures")
         return Notifier(
             self,
             "Notifier",
@@ -134,9 +136,11 @@ class ResponderStack(Stack):
                 region=Aws.REGION,
                 journal_table=self.journal.table_name,
                 slack_secret_arn=self.secret.secret_arn,
+                failure_queue_url=self.failures.queue_url,
             ),
             journal=self.journal,
             secret=self.secret,
+            failures=self.failures,
         )
 
     def _look_after(self) -> None:
@@ -147,7 +151,7 @@ class ResponderStack(Stack):
         }
         dead_letters = {
             "dead-letters": self.ingress.dead_letters,
-            "notify-failures": self.notifier.failures,
+            "notify-failures": self.failures,
         }
         health = Health(
             self,

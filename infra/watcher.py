@@ -58,7 +58,6 @@ def _permissions(journal: dynamodb.ITable, alarms: sqs.IQueue) -> list[iam.Polic
         allow(
             journal.table_arn,
             "dynamodb:BatchGetItem",
-            "dynamodb:GetItem",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
         ),

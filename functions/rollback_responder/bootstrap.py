@@ -63,12 +63,17 @@ class WatchHouse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifyHouse:
-    """What `notify` needs. `read_secret` gives the Slack secret's text."""
+    """What `notify` needs.
+
+    `read_secret` gives the Slack secret's text; `park` takes what can never be told: body, reason,
+    detail.
+    """
 
     wiring: NotifyWiring
     policy: Policy
     notices: Notices
     read_secret: Callable[[], str]
+    park: Callable[[str, str, str], None]
 
 
 def respond_house(environment: Mapping[str, str]) -> RespondHouse:
@@ -78,22 +83,12 @@ def respond_house(environment: Mapping[str, str]) -> RespondHouse:
         WiringError, PolicyError: the deployment is broken; both say what to mend.
     """
     wiring = RespondWiring.from_environment(environment)
-    policy, sqs = load_policy(), _client("sqs", READS)
-
-    def dead_letter(body: str, reason: str, detail: str) -> None:
-        attributes = {
-            name: {"DataType": "String", "StringValue": value}
-            for name, value in (("reason", reason), ("detail", detail[:256]))
-        }
-        sqs.send_message(
-            QueueUrl=wiring.dead_letter_queue_url, MessageBody=body, MessageAttributes=attributes
-        )
-
+    policy = load_policy()
     return RespondHouse(
         wiring=wiring,
         policy=policy,
         responder=Responder(_rooms(policy, wiring)),
-        dead_letter=dead_letter,
+        dead_letter=_parking(wiring.dead_letter_queue_url),
     )
 
 
@@ -123,6 +118,7 @@ def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
         policy=load_policy(),
         notices=DynamoDbNotices(_client("dynamodb", READS), wiring.journal_table, LEASE),
         read_secret=read_secret,
+        park=_parking(wiring.failure_queue_url),
     )
 
 
@@ -172,6 +168,20 @@ def _rooms(policy: Policy, wiring: Wiring) -> Rooms:
         new_id=new_id,
         start=start,
     )
+
+
+def _parking(queue_url: str) -> Callable[[str, str, str], None]:
+    """Parks a message in a queue, with the reason and the detail as attributes."""
+    sqs = _client("sqs", READS)
+
+    def park(body: str, reason: str, detail: str) -> None:
+        attributes = {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in (("reason", reason), ("detail", detail[:256]))
+        }
+        sqs.send_message(QueueUrl=queue_url, MessageBody=body, MessageAttributes=attributes)
+
+    return park
 
 
 def _client(service: str, config: Config) -> Any:

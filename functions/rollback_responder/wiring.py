@@ -58,3 +58,4 @@ class NotifyWiring(Wiring):
     """What `notify` is told."""
 
     slack_secret_arn: str
+    failure_queue_url: str

@@ -81,7 +81,10 @@ class Deployed(House):
             monkeypatch, "watch", bootstrap.watch_house, base | {"ALARM_QUEUE_URL": self.queue}
         )
         self.notify_house = self._furnish(
-            monkeypatch, "notify", bootstrap.notify_house, base | {"SLACK_SECRET_ARN": secret}
+            monkeypatch,
+            "notify",
+            bootstrap.notify_house,
+            base | {"SLACK_SECRET_ARN": secret, "FAILURE_QUEUE_URL": self.dead},
         )
         self.responder, self.watcher = self.respond_house.responder, watch.watcher
 

@@ -45,7 +45,7 @@ def test_exactly_these_findings_are_accepted(nag):
                 (f"IAM5[Resource::{FUNCTION}{name}:*]", "Watcher/Targets1/Resource")
                 for name in ("checkout", "checkout-worker", "search")
             ),
-            ("SQS3", "Notifier/Failures/Resource"),
+            ("SQS3", "NotifyFailures/Resource"),
         ]
     )
 

@@ -117,12 +117,12 @@ def test_notify_reads_the_journals_stream_and_lays_aside_what_fails(responder):
     assert source == {
         "BatchSize": 10,
         "BisectBatchOnFunctionError": True,
-        "DestinationConfig": {"OnFailure": {"Destination": "<Notifier/Failures.Arn>"}},
+        "DestinationConfig": {"OnFailure": {"Destination": "<NotifyFailures.Arn>"}},
         "EventSourceArn": "<Journal.StreamArn>",
         "FunctionName": "<Notifier/Notify/Function>",
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "MaximumRecordAgeInSeconds": 7200,
-        "MaximumRetryAttempts": 20,
+        "MaximumRecordAgeInSeconds": 86400,
+        "MaximumRetryAttempts": 10000,
         "StartingPosition": "LATEST",
     }
     assert json.loads(pattern["Pattern"]) == {

@@ -22,7 +22,7 @@ EXPECTED = {
         ("<Responder/Respond/Logs.Arn>",): {"logs:CreateLogStream", "logs:PutLogEvents"},
         (QUEUE,): {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
         (DEAD_LETTERS,): {"sqs:SendMessage"},
-        (JOURNAL,): {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+        (JOURNAL,): {"dynamodb:PutItem", "dynamodb:UpdateItem"},
         ("*",): {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"},
         # Enforced: may be moved.
         (f"{FUNCTION}checkout", f"{FUNCTION}checkout-worker"): {
@@ -37,7 +37,6 @@ EXPECTED = {
         (QUEUE,): {"sqs:SendMessage"},
         (JOURNAL,): {
             "dynamodb:BatchGetItem",
-            "dynamodb:GetItem",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
         },
@@ -57,8 +56,8 @@ EXPECTED = {
         },
         ("*",): {"dynamodb:ListStreams"},
         ("<SlackSecret>",): {"secretsmanager:GetSecretValue"},
-        (JOURNAL,): {"dynamodb:GetItem", "dynamodb:UpdateItem"},
-        ("<Notifier/Failures.Arn>",): {"sqs:SendMessage"},
+        (JOURNAL,): {"dynamodb:UpdateItem"},
+        ("<NotifyFailures.Arn>",): {"sqs:SendMessage"},
     },
 }
 

@@ -91,7 +91,7 @@ def test_only_the_topic_and_the_rules_may_send_to_the_queue(responder):
 
 
 def test_only_named_senders_may_send_to_a_dead_letter_queue(responder):
-    for name in (DEAD_LETTERS, "Notifier/Failures"):
+    for name in (DEAD_LETTERS, "NotifyFailures"):
         for statement in policy_of(responder, name):
             if statement["Effect"] == "Allow":
                 assert statement["Action"] == ["sqs:SendMessage"]
@@ -140,7 +140,7 @@ def test_what_fails_five_times_is_kept_for_two_weeks(responder):
         "deadLetterTargetArn": f"<{DEAD_LETTERS}.Arn>",
         "maxReceiveCount": 5,
     }
-    for name in (DEAD_LETTERS, "Notifier/Failures"):
+    for name in (DEAD_LETTERS, "NotifyFailures"):
         assert responder.properties(name)["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 

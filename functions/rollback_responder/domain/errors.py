@@ -14,6 +14,7 @@ RollbackError
 │   └── ActionUnclear    it may or may not have been applied
 ├── TargetHeld           another invocation works on the target; retryable
 ├── JournalError         the journal could not be read or written; retryable
+│   ├── RowDamaged       a row does not hold what it should; a retry cannot help
 │   └── ClaimLost        somebody else took the target over
 └── NotificationError    Slack did not take the message; says whether a retry can help
 """
@@ -101,6 +102,10 @@ class TargetHeld(RollbackError):
 
 class JournalError(RollbackError):
     """The journal could not be read or written."""
+
+
+class RowDamaged(JournalError):
+    """A row does not hold what it should; the text names the damage. A retry cannot help."""
 
 
 class ClaimLost(JournalError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from rollback_responder import bootstrap
 from rollback_responder.domain import naming
-from rollback_responder.domain.errors import RollbackError
+from rollback_responder.domain.errors import NotificationError, RollbackError, RowDamaged
 from rollback_responder.handlers.logs import json_logger
 from rollback_responder.journal.codec import decode_incident
 from rollback_responder.notifiers.slack import open_slack, parse_secret
@@ -24,7 +24,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         if text is None or text == before.get("incident", {}).get("S"):
             continue
         try:
-            told = _teller().tell(decode_incident(text), bootstrap.utc_now())
+            told = _tell(text)
         except RollbackError as error:
             logger.warning("not told yet", problem=str(error))
             return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
@@ -32,12 +32,25 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     return {"batchItemFailures": []}
 
 
-def _teller() -> Teller:
-    """The secret is read for each incident, so that a new one is taken up at once."""
-    secret = parse_secret(house.read_secret())
-    return Teller(
-        open_slack(secret, house.policy.slack),
-        house.notices,
-        account_id=house.wiring.account_id,
-        region=house.wiring.region,
-    )
+def _tell(text: str) -> int:
+    """Tells one incident; what can never be told is parked, so that it holds up nobody else.
+
+    The secret is read for each incident, so that a new one is taken up at once.
+    """
+    wiring = house.wiring
+    try:
+        teller = Teller(
+            open_slack(parse_secret(house.read_secret()), house.policy.slack),
+            house.notices,
+            account_id=wiring.account_id,
+            region=wiring.region,
+        )
+        return teller.tell(decode_incident(text), bootstrap.utc_now())
+    except RowDamaged as error:
+        house.park(text, "row_damaged", str(error))
+    except NotificationError as error:
+        if error.retryable:
+            raise
+        house.park(text, "refused_by_slack", str(error))
+    logger.error("parked: it can never be told")
+    return 0

@@ -4,7 +4,7 @@ import json
 from typing import TypeVar
 
 from rollback_responder.domain.document import Reader, write
-from rollback_responder.domain.errors import DocumentError, JournalError
+from rollback_responder.domain.errors import DocumentError, RowDamaged
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
 
@@ -20,7 +20,7 @@ def decode_ledger(text: str) -> Ledger:
     """A ledger from its text.
 
     Raises:
-        JournalError: naming what in the row is damaged.
+        RowDamaged: naming what in the row is damaged.
     """
     return _decode(Ledger, text)
 
@@ -35,8 +35,8 @@ def _decode(cls: type[T], text: str) -> T:
     try:
         value = reader.read(cls, json.loads(text), cls.__name__.lower())
     except ValueError as error:
-        raise JournalError(f"a row's {cls.__name__.lower()} is not JSON: {error}") from error
+        raise RowDamaged(f"a row's {cls.__name__.lower()} is not JSON: {error}") from error
     if value is None:
         damage = DocumentError(f"a row's {cls.__name__.lower()}", tuple(reader.problems))
-        raise JournalError(str(damage)) from damage
+        raise RowDamaged(str(damage)) from damage
     return value
