@@ -29,7 +29,7 @@ e2e: $(VENV)/.ready ## the emulator, and every scenario of the demo with its own
 	@$(BIN)/pytest -m e2e
 
 synth: $(VENV)/.ready ## the CloudFormation templates, into cdk.out
-	@$(BIN)/python -m local.cdk synth
+	@$(BIN)/python -m local.cdk synth --quiet
 
 deploy: $(VENV)/.ready ## into the AWS account of your credentials
 	@$(BIN)/python -m local.cdk deploy --all
@@ -52,7 +52,7 @@ clean: ## remove everything that was made
 	rm -rf $(VENV) .venv-emulator .tools build cdk.out .cache .mypy_cache .ruff_cache .pytest_cache \
 		.import_linter_cache .hypothesis .coverage
 
-$(VENV)/.ready: requirements.txt pyproject.toml
+$(VENV)/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 		"Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	@echo "setting up the environment in $(VENV) (about a minute, once)"

@@ -161,7 +161,7 @@ def main() -> None:
     folders = [str(Path(sys.executable).parent), str(_node().parent), os.environ.get("PATH", "")]
     environment = os.environ | {"PATH": os.pathsep.join(folders)}
     command = [str(_node()), str(_PACKAGE / "bin" / "cdk"), *sys.argv[1:]]
-    os.execve(command[0], command, environment)
+    os.execve(command[0], command, environment)  # noqa: S606 - the pinned command line
 
 
 def _arguments(app: App) -> list[str]:

@@ -264,7 +264,7 @@ with emulator.started(
         raise RuntimeError("on purpose")
     time.sleep(60)
 """
-    with subprocess.Popen(  # noqa: S603 - this interpreter
+    with subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path), ending],
         cwd=ROOT,
         stdout=subprocess.PIPE,
