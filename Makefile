@@ -15,7 +15,7 @@ demo: $(VENV)/.ready ## a real bad deploy, rolled back end to end; SCENARIO=late
 	@$(BIN)/python -m local.demo $(SCENARIO)
 
 test: $(VENV)/.ready ## the test suite, with branch coverage of the domain
-	@$(BIN)/pytest -m "not e2e" --cov --cov-report=term
+	@$(BIN)/pytest -m "not e2e" -n auto --dist loadfile --cov --cov-report=term
 
 check: test lint e2e ## everything CI runs
 

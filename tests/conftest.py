@@ -24,9 +24,10 @@ CREDENTIALS = {
     "AWS_MAX_ATTEMPTS": "1",
 }
 # Every house makes clients of its own; the service models behind them are read only once.
-botocore.loaders.JSONFileLoader._load_file = functools.cache(
-    botocore.loaders.JSONFileLoader._load_file
+read_model = functools.cache(
+    functools.partial(botocore.loaders.JSONFileLoader._load_file, botocore.loaders.JSONFileLoader())
 )
+botocore.loaders.JSONFileLoader._load_file = lambda _, *where: read_model(*where)
 SEED = int(os.environ.get("TEST_SEED", "0")) or secrets.randbits(32)
 
 settings.register_profile(

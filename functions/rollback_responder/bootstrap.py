@@ -17,7 +17,8 @@ import botocore.session
 from botocore.config import Config
 
 from rollback_responder.actions import Clients, actions
-from rollback_responder.domain.errors import PolicyError, Problem
+from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.domain.errors import PolicyError, Problem, QueueError
 from rollback_responder.domain.policy import Policy, parse_policy
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.notices import DynamoDbNotices
@@ -99,7 +100,10 @@ def watch_house(environment: Mapping[str, str]) -> WatchHouse:
 
     def wake_respond(alarm_name: str) -> None:
         body = wake.body(alarm_name, account_id=wiring.account_id, region=wiring.region)
-        sqs.send_message(QueueUrl=wiring.alarm_queue_url, MessageBody=body)
+        try:
+            sqs.send_message(QueueUrl=wiring.alarm_queue_url, MessageBody=body)
+        except AwsError as error:
+            raise QueueError(f"respond could not be woken: {name_of(error)}") from error
 
     return WatchHouse(policy=policy, watcher=Watcher(_rooms(policy, wiring), wake_respond))
 
@@ -179,7 +183,10 @@ def _parking(queue_url: str) -> Callable[[str, str, str], None]:
             name: {"DataType": "String", "StringValue": value}
             for name, value in (("reason", reason), ("detail", detail[:256]))
         }
-        sqs.send_message(QueueUrl=queue_url, MessageBody=body, MessageAttributes=attributes)
+        try:
+            sqs.send_message(QueueUrl=queue_url, MessageBody=body, MessageAttributes=attributes)
+        except AwsError as error:
+            raise QueueError(f"a message could not be parked: {name_of(error)}") from error
 
     return park
 

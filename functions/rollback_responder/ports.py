@@ -207,8 +207,8 @@ class Thread(Protocol):
         """
         ...
 
-    def reply(self, head: str, text: str) -> None:
-        """Adds one step under it; errors as `open`."""
+    def reply(self, head: str, text: str, *, rings: bool) -> None:
+        """Adds one step under it, and rings somebody if asked to; errors as `open`."""
         ...
 
     def update(self, head: str, message: Any, *, news: bool) -> None:

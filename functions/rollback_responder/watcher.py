@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.errors import RollbackError
+from rollback_responder.domain.errors import ActionError, MeasurementError, RollbackError
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.policy import Watched
 from rollback_responder.domain.release import Ledger, Observation, Release
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import Target
 from rollback_responder.domain.trigger import AdoptedAlarm
-from rollback_responder.domain.verification import Outcome, verify
+from rollback_responder.domain.verification import Outcome, overdue, verify
 from rollback_responder.ports import Row, Wake
 from rollback_responder.responder import Rooms
 
@@ -47,8 +47,8 @@ class Sight:
     entries: Sequence[Watched]
     row: Row
     alarms: Mapping[str, AlarmReading]
-    observation: Observation | None
     now: datetime
+    observation: Observation | None = None
 
 
 class Watcher:
@@ -91,21 +91,18 @@ class Watcher:
         """Ledger, then whatever is unfinished, then whatever nobody has answered."""
         if row.acting_until and now <= row.acting_until:
             return
-        target = entries[0].target
-        observation = self._rooms.actions[target.kind].observe(target)
-        sight = Sight(
-            target=target, entries=entries, row=row, alarms=alarms, observation=observation, now=now
-        )
+        target, incident = entries[0].target, row.incident
+        sight = Sight(target=target, entries=entries, row=row, alarms=alarms, now=now)
         if row.acting_until:
             # Its holder never came back: `respond` inherits the claim and settles it.
             names = [*_to_look_at(sight, row.ledger), entries[0].alarm_name]
             self._wake_for(names[0], done)
             return
-        incident = row.incident
         if incident and incident.state is State.WATCHING:
             self._verify(sight, incident, done)
             return
-        ledger = self._keep_ledger(sight)
+        observation = self._rooms.actions[target.kind].observe(target)
+        ledger = self._keep_ledger(replace(sight, observation=observation))
         for name in _to_look_at(sight, ledger):
             self._wake_for(name, done)
 
@@ -149,7 +146,8 @@ class Watcher:
     def _is_proved(self, sight: Sight, release: Release) -> bool:
         """Whether a release has now served its bake time with real traffic and quiet alarms.
 
-        Any change of an alarm's state begins the bake time anew.
+        Any change of an alarm's state begins the bake time anew. An alarm that does not exist, or
+        that CloudWatch itself doubts, vouches for nothing.
         """
         if release.proven_at or sight.observation is None or sight.observation.other:
             return False
@@ -157,7 +155,9 @@ class Watcher:
             return False
         incident = sight.row.incident
         alarms = [sight.alarms[e.alarm_name] for e in sight.entries if e.alarm_name in sight.alarms]
-        if (incident and incident.is_open) or any(a.state is AlarmState.ALARM for a in alarms):
+        if (incident and incident.is_open) or len(alarms) < len(sight.entries):
+            return False
+        if any(alarm.state is AlarmState.ALARM or alarm.unsound for alarm in alarms):
             return False
         since_at = max([release.since_at, *(alarm.transitioned_at for alarm in alarms)])
         if sight.now - since_at < timedelta(minutes=self._rooms.policy.guardrails.bake_minutes):
@@ -183,8 +183,12 @@ class Watcher:
     # -- the outcome --------------------------------------------------------------------------
 
     def _verify(self, sight: Sight, incident: Incident, done: Round) -> None:
-        """Says how a rollback ended, once that can be said."""
-        outcome = self._outcome(sight, incident)
+        """Says how a rollback ended, once that can be said; also where it cannot be looked at."""
+        try:
+            outcome = self._outcome(sight, incident)
+        except (ActionError, MeasurementError) as error:
+            done.problems.append(f"{sight.target.target_id}: {error}")
+            outcome = overdue(incident, str(error), sight.now)
         if outcome is None:
             return
         ended = incident.step(sight.now, outcome.state, outcome.reason, outcome.text)
@@ -193,6 +197,7 @@ class Watcher:
 
     def _outcome(self, sight: Sight, incident: Incident) -> Outcome | None:
         lag = timedelta(minutes=self._rooms.policy.guardrails.metric_lag_minutes)
+        observation = self._rooms.actions[sight.target.kind].observe(sight.target)
         measurement = None
         if incident.acted_at and not isinstance(incident.trigger, AdoptedAlarm):
             measurement = self._rooms.metrics.measure(
@@ -206,7 +211,7 @@ class Watcher:
         return verify(
             incident,
             alarm=sight.alarms.get(incident.alarm_name),
-            observation=sight.observation,
+            observation=observation,
             measurement=measurement,
             now=sight.now,
             lag=lag,

@@ -6,6 +6,7 @@ So parameters are checked by the SDK's own service model, and errors arrive as t
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, cast
 
 import botocore.session
@@ -38,10 +39,16 @@ def lambda_client(model: LambdaAliases, intercept: Intercept = _plain) -> Any:
     return _client("lambda", lambda request: _lambda_answer(model, request), intercept)
 
 
-def _client(service: str, answer: Callable[[Request], Response], intercept: Intercept) -> Any:
+@cache
+def _session() -> Any:
+    """One session: it keeps the service models, whose loading is most of a client's making."""
     session = cast("Any", botocore.session.Session())
     session.set_credentials("local", "local")
-    client = session.create_client(service, region_name="us-east-1")
+    return session
+
+
+def _client(service: str, answer: Callable[[Request], Response], intercept: Intercept) -> Any:
+    client = _session().create_client(service, region_name="us-east-1")
 
     def before_send(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         operation = event_name.rsplit(".", 1)[-1]

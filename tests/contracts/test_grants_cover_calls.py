@@ -48,7 +48,7 @@ class SilentThread:
     def open(self, message):
         return "here"
 
-    def reply(self, head, text):
+    def reply(self, head, text, *, rings):
         pass
 
     def update(self, head, message, *, news):

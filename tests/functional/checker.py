@@ -31,9 +31,8 @@ def problems_of(house: House, *, good: set[str], deploys: int = 1) -> list[str]:
     if not len(acted) <= len(moves) <= len(acted) + len(unsure):
         said = [(i.state.value, i.reason.value) for i in incidents]
         found.append(f"{len(moves)} moves, but the journal says {said}")
-    for incident in acted:
-        if ("shop", incident.release.version, incident.to_version) not in moves:
-            found.append(f"a move that never was: {incident.release.version}-{incident.to_version}")
+    told = [("shop", incident.release.version, incident.to_version) for incident in acted]
+    found += [f"a move that never was: {move}" for move in told if move not in moves]
     kept = house.journal._kept.get(ROW)
     if incidents and kept and kept.incident and kept.incident.is_open:
         found.append(f"still open: {kept.incident.state.value}, {kept.incident.reason.value}")

@@ -23,6 +23,7 @@ from faults import (
 )
 from faults import after as just_after
 from faults import before as just_before
+
 from house import House, policy_document
 from local.aws_model.alarm import Actions, CompositeAlarm, MetricAlarm, Suppressor
 from local.aws_model.evaluation import State as AlarmValue

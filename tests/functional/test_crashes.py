@@ -21,6 +21,8 @@ from faults import (
     refuse,
 )
 from faults import before as just_before
+from scenarios import ERROR_RATE
+
 from house import LEASE, MINUTE, House
 from rollback_responder.domain.decision import Reason
 from rollback_responder.domain.errors import (
@@ -31,7 +33,6 @@ from rollback_responder.domain.errors import (
 )
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.release import Origin
-from scenarios import ERROR_RATE
 
 JOURNAL = {"claim", "close", "keep", "rows"}
 
@@ -297,7 +298,7 @@ def test_a_zombie_that_lands_while_its_heir_acts_is_no_refusal():
         house.respond(ERROR_RATE)
     house.now += LEASE + MINUTE
     house.traffic(1, requests=24, watch=False)
-    on(house, "UpdateAlias", just_before(lambda: late[0]()))
+    on(house, "UpdateAlias", just_before(late[0]))
 
     entry = house.respond(ERROR_RATE)
 

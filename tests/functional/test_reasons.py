@@ -1,4 +1,4 @@
-"""Each reason, produced by the whole house: said in the right state, with the right number of moves."""
+"""Each reason, produced by the whole house: in the right state, with the right number of moves."""
 
 import pytest
 from checker import incidents_of

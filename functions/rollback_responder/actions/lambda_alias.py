@@ -66,6 +66,7 @@ class LambdaAliasAction:
 
     def execute(self, target: LambdaAlias, plan: Plan) -> Observation:
         """See `Action.execute`. One UpdateAlias."""
+        marker = f"rollback-responder claim {plan.claim_id} to version {plan.to_version}"
         try:
             alias = self._moves.update_alias(
                 FunctionName=target.function,
@@ -73,7 +74,7 @@ class LambdaAliasAction:
                 FunctionVersion=plan.to_version,
                 RoutingConfig={"AdditionalVersionWeights": {}},
                 RevisionId=plan.expected_revision,
-                Description=f"rollback-responder claim {plan.claim_id} to version {plan.to_version}",
+                Description=marker,
             )
         except AwsError as error:
             _refused(target, plan, error)

@@ -25,6 +25,10 @@ class Verdict(StrEnum):
     UNMEASURABLE = "unmeasurable"
 
 
+# The order in which one verdict outweighs another about the same minutes.
+WORSE = (Verdict.UNMEASURABLE, Verdict.HEALTHY, Verdict.INCONCLUSIVE, Verdict.BREACHING)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The numbers behind a verdict, over one window of minutes."""
@@ -61,9 +65,9 @@ def assess(
 ) -> Assessment:
     """Judges the suspect version and, on the same question, its predecessor.
 
-    Where CloudWatch tells the versions apart, each has its own series. Where it does not, all
-    traffic after the change stands for the new version and all traffic before it for the previous
-    one; the minute of the change belongs to neither.
+    Where CloudWatch tells the versions apart, each has its own series, and no series means no
+    traffic. Where it does not, all traffic after the change stands for the new version and all
+    traffic before it for the previous one; the minute of the change belongs to neither.
 
     Args:
         trigger: what is asked.
@@ -74,9 +78,8 @@ def assess(
     """
     complete_until = measurement.read_at - lag
     new, previous = measurement.new, measurement.previous
-    if not new:
+    if not new and not previous:
         new = tuple(b for b in measurement.total if b.start_at >= changed_at)
-    if not previous and not measurement.new:
         previous = tuple(b for b in measurement.total if b.start_at + MINUTE <= changed_at)
     newest = previous[-1].start_at + MINUTE if previous else None
     return Assessment(
@@ -94,16 +97,21 @@ def judge(
 ) -> Evidence:
     """One series of minutes against one trigger.
 
-    The window is the latest `trigger.minutes` whole minutes that end by `complete_until`, and,
-    where they are bad, the younger ones too: fresh minutes can convict but never acquit.
+    The window is the latest `trigger.minutes` whole minutes that end by `complete_until`. It is
+    moved on over younger minutes where these are bad, and the worst verdict stands: fresh minutes
+    can convict but never acquit.
     """
     settled = [b for b in buckets if b.start_at + MINUTE <= complete_until]
     fresh = [b for b in buckets if complete_until < b.start_at + MINUTE and b.start_at < until]
-    counted = [*settled, *(bucket for bucket in fresh if is_bad(trigger, bucket))]
-    begin = (counted[-1].start_at if counted else until) - (trigger.minutes - 1) * MINUTE
-    oldest = max(begin, until - _reach(trigger, until - complete_until))
-    window = [bucket for bucket in counted if bucket.start_at >= oldest]
-    return _verdict(trigger, window)
+    bad = [bucket for bucket in fresh if is_bad(trigger, bucket)]
+    oldest = until - _reach(trigger, until - complete_until)
+    found = []
+    for count in range(len(bad) + 1):
+        counted = [*settled, *bad[:count]]
+        begin = (counted[-1].start_at if counted else until) - (trigger.minutes - 1) * MINUTE
+        window = [bucket for bucket in counted if bucket.start_at >= max(begin, oldest)]
+        found.append(_verdict(trigger, window))
+    return max(reversed(found), key=lambda evidence: WORSE.index(evidence.verdict))
 
 
 def _reach(trigger: MeasuredTrigger, lag: timedelta) -> timedelta:

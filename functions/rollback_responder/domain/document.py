@@ -14,7 +14,6 @@ So a float takes an int, an int takes a whole float, and null never means anythi
 
 import dataclasses
 import enum
-import math
 import re
 import types
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,8 @@ from rollback_responder.domain.errors import Problem
 
 T = TypeVar("T")
 LONGEST_ECHO = 60
+# The largest number that a float and a whole number can both be.
+LARGEST = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +230,11 @@ class Reader:
         words = "a whole number" if hint is int else "a number"
         if limits:
             words += f" from {limits.minimum:g} to {limits.maximum:g}"
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-        if not fits or not math.isfinite(value) or (hint is int and value != int(value)):  # type: ignore[arg-type, call-overload]
+        if not isinstance(value, int | float) or isinstance(value, bool):
             return self._wrong(path, value, words, _change(field))
-        if limits and not limits.minimum <= value <= limits.maximum:  # type: ignore[operator]
+        # JSON's whole numbers have no bound, and NaN is in no range.
+        low, high = (limits.minimum, limits.maximum) if limits else (-LARGEST, LARGEST)
+        if not low <= value <= high or (hint is int and value != int(value)):
             return self._wrong(path, value, words, _change(field))
         return hint(value)
 
@@ -284,5 +286,9 @@ def _echo(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        # Nested too deep, or a whole number of thousands of digits.
+        return f"{type(value).__name__} beyond all bounds"
     return text if len(text) <= LONGEST_ECHO else f"{text[:LONGEST_ECHO]}..."

@@ -16,6 +16,7 @@ RollbackError
 ├── JournalError         the journal could not be read or written; retryable
 │   ├── RowDamaged       a row does not hold what it should; a retry cannot help
 │   └── ClaimLost        somebody else took the target over
+├── QueueError           a queue did not take a message; retryable
 └── NotificationError    Slack did not take the message; says whether a retry can help
 """
 
@@ -110,6 +111,10 @@ class RowDamaged(JournalError):
 
 class ClaimLost(JournalError):
     """The claim on a target is no longer ours."""
+
+
+class QueueError(RollbackError):
+    """A queue did not take a message."""
 
 
 class NotificationError(RollbackError):

@@ -109,16 +109,19 @@ def _comparable(*versions: str) -> bool:
 def seen(ledger: Ledger, observation: Observation, now: datetime) -> Ledger:
     """The ledger after looking at the target: a new suspect version begins a new release.
 
-    A version older than the one before is a rollback, whoever made it.
+    A version older than the one before is a rollback, whoever made it; what was left behind by one
+    has to prove itself anew.
     """
-    current, version = ledger.current, observation.suspect
+    current, version, good = ledger.current, observation.suspect, ledger.good
     if current is None:
         current = Release(version=version, since_at=now, origin=Origin.FIRST_SEEN)
     elif current.version != version:
         older = _comparable(version, current.version) and int(version) < int(current.version)
         origin = Origin.ROLLED_BACK if older else Origin.DEPLOYED
+        if older:
+            good = tuple(entry for entry in good if entry.version != current.version)
         current = Release(version=version, since_at=now, origin=origin)
-    return replace(ledger, current=current, revision=observation.revision)
+    return replace(ledger, current=current, revision=observation.revision, good=good)
 
 
 def proved(ledger: Ledger, release: Release, now: datetime) -> Ledger:
@@ -152,15 +155,24 @@ def rolled_back(
     incident_id: str,
     now: datetime,
 ) -> Ledger:
-    """The ledger after a release was rolled back from."""
+    """The ledger after a release was rolled back from.
+
+    Its code is condemned with it, unless another version with the same code has proved itself: then
+    it was the configuration (a version is published for either; the hash is of the code alone).
+    """
+    good = tuple(entry for entry in ledger.good if entry.version != release.version)
+    acquitted = release.code_sha256 in {entry.code_sha256 for entry in good}
     entry = Bad(
-        version=release.version, at=now, incident_id=incident_id, code_sha256=release.code_sha256
+        version=release.version,
+        at=now,
+        incident_id=incident_id,
+        code_sha256=None if acquitted else release.code_sha256,
     )
     return replace(
         ledger,
         current=Release(version=to_version, since_at=now, origin=Origin.ROLLED_BACK),
         revision=revision,
-        good=tuple(good for good in ledger.good if good.version != release.version),
+        good=good,
         bad=(entry, *ledger.bad)[:LONGEST_HISTORY],
     )
 

@@ -50,22 +50,37 @@ def verify(
     healthy = _healthy_text(incident, alarm, measurement, now, lag) if observation else None
     if healthy:
         return Outcome(state=State.FIXED, reason=Reason.SYMPTOM_GONE, text=healthy)
-    deadline = timedelta(minutes=incident.verification.deadline_minutes)
-    if now < incident.acted_at + deadline:
+    if not _is_overdue(incident, now):
         return None
-    if alarm and alarm.state is AlarmState.ALARM:
+    if observation and alarm and alarm.state is AlarmState.ALARM:
         return Outcome(
             state=State.NOT_FIXED,
             reason=Reason.SYMPTOM_REMAINS,
             text=f"the alarm still fires {incident.verification.deadline_minutes} min after",
         )
-    return Outcome(
-        state=State.UNKNOWN,
-        reason=Reason.NOT_ENOUGH_DATA,
-        text="the alarm no longer fires, but there was too little traffic to call it healthy"
-        if alarm
-        else "the alarm can no longer be found",
-    )
+    return _unknown(_why_unknown(alarm, observation))
+
+
+def overdue(incident: Incident, problem: str, now: datetime) -> Outcome | None:
+    """The outcome where it could not be looked at: none before the deadline, then unknown."""
+    return _unknown(f"it could not be read: {problem}") if _is_overdue(incident, now) else None
+
+
+def _is_overdue(incident: Incident, now: datetime) -> bool:
+    deadline = timedelta(minutes=incident.verification.deadline_minutes)
+    return incident.acted_at is not None and now >= incident.acted_at + deadline
+
+
+def _unknown(text: str) -> Outcome:
+    return Outcome(state=State.UNKNOWN, reason=Reason.NOT_ENOUGH_DATA, text=text)
+
+
+def _why_unknown(alarm: AlarmReading | None, observation: Observation | None) -> str:
+    if observation is None:
+        return "the target does not exist any more"
+    if alarm is None:
+        return "the alarm can no longer be found"
+    return f"the alarm is {alarm.state.value}, but not each of the last minutes was seen healthy"
 
 
 def _is_where_it_was_put(incident: Incident, observation: Observation) -> bool:
@@ -90,14 +105,15 @@ def _healthy_text(
     if measurement is None:
         return None
     trigger = incident.trigger
-    begin = max(incident.acted_at, now - lag - (minutes + 1) * MINUTE)
-    settled = [
+    # As many whole minutes as end by then begin after this instant: a gap among them counts.
+    window_at = now - lag - (minutes + 1) * MINUTE
+    since = [
         bucket
         for bucket in measurement.total
-        if bucket.start_at >= begin and bucket.start_at + MINUTE <= now - lag
+        if bucket.start_at >= incident.acted_at and bucket.start_at > window_at
     ]
-    latest = settled[-minutes:]
-    bad_since = [b for b in measurement.total if b.start_at >= begin and is_bad(trigger, b)]
+    latest = [bucket for bucket in since if bucket.start_at + MINUTE <= now - lag]
+    bad_since = [bucket for bucket in since if is_bad(trigger, bucket)]
     if len(latest) < minutes or bad_since or not all(has_enough(trigger, b) for b in latest):
         return None
     requests = sum(bucket.requests for bucket in latest)

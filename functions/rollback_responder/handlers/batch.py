@@ -13,7 +13,7 @@ Message = str | Mapping[str, Any]
 
 
 def answer_all(
-    event: Mapping[str, Any],
+    event: Any,
     answer: Callable[[Message], None],
     reject: Callable[[str, SignalError], None],
 ) -> dict[str, Any]:
@@ -31,13 +31,13 @@ def answer_all(
     Raises:
         RollbackError: a message that came without a queue failed; Lambda delivers it again.
     """
-    records = event.get("Records")
+    records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list):
         _answer_one(event, answer, reject)
         return {}
     failures = []
     for record in records:
-        if "body" not in record:
+        if not isinstance(record, Mapping) or not {"body", "messageId"} <= record.keys():
             _answer_one(record, answer, reject)
             continue
         try:

@@ -62,7 +62,7 @@ class DynamoDbJournal:
                 target_id,
                 claim_id,
                 until,
-                "claim_id = :holder",
+                "claim_id = :holder OR claim_id = :id",
                 may_act=may_act,
                 holder=holder,
                 inherits=acts,

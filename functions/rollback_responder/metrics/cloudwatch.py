@@ -99,6 +99,8 @@ class CloudWatchMetrics:
         self, queries: "list[MetricDataQueryTypeDef]", since_at: datetime, now: datetime
     ) -> Mapping[str, Points]:
         points: dict[str, dict[datetime, float]] = {query["Id"]: {} for query in queries}
+        # PartialData on one page of a series is mended by Complete on a later one; nothing else is.
+        unfinished = dict.fromkeys(points, "NoAnswer")
         try:
             pages = self._client.get_paginator("get_metric_data").paginate(
                 MetricDataQueries=queries,
@@ -108,14 +110,21 @@ class CloudWatchMetrics:
             )
             for page in pages:
                 for result in page["MetricDataResults"]:
-                    # A page that is not the last says PartialData of a series it goes on with.
-                    if result["StatusCode"] != "Complete" and "NextToken" not in page:
-                        raise MeasurementError(f"GetMetricData: {result['StatusCode']}")
+                    status = result["StatusCode"]
+                    if status == "Complete":
+                        unfinished.pop(result["Id"], None)
+                    elif status == "PartialData":
+                        unfinished[result["Id"]] = status
+                    else:
+                        raise MeasurementError(f"GetMetricData: {status}")
                     points[result["Id"]].update(
                         zip(result["Timestamps"], result["Values"], strict=True)
                     )
         except AwsError as error:
             raise MeasurementError(f"GetMetricData: {name_of(error)}") from error
+        if unfinished:
+            (series, problem), *_ = unfinished.items()
+            raise MeasurementError(f"GetMetricData: {problem} for {series}")
         return points
 
 

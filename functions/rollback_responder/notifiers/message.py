@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import quote
 
+from rollback_responder.domain.decision import Reason
 from rollback_responder.domain.incident import Incident, State, Step
 from rollback_responder.domain.target import LambdaAlias
 from rollback_responder.notifiers.words import WORDS
@@ -73,6 +74,8 @@ def headline(incident: Incident) -> str:
     moved = f"{service} rolled back {_arrow(incident)}"
     match incident.state:
         case State.UNDECIDED:
+            if incident.reason is Reason.ACTION_UNCLEAR:
+                return f"{service}: an attempt to roll back was made: {said}"
             return f"{service}: not rolled back yet: {said}"
         case State.WATCHING:
             return f"{moved}, watching whether it helps"
@@ -136,7 +139,8 @@ def _done(incident: Incident) -> str:
         return f"Moved {incident.target.title} {_arrow(incident)} at {_clock(incident.acted_at)}."
     if incident.to_version:
         return f"Nothing. It would have moved {incident.target.title} {_arrow(incident)}."
-    if incident.state is State.INDETERMINATE:
+    unclear = incident.is_open and incident.reason is Reason.ACTION_UNCLEAR
+    if unclear or incident.state is State.INDETERMINATE:
         return "An attempt was made to move the alias. Whether it did is not known."
     return f"Nothing: {WORDS[incident.reason].said}."
 

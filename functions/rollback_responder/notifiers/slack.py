@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlparse
 
@@ -35,6 +36,8 @@ from rollback_responder.domain.policy import Slack as SlackPolicy
 from rollback_responder.notifiers.message import Message
 from rollback_responder.ports import Thread
 
+# What comes instead of an answer.
+UNREACHABLE = (SlackClientError, OSError, HTTPException)
 HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT = 150, 3000, 2000
 TIMEOUT_SECONDS = 10
 # These answers do not change by asking again; anything else might.
@@ -129,33 +132,28 @@ class BotThread:
         )
         return f"{answer['channel']}/{answer['ts']}"
 
-    def reply(self, head: str, text: str) -> None:
-        """See `Thread.reply`."""
+    def reply(self, head: str, text: str, *, rings: bool) -> None:
+        """See `Thread.reply`. A page is a reply, because an edit rings nobody."""
         channel, ts = head.split("/")
+        ring = _ring(self._policy.mention) if rings else ""
         _asked(
             lambda: self._client.chat_postMessage(
                 channel=channel,
                 thread_ts=ts,
-                text=_cut(_escaped(text), TEXT_LIMIT),
+                text=_cut(f"{ring}{_escaped(text)}", TEXT_LIMIT),
                 unfurl_links=False,
             )
         )
 
     def update(self, head: str, message: Message, *, news: bool) -> None:
-        """See `Thread.update`. An edit rings nobody, so a page is a reply of its own."""
+        """See `Thread.update`. The same edit twice does no harm."""
+        del news
         channel, ts = head.split("/")
         _asked(
             lambda: self._client.chat_update(
                 channel=channel, ts=ts, **_content(message, Mention.NOBODY)
             )
         )
-        if news and message.pages and self._policy.mention is not Mention.NOBODY:
-            text = f"<!{self._policy.mention.value}> {_escaped(message.headline)}"
-            _asked(
-                lambda: self._client.chat_postMessage(
-                    channel=channel, thread_ts=ts, text=_cut(text, TEXT_LIMIT)
-                )
-            )
 
 
 class WebhookThread:
@@ -174,9 +172,9 @@ class WebhookThread:
         self._post(message)
         return "webhook"
 
-    def reply(self, head: str, text: str) -> None:
+    def reply(self, head: str, text: str, *, rings: bool) -> None:
         """See `Thread.reply`. Nothing: the messages already hold what matters."""
-        del head, text
+        del head, text, rings
 
     def update(self, head: str, message: Message, *, news: bool) -> None:
         """See `Thread.update`. One more message, where there is news."""
@@ -188,7 +186,7 @@ class WebhookThread:
         content = _content(message, self._policy.mention)
         try:
             answer = self._client.send(text=content["text"], blocks=content["blocks"])
-        except (SlackClientError, OSError) as error:
+        except UNREACHABLE as error:
             raise _unreachable(error) from None
         if answer.status_code != 200:  # noqa: PLR2004
             raise _refused(answer.body, answer.status_code)
@@ -239,13 +237,16 @@ def _mrkdwn(text: str, limit: int) -> MarkdownTextObject:
 
 def _content(message: Message, mention: Mention) -> dict[str, Any]:
     """`text` is what screen readers and lock screens get."""
-    rings = message.pages and mention is not Mention.NOBODY
-    ring = f"<!{mention.value}> " if rings else ""
+    ring = _ring(mention) if message.pages else ""
     text = f"{ring}{_escaped(message.headline)}. {_escaped(message.stands)}"
     blocks = [block.to_dict() for block in blocks_of(message)]
-    if rings:
+    if ring:
         blocks.insert(1, SectionBlock(text=_mrkdwn(ring.strip(), TEXT_LIMIT)).to_dict())
     return {"text": _cut(text, TEXT_LIMIT), "blocks": blocks}
+
+
+def _ring(mention: Mention) -> str:
+    return "" if mention is Mention.NOBODY else f"<!{mention.value}> "
 
 
 def _asked(call: Callable[[], Any]) -> Any:
@@ -254,12 +255,13 @@ def _asked(call: Callable[[], Any]) -> Any:
         return call()
     except SlackApiError as error:
         raise _refused(str(error.response["error"]), error.response.status_code) from None
-    except (SlackClientError, OSError) as error:
+    except UNREACHABLE as error:
         raise _unreachable(error) from None
 
 
 def _refused(answer: str, status: int) -> NotificationError:
-    word = re.sub(r"[^a-z_]", "", answer.lower())[:40] or "nothing"
+    # Slack answers with a word. Anything else comes from somewhere between, and may hold the URL.
+    word = answer if re.fullmatch(r"[a-z_]{1,40}", answer) else "without a word"
     return NotificationError(f"Slack answered {status} {word}", retryable=word not in FINAL_ERRORS)
 
 

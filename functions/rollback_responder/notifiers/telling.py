@@ -46,12 +46,15 @@ class Teller:
 
     def _tell(self, incident: Incident, told: int, head: str | None) -> None:
         message = message_of(incident, account_id=self._account_id, region=self._region)
+        news = False
         if head is None:
             head = self._thread.open(message)
             self._notices.record(incident.id, told=0, head=head)
         else:
-            news = told > 0 and incident.steps[told - 1].state is not incident.state
+            # Whoever opened it told at least of the first step, even if no reply followed.
+            news = incident.steps[max(told, 1) - 1].state is not incident.state
             self._thread.update(head, message, news=news)
         for count, step in enumerate(incident.steps[told:], start=told + 1):
-            self._thread.reply(head, reply(step))
+            rings = news and message.pages and count == len(incident.steps)
+            self._thread.reply(head, reply(step), rings=rings)
             self._notices.record(incident.id, told=count, head=head)

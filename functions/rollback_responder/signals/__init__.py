@@ -48,5 +48,5 @@ def _parse_known(document: Mapping[str, Any]) -> Signal:
         return direct.parse(document)
     if wake.KEY in document:
         return wake.parse(document)
-    known = ", ".join(sorted(str(key)[:40] for key in list(document)[:5]))
+    known = ", ".join(sorted(repr(str(key)[:40]) for key in list(document)[:5]))
     raise SignalError("unknown_envelope", f"no known envelope has the keys {known or '(none)'}")

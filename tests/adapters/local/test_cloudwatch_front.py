@@ -260,7 +260,7 @@ try:
 except client.exceptions.ResourceNotFound as error:
     print(error.response["Error"]["Code"])
 """
-    run = subprocess.run(  # noqa: S603 - the emulator's own interpreter
+    run = subprocess.run(
         [EMULATOR_PYTHON, "-c", script, url], capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == ["1.43.106", "3", "ResourceNotFound"], sys.stderr

@@ -48,7 +48,7 @@ def test_sitecustomize_changes_workers_only_and_not_their_own_script(tmp_path, w
     if worker:
         environment["LAMBDA_TASK_ROOT"] = str(tmp_path)
     script = "import function, time; print(function.read(), function.real(), time.time())"
-    run = subprocess.run(  # noqa: S603 - this interpreter
+    run = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
     read, real, own = map(float, run.stdout.split())

@@ -1,0 +1,206 @@
+"""Telling: each step once, in order; a dead Slack in the middle loses and repeats nothing."""
+
+import json
+
+import pytest
+
+from local.slack_inbox.server import SlackInbox
+from rollback_responder.domain.decision import Reason
+from rollback_responder.domain.errors import JournalError, NotificationError
+from rollback_responder.domain.incident import State
+from rollback_responder.domain.policy import Slack
+from rollback_responder.journal.memory import MemoryNotices
+from rollback_responder.notifiers.slack import SlackSecret, open_slack
+from rollback_responder.notifiers.telling import Teller
+from tests.builders import MINUTE, NOW, a_rolled_back_incident, an_incident
+
+POLICY = Slack(channel="#deploys")
+
+
+class Places:
+    """A thread that takes what it is given, but for the calls that are to fail."""
+
+    def __init__(self, *failing):
+        self.failing, self.count, self.taken = set(failing), 0, []
+
+    def _take(self, what):
+        self.count += 1
+        if self.count in self.failing:
+            raise NotificationError("Slack answered 500", retryable=True)
+        self.taken.append(what)
+
+    def open(self, message):
+        self._take(("open", message.headline, message.pages))
+        return "head"
+
+    def reply(self, head, text, *, rings):
+        self._take(("reply", text, rings))
+
+    def update(self, head, message, *, news):
+        self._take(("update", message.headline, news))
+
+
+class Told:
+    def __init__(self, thread, notices=None):
+        self.thread = thread
+        self.notices = notices or MemoryNotices(90 * MINUTE / 60)
+        self.teller = Teller(thread, self.notices, account_id="111122223333", region="us-east-1")
+
+    def tell(self, incident, now=NOW):
+        return self.teller.tell(incident, now)
+
+    def until_told(self, incident, now=NOW):
+        for attempt in range(20):
+            try:
+                return self.tell(incident, now + attempt * 2 * MINUTE)
+            except (NotificationError, JournalError):
+                continue
+        raise AssertionError("never told")
+
+
+UNDECIDED = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE, "one"))
+MOVED = UNDECIDED.step(NOW, State.WATCHING, Reason.METRIC_BREACHING, "two")
+ENDED = a_rolled_back_incident((State.NOT_FIXED, Reason.SYMPTOM_REMAINS, "three"))
+
+
+def replies(thread):
+    return [text.split(": ")[-1] for kind, text, _ in thread.taken if kind == "reply"]
+
+
+def pages(thread):
+    return sum(
+        (kind == "open" and flag) or (kind == "reply" and flag) for kind, _, flag in thread.taken
+    )
+
+
+def test_an_incident_is_opened_once_and_each_step_told_once():
+    thread = Places()
+    told = Told(thread)
+
+    assert told.tell(UNDECIDED) == 1
+    assert told.tell(UNDECIDED) == 0
+    assert told.tell(MOVED) == 1
+    assert told.tell(MOVED) == 0
+    assert [what[0] for what in thread.taken] == ["open", "reply", "update", "reply"]
+    assert replies(thread) == ["one", "two"]
+
+
+def test_an_older_picture_that_comes_late_tells_nothing():
+    thread = Places()
+    told = Told(thread)
+    told.tell(MOVED)
+
+    assert told.tell(UNDECIDED) == 0
+    assert replies(thread) == ["one", "two"]
+
+
+def test_the_head_says_how_things_stand_now():
+    thread = Places()
+    told = Told(thread)
+    told.tell(UNDECIDED)
+    told.tell(MOVED)
+
+    assert thread.taken[2] == ("update", "shop rolled back v2 → vNone, watching whether it helps",
+                               True)  # fmt: skip
+
+
+@pytest.mark.parametrize("failing", range(1, 9))
+def test_a_failure_anywhere_loses_nothing_and_repeats_nothing(failing):
+    thread = Places(failing)
+    told = Told(thread)
+    beginning = a_rolled_back_incident()
+    for incident in (beginning, ENDED):
+        told.until_told(incident)
+
+    assert [kind for kind, _, _ in thread.taken].count("open") == 1
+    assert replies(thread) == ["metric breaching", "three"]
+    assert pages(thread) == 1
+
+
+@pytest.mark.parametrize("first", range(1, 7))
+@pytest.mark.parametrize("second", range(1, 7))
+def test_two_failures_as_well(first, second):
+    thread = Places(first, second)
+    told = Told(thread)
+    for incident in (a_rolled_back_incident(), ENDED):
+        told.until_told(incident)
+
+    assert replies(thread) == ["metric breaching", "three"]
+    assert pages(thread) == 1
+
+
+def test_slack_dead_from_the_first_reply_until_the_end_still_pages():
+    """The head was posted, nothing else; meanwhile the incident ended and needs a person."""
+    thread = Places(2, 3, 4)
+    told = Told(thread)
+    for _ in range(3):
+        with pytest.raises(NotificationError):
+            told.tell(a_rolled_back_incident())
+    told.until_told(ENDED)
+
+    assert pages(thread) == 1
+
+
+def test_nobody_is_paged_for_what_needs_nobody():
+    thread = Places()
+    told = Told(thread)
+    told.tell(a_rolled_back_incident())
+    told.tell(a_rolled_back_incident((State.FIXED, Reason.SYMPTOM_GONE)))
+
+    assert pages(thread) == 0
+
+
+def test_a_page_is_rung_once_although_the_incident_is_opened_with_it():
+    thread = Places()
+    Told(thread).tell(ENDED)
+
+    assert thread.taken[0][2] is True
+    assert pages(thread) == 1
+
+
+def test_what_somebody_else_is_telling_is_left_to_them():
+    notices = MemoryNotices(90 * MINUTE / 60)
+    notices.take("inc-1", steps=1, now=NOW)
+    thread = Places()
+    with pytest.raises(JournalError):
+        Told(thread, notices).tell(UNDECIDED)
+
+    assert thread.taken == []
+
+
+# -- in the local Slack ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def inbox():
+    with SlackInbox(channel="deploys", clock=lambda: NOW) as slack:
+        yield slack
+
+
+STORY = [
+    UNDECIDED,
+    MOVED,
+    MOVED.step(NOW, State.NOT_FIXED, Reason.SYMPTOM_REMAINS, "three"),
+]
+
+
+def test_a_bot_tells_a_story_in_one_thread_whose_head_is_edited(inbox):
+    secret = SlackSecret(bot_token=inbox.token, api_url=inbox.api_url)
+    told = Told(open_slack(secret, POLICY))
+    for incident in STORY:
+        told.tell(incident)
+    head, *rest = inbox.messages()
+
+    assert head.edited_at is not None
+    assert "but the symptom is still there" in head.text
+    assert [message.thread_ts for message in rest] == [head.ts] * 3
+    assert ["<!here>" in message.text for message in rest] == [False, False, True]
+    assert "<!" not in json.dumps(head.blocks)
+
+
+def test_a_webhook_tells_a_story_in_one_message_for_each_state(inbox):
+    told = Told(open_slack(SlackSecret(webhook_url=inbox.webhook_url), POLICY))
+    for incident in [STORY[0], STORY[0], *STORY]:
+        told.tell(incident)
+
+    assert ["<!here>" in message.text for message in inbox.messages()] == [False, False, True]

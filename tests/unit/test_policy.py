@@ -1,0 +1,384 @@
+"""The policy's reader: everything good is read as it was meant, everything bad is told at once."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rollback_responder.domain import naming, schema
+from rollback_responder.domain.assessment import Evidence
+from rollback_responder.domain.document import Reader
+from rollback_responder.domain.errors import PolicyError
+from rollback_responder.domain.incident import Incident
+from rollback_responder.domain.policy import Guardrails, Mode, Policy, parse_policy
+from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.schema import cdk_json_schema, policy_schema
+from rollback_responder.domain.trigger import ErrorRate, Latency, Severity, Statistic
+from tests.builders import a_policy
+
+POLICIES = Path(__file__).resolve().parents[1] / "policies"
+GOOD, BAD = sorted((POLICIES / "good").glob("*.json")), sorted((POLICIES / "bad").glob("*.json"))
+SCHEMA = jsonschema.Draft202012Validator(policy_schema())
+# What no schema of one document says: conflicts between fields, and Python's own `$`.
+ONLY_THE_PARSER = {
+    "adopted_alarm_of_our_own",
+    "adopted_alarm_on_two_targets",
+    "alarm_name_too_long",
+    "duplicates",
+    "healthy_later_than_the_deadline",
+    "more_bad_minutes_than_minutes",
+    "newline_at_the_end",
+    "same_adopted_alarm",
+}
+
+
+def case(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_a_good_policy_is_read_and_written_back_the_same(path):
+    policy = parse_policy(case(path)["policy"])
+
+    assert parse_policy(policy.to_document()) == policy
+    assert parse_policy(json.loads(json.dumps(policy.to_document()))) == policy
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_the_schema_takes_a_good_policy(path):
+    assert list(SCHEMA.iter_errors(case(path)["policy"])) == []
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_a_bad_policy_is_told_all_its_problems(path):
+    with pytest.raises(PolicyError) as raised:
+        parse_policy(case(path)["policy"])
+
+    assert [str(problem) for problem in raised.value.problems] == case(path)["problems"]
+    assert all(problem in str(raised.value) for problem in case(path)["problems"])
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_the_schema_refuses_a_bad_policy_where_it_can(path):
+    refused = not SCHEMA.is_valid(case(path)["policy"])
+
+    assert refused is (path.stem not in ONLY_THE_PARSER)
+
+
+@pytest.mark.parametrize("path", GOOD + BAD, ids=lambda path: path.stem)
+def test_every_case_says_what_it_is_about(path):
+    assert case(path)["description"].endswith(".")
+
+
+def test_one_problem_is_one_and_two_are_two():
+    with pytest.raises(PolicyError, match="the rollback policy has 1 problem:\n  - rollback"):
+        parse_policy([])
+    with pytest.raises(PolicyError, match="has 3 problems:"):
+        parse_policy({})
+
+
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", [nested(100_000), 10**10_000], ids=["nested", "digits"])
+@pytest.mark.parametrize("place", ["channel", "mention", "surprise"])
+def test_what_is_beyond_all_bounds_is_a_problem_like_any_other(value, place):
+    with pytest.raises(PolicyError, match="beyond all bounds"):
+        a_policy(slack={"channel": "#deploys", place: value})
+
+
+def test_a_field_of_any_number_is_bounded_as_well():
+    reader = Reader()
+    document = {"verdict": "healthy", "text": "x", "value": 10**400, "requests": -(10**400)}
+    assert reader.read(Evidence, document, "e") is None
+    assert [problem.path for problem in reader.problems] == ["e.value", "e.requests"]
+
+
+def test_a_type_no_document_can_hold_is_the_programmers_error():
+    @dataclass(frozen=True)
+    class Odd:
+        what: bytes
+
+    with pytest.raises(TypeError, match="cannot hold"):
+        Reader().read(Odd, {"what": "x"}, "odd")
+
+
+def test_lists_of_plain_values_and_yes_or_no():
+    @dataclass(frozen=True)
+    class Plain:
+        yes: bool
+        words: tuple[str, ...] = ()
+
+    reader = Reader()
+    assert reader.read(Plain, {"yes": True, "words": ["a"]}, "") == Plain(yes=True, words=("a",))
+    assert reader.read(Plain, {"yes": "no", "words": [1]}, "") is None
+    assert [str(p) for p in reader.problems] == [
+        "yes: got 'no'; allowed: true or false; see docs/configuration.md",
+        "words[0]: got 1; allowed: a string; see docs/configuration.md",
+    ]
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T04:00:00", "yesterday", 7, None])
+def test_an_instant_has_an_offset(text):
+    reader = Reader()
+    reader.read(Ledger, {"last_act_at": text}, "ledger")
+
+    assert "an ISO 8601 instant with an offset" in str(reader.problems[0])
+
+
+def test_an_unreadable_document_of_rows_names_all_that_is_missing():
+    reader = Reader()
+
+    assert reader.read(Incident, {}, "incident") is None
+    assert "incident.alarm_name" in {problem.path for problem in reader.problems}
+
+
+# -- what the policy means ------------------------------------------------------------------------
+
+
+def test_defaults_are_the_cautious_ones():
+    policy = a_policy()
+    document = policy.to_document()
+    del document["mode"]
+
+    assert parse_policy(document).mode is Mode.OBSERVE
+    assert policy.guardrails == Guardrails()
+    trigger = policy.services[0].triggers[0]
+    assert (trigger.minimum_errors, trigger.minimum_requests) == (3, 20)
+
+
+def test_a_services_mode_overrides_the_policys():
+    document = a_policy().to_document()
+    document["services"][0]["mode"] = "observe"
+    policy = parse_policy(document)
+
+    assert policy.mode_of(policy.services[0]) is Mode.OBSERVE
+    assert a_policy().mode_of(a_policy().services[0]) is Mode.ENFORCE
+
+
+def test_names_of_alarms_and_topic():
+    (entry,) = a_policy().watched()
+
+    assert entry.alarm_name == "rollback.prod.shop.shop.live.error-rate"
+    assert naming.topic_name("prod") == "rollback-alarms-prod"
+    assert naming.metrics_service("prod") == "rollback-responder-prod"
+    assert entry.target.title == "shop:live"
+
+
+def test_an_adopted_alarm_keeps_its_name():
+    document = case(POLICIES / "good" / "odd_names.json")["policy"]
+    (entry,) = parse_policy(document).watched()
+
+    assert entry.alarm_name == document["services"][0]["triggers"][0]["name"]
+
+
+@pytest.mark.parametrize(
+    ("statistic", "enough"),
+    [("p50", 20), ("p75", 40), ("p90", 100), ("p95", 200), ("p99", 1000), ("average", 1)],
+)
+def test_a_percentile_needs_samples(statistic, enough):
+    assert Statistic(statistic).enough_samples == enough
+
+
+def test_a_windows_floor_is_spread_over_its_minutes():
+    assert ErrorRate(threshold_percent=5, minimum_requests=20).minimum_requests_a_minute == 7
+
+
+# -- whatever the document ------------------------------------------------------------------------
+
+WORDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
+ALIASES = st.from_regex(r"[a-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
+SEVERITIES = st.sampled_from([s.value for s in Severity])
+
+
+def windows(draw):
+    minutes = draw(st.integers(1, 60))
+    return {"minutes": minutes, "breaching_minutes": draw(st.integers(1, minutes))}
+
+
+@st.composite
+def triggers(draw):
+    kind = draw(st.sampled_from(["error_rate", "latency", "alarm"]))
+    common = {"kind": kind, "severity": draw(SEVERITIES)}
+    if kind == "alarm":
+        name = draw(st.text(st.characters(blacklist_categories=["Cc", "Cs"]), min_size=1))
+        return common | {
+            "name": f"x{name}"[:255],
+            "when_unmeasurable": draw(st.sampled_from(["hold", "trust_alarm"])),
+        }
+    common |= windows(draw) | {"minimum_requests": draw(st.integers(1, 1_000_000))}
+    if kind == "error_rate":
+        return common | {
+            "threshold_percent": draw(st.floats(0.01, 99.99) | st.integers(1, 99)),
+            "minimum_errors": draw(st.integers(1, 1_000_000)),
+        }
+    return common | {
+        "statistic": draw(st.sampled_from([s.value for s in Statistic])),
+        "threshold_ms": draw(st.floats(1, 900_000)),
+    }
+
+
+@st.composite
+def documents(draw):
+    services = []
+    names = draw(st.lists(WORDS, min_size=1, max_size=3, unique=True))
+    adopted = set()
+    for name in names:
+        chosen = []
+        for trigger in draw(st.lists(triggers(), min_size=1, max_size=3)):
+            label = trigger.get("statistic", trigger.get("name", trigger["kind"]))
+            if label in {c["label"] for c in chosen} or label in adopted:
+                continue
+            if trigger["kind"] == "alarm":
+                adopted.add(label)
+            chosen.append({"label": label, "trigger": trigger})
+        if not chosen:
+            chosen = [{"label": "", "trigger": {"kind": "error_rate", "threshold_percent": 5}}]
+        deadline = draw(st.integers(2, 240))
+        service = {
+            "name": name,
+            "targets": [{"kind": "lambda_alias", "function": f"{name}-f", "alias": draw(ALIASES)}],
+            "triggers": [c["trigger"] for c in chosen],
+            "verification": {
+                "healthy_minutes": draw(st.integers(1, min(60, deadline - 1))),
+                "deadline_minutes": deadline,
+            },
+        }
+        if draw(st.booleans()):
+            service["mode"] = draw(st.sampled_from(["observe", "enforce"]))
+        services.append(service)
+    return {
+        "environment": draw(st.from_regex(r"[a-z][a-z0-9-]{0,19}", fullmatch=True)),
+        "mode": draw(st.sampled_from(["observe", "enforce"])),
+        "slack": {
+            "channel": draw(st.sampled_from(["#deploys", "C012345", "日本"])),
+            "mention": draw(st.sampled_from(["here", "channel", "nobody"])),
+        },
+        "guardrails": {
+            "change_age_minutes": draw(st.integers(5, 1440)),
+            "cooldown_minutes": draw(st.integers(0, 1440)),
+            "bake_minutes": draw(st.integers(1, 1440)),
+            "recheck_minutes": draw(st.integers(1, 60)),
+            "metric_lag_minutes": draw(st.integers(0, 10)),
+        },
+        "health": {"emails": draw(st.sampled_from([[], ["a@b.c"]]))},
+        "services": services,
+    }
+
+
+@given(documents())
+@settings(max_examples=150)
+def test_a_policy_is_read_back_as_it_was_written(document):
+    policy = parse_policy(document)
+    written = json.loads(json.dumps(policy.to_document()))
+
+    assert parse_policy(written) == policy
+    assert SCHEMA.is_valid(document)
+    assert SCHEMA.is_valid(written)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+def paths(value, path=()):
+    """Every place inside a document."""
+    yield path
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from paths(member, (*path, key))
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from paths(member, (*path, index))
+
+
+def replaced(document, path, value):
+    if not path:
+        return value
+    copy = json.loads(json.dumps(document))
+    place = copy
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return copy
+
+
+@given(documents(), st.data(), JSON)
+@settings(max_examples=300)
+def test_a_document_with_anything_anywhere_is_read_or_refused_never_worse(document, data, value):
+    path = data.draw(st.sampled_from(sorted(paths(document), key=repr)))
+    changed = replaced(document, path, value)
+    try:
+        policy = parse_policy(changed)
+    except PolicyError as error:
+        problems = error.problems
+    else:
+        assert isinstance(policy, Policy)
+        assert SCHEMA.is_valid(changed)
+        assert parse_policy(policy.to_document()) == policy
+        return
+    assert problems
+    assert all(p.path and p.got and p.allowed and p.change for p in problems)
+
+
+@given(JSON)
+@settings(max_examples=200)
+def test_anything_is_read_or_refused(value):
+    with pytest.raises(PolicyError):
+        parse_policy(value)
+
+
+def test_the_schema_of_cdk_json_holds_the_policys():
+    whole = cdk_json_schema()
+    shipped = json.loads((POLICIES.parents[1] / "cdk.json").read_text())
+
+    jsonschema.Draft202012Validator.check_schema(whole)
+    assert jsonschema.Draft202012Validator(whole).is_valid(shipped)
+    shipped["context"]["rollback"]["mode"] = "on"
+    assert not jsonschema.Draft202012Validator(whole).is_valid(shipped)
+
+
+def test_both_kinds_of_measured_trigger_have_a_label():
+    latency = Latency(statistic=Statistic.P99, threshold_ms=1)
+
+    assert (latency.label, ErrorRate(threshold_percent=1).label) == ("latency-p99", "error-rate")
+
+
+def test_a_member_read_by_itself_must_have_its_own_kind():
+    """Where the type is known already, `kind` is still checked."""
+    reader = Reader()
+
+    assert reader.read(ErrorRate, {"kind": "latency", "threshold_percent": 5}, "t") is None
+    assert str(reader.problems[0]) == "t.kind: got 'latency'; allowed: 'error_rate'; use that word"
+
+
+def test_the_schema_explains_every_field():
+    def undocumented(schema, path=""):
+        for name, field in schema.get("properties", {}).items():
+            if "description" not in field:
+                yield f"{path}.{name}"
+            yield from undocumented(field, f"{path}.{name}")
+            items = field.get("items", {})
+            for inner in [items, *items.get("oneOf", [])]:
+                yield from undocumented(inner, f"{path}.{name}[]")
+
+    assert list(undocumented(policy_schema())) == []
+
+
+def test_a_field_without_a_sentence_has_no_description():
+    @dataclass(frozen=True)
+    class Plain:
+        word: str
+
+    assert schema._object(Plain)["properties"] == {"word": {"type": "string"}}

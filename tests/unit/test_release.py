@@ -1,0 +1,178 @@
+"""The ledger: what was seen, what proved itself, what was rolled back from, and the way back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollback_responder.domain.release import (
+    LONGEST_HISTORY,
+    Bad,
+    Ledger,
+    Origin,
+    acting,
+    proved,
+    rolled_back,
+    seen,
+    vanished,
+    way_back,
+)
+from rollback_responder.journal.codec import decode_ledger, encode
+from tests.builders import MINUTE, NOW, a_good, a_ledger, a_release, an_observation
+from tests.unit.test_decision import ledgers
+
+LATER = NOW + MINUTE
+
+
+@pytest.mark.parametrize(
+    ("primary", "other", "suspect", "rest"),
+    [
+        ("2", None, "2", None),
+        ("1", "2", "2", "1"),
+        ("2", "1", "2", "1"),
+        ("9", "10", "10", "9"),
+        ("$LATEST", None, "$LATEST", None),
+        ("$LATEST", "3", "$LATEST", "3"),
+    ],
+)
+def test_the_suspect_is_the_newer_version(primary, other, suspect, rest):
+    observation = an_observation(primary, other)
+
+    assert (observation.suspect, observation.rest) == (suspect, rest)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "origin"),
+    [
+        (None, "2", Origin.FIRST_SEEN),
+        ("1", "2", Origin.DEPLOYED),
+        ("9", "10", Origin.DEPLOYED),
+        ("2", "1", Origin.ROLLED_BACK),
+        ("10", "9", Origin.ROLLED_BACK),
+        ("2", "$LATEST", Origin.DEPLOYED),
+        ("$LATEST", "2", Origin.DEPLOYED),
+    ],
+)
+def test_another_version_is_another_release(before, after, origin):
+    ledger = a_ledger(current=a_release(before) if before else None)
+    current = seen(ledger, an_observation(after, revision="r2"), NOW).current
+
+    assert (current.version, current.origin, current.since_at) == (after, origin, NOW)
+    assert (current.proven_at, current.code_sha256) == (None, None)
+
+
+def test_the_same_version_is_the_same_release_under_a_new_revision():
+    ledger = seen(a_ledger(), an_observation(revision="r2"), LATER)
+
+    assert ledger == a_ledger(revision="r2")
+
+
+def test_a_canary_that_becomes_the_only_version_is_the_same_release():
+    ledger = a_ledger(current=a_release("1"))
+    shifting = seen(ledger, an_observation("1", "2"), NOW)
+
+    assert seen(shifting, an_observation("2"), LATER).current == shifting.current
+
+
+def test_what_somebody_rolled_back_from_has_to_prove_itself_anew():
+    ledger = a_ledger(good=(a_good("2"), a_good("1")))
+
+    assert [good.version for good in seen(ledger, an_observation("1"), NOW).good] == ["1"]
+    assert [good.version for good in seen(ledger, an_observation("3"), NOW).good] == ["2", "1"]
+
+
+def test_a_release_that_proved_itself_comes_first_and_is_forgiven():
+    bad = Bad(version="2", at=NOW, incident_id="i")
+    ledger = proved(a_ledger(bad=(bad,), good=(a_good("1"), a_good("2"))), a_release("2"), LATER)
+
+    assert [good.version for good in ledger.good] == ["2", "1"]
+    assert ledger.bad == ()
+    assert ledger.current.proven_at == LATER
+
+
+def test_a_deleted_version_is_no_way_back():
+    ledger = vanished(a_ledger(good=(a_good("2"), a_good("1"))), "2")
+
+    assert [good.version for good in ledger.good] == ["1"]
+
+
+def test_histories_are_bounded():
+    ledger = Ledger(current=a_release())
+    for version in range(50):
+        release = a_release(str(version))
+        ledger = acting(proved(ledger, release, NOW), release, NOW)
+    assert len(ledger.good) == len(ledger.acted) == LONGEST_HISTORY
+    for version in range(50):
+        ledger = back(ledger, a_release(str(version)))
+    assert len(ledger.bad) == LONGEST_HISTORY
+
+
+def back(ledger, release):
+    return rolled_back(
+        ledger, release, to_version="1", revision="r9", incident_id="inc-1", now=LATER
+    )
+
+
+def test_a_rollback_condemns_the_version_and_its_code():
+    release = a_release("2", code_sha256="bad code")
+    ledger = back(a_ledger(current=release, good=(a_good("2"), a_good("1"))), release)
+
+    assert (ledger.current.version, ledger.current.origin) == ("1", Origin.ROLLED_BACK)
+    assert ledger.revision == "r9"
+    assert [good.version for good in ledger.good] == ["1"]
+    assert [(b.version, b.code_sha256, b.incident_id) for b in ledger.bad] == [
+        ("2", "bad code", "inc-1")
+    ]
+
+
+def test_a_rollback_does_not_condemn_code_that_has_proved_itself_elsewhere():
+    release = a_release("2", code_sha256="same code")
+    ledger = back(a_ledger(good=(a_good("1", code_sha256="same code"),)), release)
+
+    assert ledger.bad[0].code_sha256 is None
+    assert way_back(ledger, an_observation("3")) == "1"
+
+
+@pytest.mark.parametrize(
+    ("ledger", "observation", "version"),
+    [
+        (a_ledger(good=()), an_observation("2"), None),
+        (a_ledger(), an_observation("2"), "1"),
+        (a_ledger(), an_observation("1"), None),
+        (a_ledger(good=(a_good("3"), a_good("2"), a_good("1"))), an_observation("3"), "2"),
+        (a_ledger(good=(a_good("1"), a_good("2"))), an_observation("3"), "1"),
+        (a_ledger(good=(a_good("3"),)), an_observation("2"), None),
+        (a_ledger(good=(a_good("9"),)), an_observation("10"), "9"),
+        (a_ledger(good=(a_good("10"),)), an_observation("9"), None),
+        (a_ledger(), an_observation("$LATEST"), None),
+        (a_ledger(good=(a_good("$LATEST"),)), an_observation("2"), None),
+        (a_ledger(good=(a_good("2"), a_good("1"))), an_observation("1", "3"), "1"),
+        (a_ledger(good=(a_good("2"),)), an_observation("1", "3"), "2"),
+        (
+            a_ledger(bad=(Bad(version="1", at=NOW, incident_id="i"),)),
+            an_observation("2"),
+            None,
+        ),
+        (
+            a_ledger(
+                good=(a_good("1", code_sha256="x"),),
+                bad=(Bad(version="7", at=NOW, incident_id="i", code_sha256="x"),),
+            ),
+            an_observation("2"),
+            None,
+        ),
+    ],
+)
+def test_the_way_back(ledger, observation, version):
+    assert way_back(ledger, observation) == version
+
+
+@given(ledgers())
+def test_a_ledger_is_read_back_as_it_was_written(ledger):
+    assert decode_ledger(encode(ledger)) == ledger
+
+
+@given(ledgers(), st.sampled_from(["1", "2", "3", "10", "$LATEST"]))
+def test_looking_twice_is_looking_once(ledger, version):
+    once = seen(ledger, an_observation(version), NOW)
+
+    assert seen(once, an_observation(version), LATER) == once
