@@ -59,16 +59,16 @@ def _page(cls: type, title: str) -> Iterator[str]:
         shown = "" if field.required else f"`{json.dumps(write(field.default))}`"
         if field.default is None:
             shown = "absent"
-        if field.name == "kind":
-            shown = "**required**"
-        elif field.required:
+        if field.name == "kind" or field.required:
             shown = "**required**"
         elif any(is_dataclass(inner) for inner in _types(field)):
             shown = "see below" if not isinstance(field.default, tuple) else shown
         yield f"| `{field.name}` | {_type_words(field)} | {shown} | {doc.text if doc else ''} |"
-        for inner in _types(field):
-            if is_dataclass(inner):
-                below.append((inner, f"{title}.{field.name}" + _suffix(field, inner)))
+        below += [
+            (inner, f"{title}.{field.name}{_suffix(field, inner)}")
+            for inner in _types(field)
+            if is_dataclass(inner)
+        ]
     yield ""
     for inner, name in below:
         yield from _page(inner, name)
