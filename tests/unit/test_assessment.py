@@ -178,7 +178,9 @@ def assessed(**series):
         ({"total": GOOD, "new": BAD, "previous": GOOD}, (B, H)),
         ({"total": BAD, "new": GOOD, "previous": BAD}, (H, B)),
         ({"total": BAD, "new": BAD}, (B, None)),
-        ({"total": (*BEFORE_BAD, *GOOD), "new": BAD}, (B, None)),
+        # Only the new one is told apart: the previous one is what remains of all traffic.
+        ({"total": (*BEFORE_BAD, *BAD), "new": BAD}, (B, B)),
+        ({"total": (*BEFORE_GOOD, *BAD), "new": BAD}, (B, H)),
         ({"total": (*BEFORE_GOOD, *BAD)}, (B, H)),
         ({"total": (*BEFORE_BAD, *BAD)}, (B, B)),
         ({"total": (*BEFORE_BAD, *GOOD)}, (H, B)),
@@ -192,6 +194,22 @@ def assessed(**series):
 )
 def test_which_series_stands_for_which_version(series, expected):
     assert assessed(**series) == expected
+
+
+def test_a_canary_whose_other_version_has_no_series_is_compared_with_the_rest():
+    new = minutes(30, 30, 30)
+    shared_outage = minutes(60, 60, 60, requests=120)
+    mine_alone = minutes(30, 30, 30, requests=120)
+
+    assert assessed(total=shared_outage, new=new) == (B, B)
+    assert assessed(total=mine_alone, new=new) == (B, H)
+
+
+def test_a_percentile_of_the_rest_cannot_be_worked_out():
+    slow = minutes(0, 0, 0, requests=200, latency_ms=(900, 900, 900))
+    measurement = Measurement(read_at=NOW, total=slow, new=slow)
+
+    assert assess(SLOW, measurement, changed_at=CHANGED_AT, lag=NO_LAG).previous is None
 
 
 def test_the_minute_of_the_change_belongs_to_neither():

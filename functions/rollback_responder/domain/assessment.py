@@ -4,7 +4,7 @@ Simple thresholds: floors on requests and errors, M bad minutes of the latest N,
 question asked of the previous version. The arithmetic is kept in words, for the journal and Slack.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -65,9 +65,10 @@ def assess(
 ) -> Assessment:
     """Judges the suspect version and, on the same question, its predecessor.
 
-    Where CloudWatch tells the versions apart, each has its own series, and no series means no
-    traffic. Where it does not, all traffic after the change stands for the new version and all
-    traffic before it for the previous one; the minute of the change belongs to neither.
+    Where CloudWatch tells the versions apart, each has its own series; where it knows only the new
+    one, the previous one is what remains of all traffic. Where it knows neither, all traffic after
+    the change stands for the new version and all traffic before it for the previous one; the
+    minute of the change belongs to neither.
 
     Args:
         trigger: what is asked.
@@ -81,11 +82,30 @@ def assess(
     if not new and not previous:
         new = tuple(b for b in measurement.total if b.start_at >= changed_at)
         previous = tuple(b for b in measurement.total if b.start_at + MINUTE <= changed_at)
+    if not previous:
+        previous = tuple(_rest(trigger, measurement.total, new))
     newest = previous[-1].start_at + MINUTE if previous else None
     return Assessment(
         new=judge(trigger, new, until=measurement.read_at, complete_until=complete_until),
         previous=judge(trigger, previous, until=newest, complete_until=newest) if newest else None,
     )
+
+
+def _rest(
+    trigger: MeasuredTrigger, total: Sequence[Bucket], new: Sequence[Bucket]
+) -> Iterator[Bucket]:
+    """All traffic less the new version's. Counts can be taken apart, percentiles cannot."""
+    taken = {bucket.start_at: bucket for bucket in new}
+    for bucket in total:
+        mine = taken.get(bucket.start_at)
+        if mine is None:
+            yield bucket
+        elif isinstance(trigger, ErrorRate) and bucket.requests > mine.requests:
+            yield Bucket(
+                start_at=bucket.start_at,
+                requests=bucket.requests - mine.requests,
+                errors=max(0, bucket.errors - mine.errors),
+            )
 
 
 def judge(
@@ -199,10 +219,10 @@ def _said(trigger: MeasuredTrigger, value: float | None, requests: int) -> str:
         return count
     match trigger:
         case ErrorRate():
-            sign = ">" if value > trigger.threshold_percent else "<="
+            sign = ">" if value > trigger.threshold_percent else "≤"
             return f"error rate {value:.1f} % {sign} {trigger.threshold_percent:g} % ({count})"
         case Latency():
-            sign = ">" if value > trigger.threshold_ms else "<="
+            sign = ">" if value > trigger.threshold_ms else "≤"
             statistic = trigger.statistic.value
             return (
                 f"{statistic} latency {value:.0f} ms {sign} {trigger.threshold_ms:g} ms ({count})"

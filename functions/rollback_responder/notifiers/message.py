@@ -68,6 +68,12 @@ ICONS: dict[State, str] = {
 }
 
 
+# The numbers of these are told under "What happened".
+EVIDENT = frozenset(
+    {Reason.INCONCLUSIVE, Reason.METRIC_HEALTHY, Reason.BOTH_VERSIONS_FAIL, Reason.OBSERVE_MODE}
+)
+
+
 def headline(incident: Incident) -> str:
     """One line that tells the whole story so far."""
     service, said = incident.service, WORDS[incident.reason].said
@@ -142,7 +148,10 @@ def _done(incident: Incident) -> str:
     unclear = incident.is_open and incident.reason is Reason.ACTION_UNCLEAR
     if unclear or incident.state is State.INDETERMINATE:
         return "An attempt was made to move the alias. Whether it did is not known."
-    return f"Nothing: {WORDS[incident.reason].said}."
+    said = WORDS[incident.reason].said
+    if incident.reason in EVIDENT:
+        return f"Nothing: {said}."
+    return f"Nothing: {said} ({incident.steps[-1].text})."
 
 
 def _stands(incident: Incident) -> str:
@@ -157,7 +166,9 @@ def _stands(incident: Incident) -> str:
         State.STOOD_DOWN: "Closed without acting",
         State.INDETERMINATE: "Unknown: this needs your eyes",
     }[last.state]
-    return f"{standing} ({last.text}, {_clock(last.at)})."
+    if incident.acted_at and not incident.is_open:
+        return f"{standing}: {last.text} ({_clock(last.at)})."
+    return f"{standing} ({_clock(last.at)})."
 
 
 def _next_step(incident: Incident) -> str:
