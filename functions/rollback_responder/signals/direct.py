@@ -7,17 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from rollback_responder.domain.signal import Signal
-from rollback_responder.signals.text import take, take_alarm_arn, take_instant, take_state
+from rollback_responder.signals.text import signal_about, take
 
 
 def parse(event: Mapping[str, Any]) -> Signal:
     """One invocation by an alarm."""
-    region, account_id, name = take_alarm_arn(take(event, "alarmArn", str))
     state = take(take(event, "alarmData", dict), "state", dict)
-    return Signal(
-        alarm_name=name,
-        account_id=account_id,
-        region=region,
-        state=take_state(state, "value"),
-        at=take_instant(state, "timestamp"),
-    )
+    return signal_about(take(event, "alarmArn", str), state, state="value", at="timestamp")

@@ -9,7 +9,7 @@ from typing import Any
 
 from rollback_responder.domain.errors import SignalError
 from rollback_responder.domain.signal import Signal
-from rollback_responder.signals.text import take, take_alarm_arn, take_instant, take_state
+from rollback_responder.signals.text import signal_about, take
 
 STATE_CHANGE = "CloudWatch Alarm State Change"
 
@@ -22,14 +22,8 @@ def parse(event: Mapping[str, Any]) -> Signal:
     resources = take(event, "resources", list)
     if not resources or not isinstance(resources[0], str):
         raise SignalError("wrong_field", "resources names no alarm")
-    region, account_id, name = take_alarm_arn(resources[0])
-    if take(event, "account", str) != account_id:
-        raise SignalError("other_account", "the event's account is not its alarm's")
     state = take(take(event, "detail", dict), "state", dict)
-    return Signal(
-        alarm_name=name,
-        account_id=account_id,
-        region=region,
-        state=take_state(state, "value"),
-        at=take_instant(state, "timestamp"),
-    )
+    signal = signal_about(resources[0], state, state="value", at="timestamp")
+    if take(event, "account", str) != signal.account_id:
+        raise SignalError("other_account", "the event's account is not its alarm's")
+    return signal

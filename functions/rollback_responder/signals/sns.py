@@ -9,7 +9,7 @@ from typing import Any
 
 from rollback_responder.domain.errors import SignalError
 from rollback_responder.domain.signal import Signal
-from rollback_responder.signals.text import load, take, take_alarm_arn, take_instant, take_state
+from rollback_responder.signals.text import load, signal_about, take
 
 
 def parse_envelope(document: Mapping[str, Any]) -> Signal:
@@ -23,11 +23,5 @@ def parse_envelope(document: Mapping[str, Any]) -> Signal:
 
 def parse_message(message: Mapping[str, Any]) -> Signal:
     """The alarm's own message: inside the envelope, or alone with raw message delivery."""
-    region, account_id, name = take_alarm_arn(take(message, "AlarmArn", str))
-    return Signal(
-        alarm_name=name,
-        account_id=account_id,
-        region=region,
-        state=take_state(message, "NewStateValue"),
-        at=take_instant(message, "StateChangeTime"),
-    )
+    arn = take(message, "AlarmArn", str)
+    return signal_about(arn, message, state="NewStateValue", at="StateChangeTime")

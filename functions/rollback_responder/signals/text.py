@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from rollback_responder.domain.errors import SignalError
-from rollback_responder.domain.signal import AlarmState
+from rollback_responder.domain.signal import AlarmState, Signal
 
 T = TypeVar("T")
 # The largest message any of the ways in can carry: an asynchronous invocation of 1 MB (Lambda
@@ -54,6 +54,18 @@ def take_instant(document: Mapping[str, Any], name: str) -> datetime:
     if instant.tzinfo is None:
         raise SignalError("bad_instant", f"{name} has no offset")
     return instant
+
+
+def signal_about(arn: str, document: Mapping[str, Any], *, state: str, at: str) -> Signal:
+    """The signal about the alarm of that ARN; `state` and `at` name the fields that claim them."""
+    region, account_id, name = take_alarm_arn(arn)
+    return Signal(
+        alarm_name=name,
+        account_id=account_id,
+        region=region,
+        state=take_state(document, state),
+        at=take_instant(document, at),
+    )
 
 
 def take_alarm_arn(arn: str) -> tuple[str, str, str]:
