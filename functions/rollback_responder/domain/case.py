@@ -54,11 +54,15 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What is to be written about a target, and a sentence for the log."""
+    """What is to be written about a target, and a sentence for the log.
+
+    `news` is the reason of the step that this look added to the incident, if it added one.
+    """
 
     ledger: Ledger
     incident: Incident | None
     text: str
+    news: Reason | None = None
 
 
 def recovered(case: Case) -> Entry | None:
@@ -179,7 +183,7 @@ def _watching(
             incident_id=incident.id,
             now=now,
         )
-    return Entry(ledger=ledger, incident=incident, text=text)
+    return Entry(ledger=ledger, incident=incident, text=text, news=reason)
 
 
 def _incident(case: Case) -> Incident:
@@ -209,6 +213,5 @@ def _incident(case: Case) -> Incident:
 
 
 def _stepped(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:
-    return Entry(
-        ledger=case.ledger, incident=incident.step(case.now, state, reason, text), text=text
-    )
+    stepped = incident.step(case.now, state, reason, text)
+    return Entry(ledger=case.ledger, incident=stepped, text=text, news=reason)

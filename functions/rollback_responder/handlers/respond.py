@@ -34,15 +34,10 @@ def _answer(message: Message) -> None:
     if entry is None:
         logger.info("nothing to do", alarm=signal.alarm_name, state=signal.state)
         return
-    incident = entry.incident
-    logger.info(
-        entry.text,
-        alarm=signal.alarm_name,
-        incident_id=incident.id if incident else None,
-        reason=incident.reason if incident else None,
-    )
-    if incident and incident.steps:
-        metrics.add_metric(name=incident.reason.value, unit=MetricUnit.Count, value=1)
+    incident_id = entry.incident.id if entry.incident else None
+    logger.info(entry.text, alarm=signal.alarm_name, incident_id=incident_id, reason=entry.news)
+    if entry.news:
+        metrics.add_metric(name=entry.news.value, unit=MetricUnit.Count, value=1)
 
 
 def _reject(body: str, error: SignalError) -> None:
