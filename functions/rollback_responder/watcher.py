@@ -95,7 +95,7 @@ class Watcher:
         sight = Sight(target=target, entries=entries, row=row, alarms=alarms, now=now)
         if row.acting_until:
             # Its holder never came back: `respond` inherits the claim and settles it.
-            names = [*_to_look_at(sight, row.ledger), entries[0].alarm_name]
+            names = _to_look_at(sight, row.ledger) or [_latest(sight)]
             self._wake_for(names[0], done)
             return
         if incident and incident.state is State.WATCHING:
@@ -235,3 +235,10 @@ def _to_look_at(sight: Sight, ledger: Ledger) -> list[str]:
         ):
             names.append(entry.alarm_name)
     return names
+
+
+def _latest(sight: Sight) -> str:
+    """The alarm that changed last: most likely the one that a lost attempt was about."""
+    known = [entry.alarm_name for entry in sight.entries]
+    changed = {name: sight.alarms[name].transitioned_at for name in known if name in sight.alarms}
+    return max(changed, key=lambda name: changed[name]) if changed else known[0]
