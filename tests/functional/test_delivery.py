@@ -388,3 +388,16 @@ def test_copies_of_a_message_about_a_deleted_alarm_are_one_incident():
     Queue(house).deliver([by_sns()] * 5 + [by_eventbridge()] * 5)
 
     assert [i.reason for i in incidents_of(house)] == [Reason.ALARM_GONE]
+
+
+def test_a_deploy_that_the_watcher_missed_is_still_undone():
+    """The ledger hears of it late; the new version's own minutes say since when it serves."""
+    house = House()
+    house.deploy("v1")
+    house.traffic(8)
+    house.deploy("v2", errors=0.6)
+    house.traffic(6, watch=False)
+    house.traffic(2)
+
+    assert house.live == "1"
+    assert house.incident.steps[0].reason is Reason.METRIC_BREACHING

@@ -231,6 +231,7 @@ def documents(draw):
     services = []
     names = draw(st.lists(WORDS, min_size=1, max_size=3, unique=True))
     adopted = set()
+    lag = draw(st.integers(0, 10))
     for name in names:
         chosen = []
         for trigger in draw(st.lists(triggers(), min_size=1, max_size=3)):
@@ -242,13 +243,13 @@ def documents(draw):
             chosen.append({"label": label, "trigger": trigger})
         if not chosen:
             chosen = [{"label": "", "trigger": {"kind": "error_rate", "threshold_percent": 5}}]
-        deadline = draw(st.integers(2, 240))
+        deadline = draw(st.integers(lag + 2, 240))
         service = {
             "name": name,
             "targets": [{"kind": "lambda_alias", "function": f"{name}-f", "alias": draw(ALIASES)}],
             "triggers": [c["trigger"] for c in chosen],
             "verification": {
-                "healthy_minutes": draw(st.integers(1, min(60, deadline - 1))),
+                "healthy_minutes": draw(st.integers(1, min(60, deadline - lag - 1))),
                 "deadline_minutes": deadline,
             },
         }
@@ -267,7 +268,7 @@ def documents(draw):
             "cooldown_minutes": draw(st.integers(0, 1440)),
             "bake_minutes": draw(st.integers(1, 1440)),
             "recheck_minutes": draw(st.integers(1, 60)),
-            "metric_lag_minutes": draw(st.integers(0, 10)),
+            "metric_lag_minutes": lag,
         },
         "health": {"emails": draw(st.sampled_from([[], ["a@b.c"]]))},
         "services": services,

@@ -49,10 +49,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """The suspect's evidence, and its predecessor's where there is any."""
+    """The suspect's evidence, and its predecessor's where there is any.
 
-    new: Evidence
-    previous: Evidence | None = None
+    `served_since_at` is the first minute in which the suspect itself is known to have served.
+    """
+
+    new: Annotated[Evidence, Doc("What the numbers say of the suspect.")]
+    previous: Annotated[Evidence | None, Doc("What they say of its predecessor.")] = None
+    served_since_at: Annotated[datetime | None, Doc("Its first minute, as measured.")] = None
 
 
 def unmeasurable(text: str) -> Assessment:
@@ -88,6 +92,7 @@ def assess(
     return Assessment(
         new=judge(trigger, new, until=measurement.read_at, complete_until=complete_until),
         previous=judge(trigger, previous, until=newest, complete_until=newest) if newest else None,
+        served_since_at=measurement.new[0].start_at if measurement.new else None,
     )
 
 

@@ -197,11 +197,14 @@ def change_objects(situation: Situation) -> StandDown | None:
             reason=Reason.CHANGE_IS_ROLLBACK,
             text=f"version {release.version} is itself a rollback; one hop only",
         )
-    if situation.alarm.transitioned_at < release.since_at - ONSET_TOLERANCE:
+    # The ledger may have heard of the deploy late; the minutes know since when it serves.
+    served_since_at = situation.assessment.served_since_at or release.since_at
+    live_at = min(release.since_at, served_since_at)
+    if situation.alarm.transitioned_at < live_at - ONSET_TOLERANCE:
         return StandDown(
             reason=Reason.ALARM_BEFORE_CHANGE,
             text=f"the alarm fired at {situation.alarm.transitioned_at:%H:%M:%S}, before version"
-            f" {release.version} went live at {release.since_at:%H:%M:%S} UTC",
+            f" {release.version} went live at {live_at:%H:%M:%S} UTC",
         )
     return None
 

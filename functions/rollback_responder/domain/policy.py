@@ -194,13 +194,14 @@ def _conflicts(policy: Policy) -> Iterator[Problem]:
         ],
         "a target that no other entry names",
     )
+    lag = policy.guardrails.metric_lag_minutes
     for i, service in enumerate(policy.services):
         path = f"rollback.services[{i}]"
-        yield from _service_conflicts(service, path)
+        yield from _service_conflicts(service, path, lag)
     yield from _alarm_conflicts(policy)
 
 
-def _service_conflicts(service: Service, path: str) -> Iterator[Problem]:
+def _service_conflicts(service: Service, path: str, lag: int) -> Iterator[Problem]:
     yield from _repeated(
         [(f"{path}.triggers[{j}]", t.label) for j, t in enumerate(service.triggers)],
         "a trigger that the service does not have yet",
@@ -223,11 +224,15 @@ def _service_conflicts(service: Service, path: str) -> Iterator[Problem]:
                 allowed=f"at most minutes, which is {trigger.minutes}",
                 change="lower breaching_minutes or raise minutes",
             )
-    if service.verification.healthy_minutes >= service.verification.deadline_minutes:
+    verification = service.verification
+    # The act falls into a minute that counts for nothing, and the last ones come late.
+    soonest = verification.healthy_minutes + lag + 1
+    if soonest > verification.deadline_minutes:
         yield Problem(
             path=f"{path}.verification.healthy_minutes",
-            got=str(service.verification.healthy_minutes),
-            allowed=f"less than deadline_minutes, which is {service.verification.deadline_minutes}",
+            got=str(verification.healthy_minutes),
+            allowed=f"at most {verification.deadline_minutes - lag - 1}: deadline_minutes less"
+            " metric_lag_minutes less one",
             change="raise deadline_minutes",
         )
 

@@ -168,7 +168,7 @@ def _buckets(points: Mapping[str, Points]) -> Iterator[Bucket]:
 
 def _metric_alarm(alarm: "MetricAlarmTypeDef") -> AlarmReading:
     return AlarmReading(
-        state=AlarmState(alarm["StateValue"]),
+        state=_state(alarm["StateValue"]),
         transitioned_at=alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"],
         actions_enabled=alarm["ActionsEnabled"],
         unsound=alarm.get("EvaluationState"),
@@ -177,8 +177,15 @@ def _metric_alarm(alarm: "MetricAlarmTypeDef") -> AlarmReading:
 
 def _composite_alarm(alarm: "CompositeAlarmTypeDef") -> AlarmReading:
     return AlarmReading(
-        state=AlarmState(alarm["StateValue"]),
+        state=_state(alarm["StateValue"]),
         transitioned_at=alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"],
         actions_enabled=alarm["ActionsEnabled"],
         suppressed_by=alarm.get("ActionsSuppressedBy"),
     )
+
+
+def _state(word: str) -> AlarmState:
+    try:
+        return AlarmState(word)
+    except ValueError:
+        raise MeasurementError(f"DescribeAlarms: state {word!r} is not known") from None

@@ -133,7 +133,7 @@ class BotThread:
         return f"{answer['channel']}/{answer['ts']}"
 
     def reply(self, head: str, text: str, *, rings: bool) -> None:
-        """See `Thread.reply`. A page is a reply, because an edit rings nobody."""
+        """See `Thread.reply`. An edit rings nobody, so a page is one, in the channel too."""
         channel, ts = head.split("/")
         ring = _ring(self._policy.mention) if rings else ""
         _asked(
@@ -142,6 +142,7 @@ class BotThread:
                 thread_ts=ts,
                 text=_cut(f"{ring}{_escaped(text)}", TEXT_LIMIT),
                 unfurl_links=False,
+                reply_broadcast=rings,
             )
         )
 
