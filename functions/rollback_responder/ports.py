@@ -123,12 +123,14 @@ class Claim:
 class Row:
     """What the journal holds of a target: its ledger, its latest incident, who holds it.
 
-    `acting_until` is the end of a claim that may act, while there is one.
+    `acting_until` is the end of a claim that may act, while there is one. A row that cannot be read
+    holds nothing but its `damage`, in words.
     """
 
     ledger: Ledger
     incident: Incident | None
     acting_until: datetime | None
+    damage: str | None = None
 
 
 class Journal(Protocol):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rollback_responder.domain import release as ledgers
+from rollback_responder.domain.assessment import served_well
 from rollback_responder.domain.errors import ActionError, MeasurementError, RollbackError
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.policy import Watched
@@ -48,7 +49,6 @@ class Sight:
     row: Row
     alarms: Mapping[str, AlarmReading]
     now: datetime
-    observation: Observation | None = None
 
 
 class Watcher:
@@ -89,6 +89,9 @@ class Watcher:
         done: Round,
     ) -> None:
         """Ledger, then whatever is unfinished, then whatever nobody has answered."""
+        if row.damage:
+            done.problems.append(f"{entries[0].target.target_id}: {row.damage}")
+            return
         if row.acting_until and now <= row.acting_until:
             return
         target, incident = entries[0].target, row.incident
@@ -102,7 +105,8 @@ class Watcher:
             self._verify(sight, incident, done)
             return
         observation = self._rooms.actions[target.kind].observe(target)
-        ledger = self._keep_ledger(replace(sight, observation=observation))
+        done.problems += _missing(sight, observation)
+        ledger = self._keep_ledger(sight, observation, done)
         for name in _to_look_at(sight, ledger):
             self._wake_for(name, done)
 
@@ -112,29 +116,34 @@ class Watcher:
 
     # -- the ledger ---------------------------------------------------------------------------
 
-    def _keep_ledger(self, sight: Sight) -> Ledger:
-        """Writes down what is live and what has proved itself, where that has changed."""
-        before = sight.row.ledger
-        after = self._ledger_now(sight)
+    def _keep_ledger(self, sight: Sight, observation: Observation | None, done: Round) -> Ledger:
+        """Writes down what is live and what has proved itself, where that has changed.
+
+        What is live is written also where nothing else about it can be read.
+        """
+        before = after = sight.row.ledger
+        if observation:
+            after = ledgers.seen(before, observation, sight.now)
+            try:
+                after = self._examined(sight, observation, after)
+            except (ActionError, MeasurementError) as error:
+                done.problems.append(f"{sight.target.target_id}: {error}")
         if after != before:
             self._write(sight, after, sight.row.incident)
         return after
 
-    def _ledger_now(self, sight: Sight) -> Ledger:
-        """The ledger as this round finds things."""
-        if sight.observation is None:
-            return sight.row.ledger
+    def _examined(self, sight: Sight, observation: Observation, ledger: Ledger) -> Ledger:
+        """The ledger after a closer look at the live version, and at the way back from it."""
         action, target = self._rooms.actions[sight.target.kind], sight.target
-        ledger = ledgers.seen(sight.row.ledger, sight.observation, sight.now)
         release = ledger.current
         if release is None:
             return ledger
         if release.code_sha256 is None:
             release = replace(release, code_sha256=action.fingerprint(target, release.version))
             ledger = replace(ledger, current=release)
-        if self._is_proved(sight, release):
+        if self._is_proved(sight, observation, release):
             return ledgers.proved(ledger, release, sight.now)
-        back = ledgers.way_back(ledger, sight.observation)
+        back = ledgers.way_back(ledger, observation)
         recent = timedelta(minutes=self._rooms.policy.guardrails.change_age_minutes)
         # The way back matters while a rollback may be needed; CDK deletes it by default (D19).
         needed = back is not None and sight.now - release.since_at < recent
@@ -143,15 +152,16 @@ class Watcher:
             ledger = ledgers.vanished(ledger, back)
         return ledger
 
-    def _is_proved(self, sight: Sight, release: Release) -> bool:
-        """Whether a release has now served its bake time with real traffic and quiet alarms.
+    def _is_proved(self, sight: Sight, observation: Observation, release: Release) -> bool:
+        """Whether a release has now served its bake time, all traffic, well, with quiet alarms.
 
         Any change of an alarm's state begins the bake time anew. An alarm that does not exist, or
-        that CloudWatch itself doubts, vouches for nothing.
+        that CloudWatch itself doubts, vouches for nothing; nor does one that few requests keep
+        quiet, so the minutes themselves are asked as well.
         """
-        if release.proven_at or sight.observation is None or sight.observation.other:
+        if release.proven_at or release.whole_since_at is None:
             return False
-        if release.version != sight.observation.primary or not release.version.isdigit():
+        if release.version != observation.primary or not release.version.isdigit():
             return False
         incident = sight.row.incident
         alarms = [sight.alarms[e.alarm_name] for e in sight.entries if e.alarm_name in sight.alarms]
@@ -159,13 +169,25 @@ class Watcher:
             return False
         if any(alarm.state is AlarmState.ALARM or alarm.unsound for alarm in alarms):
             return False
-        since_at = max([release.since_at, *(alarm.transitioned_at for alarm in alarms)])
+        since_at = max([release.whole_since_at, *(alarm.transitioned_at for alarm in alarms)])
         if sight.now - since_at < timedelta(minutes=self._rooms.policy.guardrails.bake_minutes):
             return False
-        requests = self._rooms.metrics.count_requests(
-            sight.target, since_at=since_at, now=sight.now
-        )
-        return requests >= ENOUGH_REQUESTS
+        return self._served_well(sight, since_at)
+
+    def _served_well(self, sight: Sight, since_at: datetime) -> bool:
+        metrics, target, now = self._rooms.metrics, sight.target, sight.now
+        if metrics.count_requests(target, since_at=since_at, now=now) < ENOUGH_REQUESTS:
+            return False
+        for entry in sight.entries:
+            trigger = entry.trigger
+            if isinstance(trigger, AdoptedAlarm):
+                continue
+            measured = metrics.measure(
+                trigger, target, new=None, previous=None, since_at=since_at, now=now
+            )
+            if not served_well(trigger, measured.total):
+                return False
+        return True
 
     def _write(self, sight: Sight, ledger: Ledger, incident: Incident | None) -> bool:
         """Writes to the row, unless somebody else has since: then the next round may."""
@@ -216,6 +238,14 @@ class Watcher:
             now=sight.now,
             lag=lag,
         )
+
+
+def _missing(sight: Sight, observation: Observation | None) -> list[str]:
+    """What the policy names and AWS does not have: a service that nobody protects."""
+    title, known = sight.target.title, sight.alarms
+    gone = [] if observation else [f"{title} does not exist"]
+    unknown = [e.alarm_name for e in sight.entries if e.alarm_name not in known]
+    return gone + [f"{title}: alarm {name} does not exist" for name in unknown]
 
 
 def _to_look_at(sight: Sight, ledger: Ledger) -> list[str]:

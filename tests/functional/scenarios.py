@@ -197,6 +197,17 @@ def alarm_before_change() -> House:
     return house
 
 
+def release_proved() -> House:
+    """It served well for half an hour; what breaks it then is hardly the deploy."""
+    house = healthy_v1(House())
+    house.ops = Operations(house)
+    house.deploy("v2")
+    house.ops.pass_minutes(30)
+    house.errors["2"] = 0.6
+    house.ops.pass_minutes(4)
+    return house
+
+
 # -- the evidence ---------------------------------------------------------------------------------
 
 
@@ -381,6 +392,7 @@ SCENARIOS: dict[Reason, Scenario] = {
     Reason.NO_RECENT_CHANGE: Scenario(no_recent_change, STOOD_DOWN, 0),
     Reason.CHANGE_IS_ROLLBACK: Scenario(change_is_rollback, STOOD_DOWN, 1),
     Reason.ALARM_BEFORE_CHANGE: Scenario(alarm_before_change, STOOD_DOWN, 0),
+    Reason.RELEASE_PROVED: Scenario(release_proved, STOOD_DOWN, 0),
     Reason.ALARM_NOT_TRUSTED: Scenario(alarm_not_trusted, STOOD_DOWN, 0),
     Reason.UNMEASURABLE: Scenario(unmeasurable, UNDECIDED, 0),
     Reason.INCONCLUSIVE: Scenario(inconclusive, UNDECIDED, 0),

@@ -162,12 +162,12 @@ def test_what_could_not_be_read_is_a_verdict_of_its_own():
 
 CHANGED_AT = NOW - 4 * MINUTE
 GOOD, BAD = minutes(0, 0, 0, 0), minutes(30, 30, 30, 30)
-BEFORE_GOOD = minutes(0, 0, 0, end_at=CHANGED_AT)
-BEFORE_BAD = minutes(30, 30, 30, end_at=CHANGED_AT)
+BEFORE_GOOD = minutes(0, 0, 0, end_at=CHANGED_AT - 2 * MINUTE)
+BEFORE_BAD = minutes(30, 30, 30, end_at=CHANGED_AT - 2 * MINUTE)
 
 
 def assessed(**series):
-    measurement = Measurement(read_at=NOW, **series)
+    measurement = Measurement(since_at=NOW - 60 * MINUTE, read_at=NOW, **series)
     found = assess(RATE, measurement, changed_at=CHANGED_AT, lag=NO_LAG)
     return found.new.verdict, found.previous and found.previous.verdict
 
@@ -207,15 +207,15 @@ def test_a_canary_whose_other_version_has_no_series_is_compared_with_the_rest():
 
 def test_a_percentile_of_the_rest_cannot_be_worked_out():
     slow = minutes(0, 0, 0, requests=200, latency_ms=(900, 900, 900))
-    measurement = Measurement(read_at=NOW, total=slow, new=slow)
+    measurement = Measurement(since_at=NOW - 60 * MINUTE, read_at=NOW, total=slow, new=slow)
 
     assert assess(SLOW, measurement, changed_at=CHANGED_AT, lag=NO_LAG).previous is None
 
 
 def test_the_minute_of_the_change_belongs_to_neither():
-    total = (*minutes(0, 0, 0, end_at=CHANGED_AT), *minutes(60, 0, 0, 0))
-    measurement = Measurement(read_at=NOW, total=total)
-    found = assess(RATE, measurement, changed_at=CHANGED_AT + MINUTE / 2, lag=NO_LAG)
+    total = (*BEFORE_GOOD, *minutes(60, 60, 60, 0, 0, 0))
+    measurement = Measurement(since_at=NOW - 60 * MINUTE, read_at=NOW, total=total)
+    found = assess(RATE, measurement, changed_at=NOW - 3 * MINUTE - MINUTE / 2, lag=NO_LAG)
 
     assert (found.new.verdict, found.previous.verdict) == (H, H)
 

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_responder.domain.assessment import Assessment, Verdict
+from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, Verdict
 from rollback_responder.domain.decision import (
-    ONSET_TOLERANCE,
     Reason,
     RollBack,
     Situation,
@@ -134,7 +133,7 @@ def test_the_age_of_a_change_is_inclusive(age, rolls):
 @pytest.mark.parametrize(("late", "rolls"), [(0, True), (1, False)])
 def test_an_alarm_a_little_before_the_release_was_noticed_may_be_its_doing(late, rolls):
     release = a_release()
-    fired_at = release.since_at - ONSET_TOLERANCE - timedelta(seconds=late)
+    fired_at = release.since_at - CHANGE_TOLERANCE - timedelta(seconds=late)
     decision = decide(a_situation(release=release, alarm=an_alarm(transitioned_at=fired_at)))
 
     assert isinstance(decision, RollBack) is rolls

@@ -112,7 +112,7 @@ def test_the_facts_are_those_of_the_incident():
         "Service": "shop (prod)",
         "Severity": "high",
         "Alarm": "rollback.prod.shop.shop.live.error-rate, firing since 22 Nov 03:58:00 UTC",
-        "Deploy": "version 2, deployed at 22 Nov 03:55:00 UTC",
+        "Deploy": "version 2, deployed, first seen 22 Nov 03:55:00 UTC",
     }
     assert "Deploy" not in dict(told(a_rolled_back_incident(release=None)).facts)
 
@@ -121,10 +121,10 @@ def test_the_evidence_is_told_for_both_versions():
     assessment = Assessment(new=evidence(text="40 %"), previous=evidence(Verdict.HEALTHY, "0 %"))
 
     assert told(a_rolled_back_incident(assessment=assessment)).happened == (
-        "New version: 40 %.\nVersion before: 0 %."
+        "Version 2: 40 %.\nThe version before: 0 %."
     )
     alone = replace(assessment, previous=None)
-    assert told(a_rolled_back_incident(assessment=alone)).happened == "New version: 40 %."
+    assert told(a_rolled_back_incident(assessment=alone)).happened == "Version 2: 40 %."
     assert told(a_rolled_back_incident()).happened.startswith("The alarm rollback.prod")
 
 

@@ -29,7 +29,7 @@ def outcome(*, after, errors=(), alarm=OK, observation=BACK, lag=0, seconds=0, *
     """`after` minutes after the act, with these errors in the minutes that end then."""
     now = NOW + after * MINUTE + timedelta(seconds=seconds)
     measurement = Measurement(
-        read_at=now, total=minutes(*errors, end_at=NOW + after * MINUTE, requests=60)
+        since_at=NOW, read_at=now, total=minutes(*errors, end_at=NOW + after * MINUTE, requests=60)
     )
     return verify(
         a_rolled_back_incident(**changes),
@@ -103,7 +103,7 @@ def test_the_words_say_what_was_seen(given, words):
 
 def test_a_minute_with_too_few_requests_is_not_healthy():
     measurement = Measurement(
-        read_at=NOW, total=minutes(0, 0, 0, end_at=NOW + 3 * MINUTE, requests=6)
+        since_at=NOW, read_at=NOW, total=minutes(0, 0, 0, end_at=NOW + 3 * MINUTE, requests=6)
     )
     found = verify(
         a_rolled_back_incident(),

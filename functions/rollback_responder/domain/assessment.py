@@ -25,6 +25,9 @@ class Verdict(StrEnum):
     UNMEASURABLE = "unmeasurable"
 
 
+# The watcher looks once a minute, so a change may be this much older than when it was first seen.
+CHANGE_TOLERANCE = 2 * MINUTE
+
 # The order in which one verdict outweighs another about the same minutes.
 WORSE = (Verdict.UNMEASURABLE, Verdict.HEALTHY, Verdict.INCONCLUSIVE, Verdict.BREACHING)
 
@@ -51,12 +54,14 @@ class Evidence:
 class Assessment:
     """The suspect's evidence, and its predecessor's where there is any.
 
-    `served_since_at` is the first minute in which the suspect itself is known to have served.
+    `served_since_at` is the first minute in which the suspect itself is known to have served;
+    `served_before` says that it served when the window began, so nobody knows since when.
     """
 
     new: Annotated[Evidence, Doc("What the numbers say of the suspect.")]
     previous: Annotated[Evidence | None, Doc("What they say of its predecessor.")] = None
     served_since_at: Annotated[datetime | None, Doc("Its first minute, as measured.")] = None
+    served_before: Annotated[bool, Doc("Whether it served before anything was measured.")] = False
 
 
 def unmeasurable(text: str) -> Assessment:
@@ -71,8 +76,8 @@ def assess(
 
     Where CloudWatch tells the versions apart, each has its own series; where it knows only the new
     one, the previous one is what remains of all traffic. Where it knows neither, all traffic after
-    the change stands for the new version and all traffic before it for the previous one; the
-    minute of the change belongs to neither.
+    the change stands for the new version and all traffic well before it for the previous one; the
+    minutes of the change belong to neither.
 
     Args:
         trigger: what is asked.
@@ -85,7 +90,8 @@ def assess(
     new, previous = measurement.new, measurement.previous
     if not new and not previous:
         new = tuple(b for b in measurement.total if b.start_at >= changed_at)
-        previous = tuple(b for b in measurement.total if b.start_at + MINUTE <= changed_at)
+        until = changed_at - CHANGE_TOLERANCE
+        previous = tuple(b for b in measurement.total if b.start_at + MINUTE <= until)
     if not previous:
         previous = tuple(_rest(trigger, measurement.total, new))
     newest = previous[-1].start_at + MINUTE if previous else None
@@ -93,7 +99,28 @@ def assess(
         new=judge(trigger, new, until=measurement.read_at, complete_until=complete_until),
         previous=judge(trigger, previous, until=newest, complete_until=newest) if newest else None,
         served_since_at=measurement.new[0].start_at if measurement.new else None,
+        served_before=bool(measurement.new) and _at_the_very_begin(measurement),
     )
+
+
+def _at_the_very_begin(measurement: Measurement) -> bool:
+    return measurement.new[0].start_at < measurement.since_at + MINUTE
+
+
+def served_well(trigger: MeasuredTrigger, buckets: Sequence[Bucket]) -> bool:
+    """Whether minutes of real traffic speak for a version: asked of the whole, not of each minute.
+
+    A minute with too few requests to convict anybody says something together with others.
+    """
+    requests, errors = sum(b.requests for b in buckets), sum(b.errors for b in buckets)
+    match trigger:
+        case ErrorRate():
+            return requests > 0 and 100 * errors / requests <= trigger.threshold_percent
+        case Latency():
+            slow = sum((b.latency_ms or 0.0) > trigger.threshold_ms for b in buckets)
+            return requests > 0 and 2 * slow < len(buckets)
+        case _:  # pragma: no cover
+            assert_never(trigger)
 
 
 def _rest(

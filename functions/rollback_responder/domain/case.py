@@ -197,6 +197,7 @@ def _incident(case: Case) -> Incident:
         return replace(
             pending, trigger=watched.trigger, alarm_name=watched.alarm_name, alarm_since_at=since_at
         )
+    before = case.incident
     return Incident(
         id=case.claim_id,
         environment=case.environment,
@@ -209,6 +210,8 @@ def _incident(case: Case) -> Incident:
         alarm_since_at=since_at,
         opened_at=case.now,
         release=case.release,
+        # Two alarms that fire together must not displace each other for ever.
+        answered=before.answers() if before and before.is_about(case.release) else (),
     )
 
 

@@ -6,15 +6,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
-from rollback_responder.domain.assessment import Assessment, Verdict
+from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, Evidence, Verdict
 from rollback_responder.domain.policy import Guardrails, Mode
 from rollback_responder.domain.release import Ledger, Observation, Origin, Release, way_back
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.trigger import AdoptedAlarm, Trigger, WhenUnmeasurable
 
-# The watcher looks once a minute and an alarm needs at least a minute to notice, so an alarm that
-# fired this much before a release was first seen may still be that release's doing.
-ONSET_TOLERANCE = timedelta(minutes=2)
+# Both versions fail, unless the new one is this many times as bad: then going back does help.
+MUCH_WORSE = 4
 
 
 class Reason(StrEnum):
@@ -36,6 +35,7 @@ class Reason(StrEnum):
     NO_RECENT_CHANGE = "no_recent_change"
     CHANGE_IS_ROLLBACK = "change_is_rollback"
     ALARM_BEFORE_CHANGE = "alarm_before_change"
+    RELEASE_PROVED = "release_proved"
     # Not rolling back: the evidence.
     ALARM_NOT_TRUSTED = "alarm_not_trusted"
     UNMEASURABLE = "unmeasurable"
@@ -185,7 +185,10 @@ def change_objects(situation: Situation) -> StandDown | None:
             text=f"the alias points to {release.version}, which has no version to go back to",
         )
     oldest = now - timedelta(minutes=situation.guardrails.change_age_minutes)
-    if release.origin is Origin.FIRST_SEEN or release.since_at < oldest:
+    # A deploy that served before anything was measured is older than the ledger knows.
+    late = release.origin is Origin.DEPLOYED and situation.assessment.served_before
+    unseen = release.origin is Origin.FIRST_SEEN or late
+    if unseen or release.since_at < oldest:
         return StandDown(
             reason=Reason.NO_RECENT_CHANGE,
             text=f"version {release.version} has been live since {release.since_at:%d %b %H:%M} UTC"
@@ -197,10 +200,16 @@ def change_objects(situation: Situation) -> StandDown | None:
             reason=Reason.CHANGE_IS_ROLLBACK,
             text=f"version {release.version} is itself a rollback; one hop only",
         )
+    if release.proven_at:
+        return StandDown(
+            reason=Reason.RELEASE_PROVED,
+            text=f"version {release.version} had proved itself by {release.proven_at:%H:%M:%S} UTC;"
+            " what broke came later",
+        )
     # The ledger may have heard of the deploy late; the minutes know since when it serves.
     served_since_at = situation.assessment.served_since_at or release.since_at
     live_at = min(release.since_at, served_since_at)
-    if situation.alarm.transitioned_at < live_at - ONSET_TOLERANCE:
+    if situation.alarm.transitioned_at < live_at - CHANGE_TOLERANCE:
         return StandDown(
             reason=Reason.ALARM_BEFORE_CHANGE,
             text=f"the alarm fired at {situation.alarm.transitioned_at:%H:%M:%S}, before version"
@@ -224,19 +233,25 @@ def evidence_objects(situation: Situation) -> StandDown | None:
         case Verdict.HEALTHY:
             return StandDown(reason=Reason.METRIC_HEALTHY, text=new.text)
         case Verdict.BREACHING:
-            if previous and previous.verdict is Verdict.BREACHING:
+            if previous is None or _is_much_worse(new, previous):
+                return None
+            if previous.verdict is not Verdict.BREACHING and not previous.looks_bad:
+                return None
+            if previous.verdict is Verdict.BREACHING:
                 return StandDown(
                     reason=Reason.BOTH_VERSIONS_FAIL,
                     text=f"the version before fails as well: {previous.text}",
                 )
-            if previous and previous.looks_bad:
-                return StandDown(
-                    reason=Reason.INCONCLUSIVE,
-                    text=f"the version before may fail as well: {previous.text}",
-                )
-            return None
+            return StandDown(
+                reason=Reason.INCONCLUSIVE,
+                text=f"the version before may fail as well: {previous.text}",
+            )
         case _:  # pragma: no cover
             assert_never(new.verdict)
+
+
+def _is_much_worse(new: Evidence, previous: Evidence) -> bool:
+    return (new.value or 0.0) > MUCH_WORSE * (previous.value or 0.0)
 
 
 def guardrails_object(situation: Situation) -> StandDown | None:

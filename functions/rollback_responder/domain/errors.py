@@ -18,6 +18,7 @@ RollbackError
 │   └── ClaimLost        somebody else took the target over
 ├── QueueError           a queue did not take a message; retryable
 └── NotificationError    Slack did not take the message; says whether a retry can help
+    └── MessageGone      the message to edit or reply to is not there any more
 """
 
 from dataclasses import dataclass
@@ -123,3 +124,7 @@ class NotificationError(RollbackError):
     def __init__(self, text: str, *, retryable: bool) -> None:
         self.retryable = retryable
         super().__init__(text)
+
+
+class MessageGone(NotificationError):
+    """The message to edit or to reply to is not there; a new one can be opened."""

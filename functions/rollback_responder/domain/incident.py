@@ -53,6 +53,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """An alarm's transition that an earlier incident on the same release has answered."""
+
+    alarm_name: Annotated[str, Doc("The alarm.")]
+    since_at: Annotated[datetime, Doc("When it entered ALARM.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """An incident as the journal keeps it. Old incidents outlive new policies, so it holds its own.
 
@@ -71,6 +79,7 @@ class Incident:
     alarm_since_at: Annotated[datetime, Doc("When the alarm entered ALARM.")]
     opened_at: Annotated[datetime, Doc("When the responder first looked.")]
     release: Annotated[Release | None, Doc("The deploy on trial, if the target exists.")] = None
+    answered: Annotated[tuple[Answered, ...], Doc("What else it answers for.")] = ()
     steps: Annotated[tuple[Step, ...], Doc("Everything that happened, oldest first.")] = ()
     assessment: Annotated[Assessment | None, Doc("The numbers of the latest judgement.")] = None
     to_version: Annotated[str | None, Doc("Where it was moved, or would have been.")] = None
@@ -114,15 +123,23 @@ class Incident:
             self, steps=(*self.steps, Step(at=at, state=state, reason=reason, text=text))
         )
 
-    def covers(self, alarm_name: str, since_at: datetime, release: Release | None) -> bool:
-        """Whether this incident already answers for an alarm's transition on a release.
+    def answers(self) -> tuple[Answered, ...]:
+        """Every transition that it answers for: its own, and those of incidents before it."""
+        own = Answered(alarm_name=self.alarm_name, since_at=self.alarm_since_at)
+        others = (other for other in self.answered if other.alarm_name != self.alarm_name)
+        return (own, *others)
 
-        After a rollback the release that it led to belongs to the incident as well.
-        """
-        if alarm_name != self.alarm_name or self.alarm_since_at < since_at:
-            return False
+    def is_about(self, release: Release | None) -> bool:
+        """Whether it is about that release; after a rollback also about where that led."""
         if release is None or self.release is None:
             return release is self.release
         return release.key == self.release.key or (
             self.acted_at is not None and release.version == self.to_version
+        )
+
+    def covers(self, alarm_name: str, since_at: datetime, release: Release | None) -> bool:
+        """Whether this incident already answers for an alarm's transition on a release."""
+        return self.is_about(release) and any(
+            answer.alarm_name == alarm_name and answer.since_at >= since_at
+            for answer in self.answers()
         )

@@ -27,11 +27,14 @@ class Bucket:
 class Measurement:
     """The buckets that have requests, oldest first: all traffic, and the two versions apart.
 
+    The window is from `since_at` to `read_at`.
+
     `new` and `previous` are empty where CloudWatch has no series for a version. That means "not
     known", never "no errors" (assumption A4: `ExecutedVersion` may be missing for the version that
     takes all traffic).
     """
 
+    since_at: datetime
     read_at: datetime
     total: tuple[Bucket, ...] = ()
     new: tuple[Bucket, ...] = ()

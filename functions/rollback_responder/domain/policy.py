@@ -1,10 +1,10 @@
 """The policy: what an operator writes in `cdk.json`, typed once, for the synth and the function."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from rollback_responder.domain import naming
 from rollback_responder.domain.document import AtLeastOne, Doc, Limits, Pattern, Reader, write
@@ -12,6 +12,7 @@ from rollback_responder.domain.errors import PolicyError, Problem
 from rollback_responder.domain.target import Target
 from rollback_responder.domain.trigger import AdoptedAlarm, Trigger
 
+T = TypeVar("T")
 MINUTES_A_DAY = Limits(0, 1440)
 
 
@@ -174,30 +175,59 @@ def parse_policy(document: object) -> Policy:
     """
     reader = Reader()
     policy = reader.read(Policy, document, "rollback")
-    problems = [*reader.problems, *(_conflicts(policy) if policy else ())]
+    whole = policy or _readable(document)
+    problems = [*reader.problems, *_conflicts(whole, _places(document, whole))]
     if problems or policy is None:
         raise PolicyError("the rollback policy", tuple(problems))
     return policy
 
 
-def _conflicts(policy: Policy) -> Iterator[Problem]:
-    """What no single field can be wrong about."""
+def _readable(document: object) -> Policy:
+    """As much of a faulty document as can be read, so that its conflicts are told as well."""
+    parts = document if isinstance(document, Mapping) else {}
+    found = parts.get("services")
+    services = [_read(Service, each) for each in (found if isinstance(found, list) else [])]
+    return Policy(
+        environment=str(parts.get("environment", "")),
+        slack=Slack(channel="unknown"),
+        guardrails=_read(Guardrails, parts.get("guardrails")) or Guardrails(),
+        services=tuple(service for service in services if service),
+    )
+
+
+def _read(cls: type[T], document: object) -> T | None:
+    return Reader().read(cls, document, "")
+
+
+def _places(document: object, policy: Policy) -> list[int]:
+    """Where in the document the services of the policy stand."""
+    if not isinstance(document, Mapping) or not isinstance(document.get("services"), list | tuple):
+        return []
+    every = [_read(Service, each) for each in document["services"]]
+    readable = [index for index, service in enumerate(every) if service]
+    return readable[: len(policy.services)]
+
+
+def _conflicts(policy: Policy, places: list[int]) -> Iterator[Problem]:
+    """What no single field can be wrong about. `places` are the services' own indices."""
+    services = list(zip(places, policy.services, strict=True))
     yield from _repeated(
-        [(f"rollback.services[{i}].name", s.name) for i, s in enumerate(policy.services)],
+        [(f"rollback.services[{i}].name", s.name) for i, s in services],
         "a name no other service has",
     )
     yield from _repeated(
         [
             (f"rollback.services[{i}].targets[{j}]", target.target_id)
-            for i, service in enumerate(policy.services)
+            for i, service in services
             for j, target in enumerate(service.targets)
         ],
         "a target that no other entry names",
     )
     lag = policy.guardrails.metric_lag_minutes
-    for i, service in enumerate(policy.services):
+    for i, service in services:
         path = f"rollback.services[{i}]"
         yield from _service_conflicts(service, path, lag)
+    yield from _mode_conflicts(policy, services)
     yield from _alarm_conflicts(policy)
 
 
@@ -235,6 +265,22 @@ def _service_conflicts(service: Service, path: str, lag: int) -> Iterator[Proble
             " metric_lag_minutes less one",
             change="raise deadline_minutes",
         )
+
+
+def _mode_conflicts(policy: Policy, services: list[tuple[int, Service]]) -> Iterator[Problem]:
+    """IAM cannot tell the aliases of one function apart, so they share a mode."""
+    modes: dict[str, Mode] = {}
+    for i, service in services:
+        mode = policy.mode_of(service)
+        for target in service.targets:
+            other = modes.setdefault(target.function, mode)
+            if other is not mode:
+                yield Problem(
+                    path=f"rollback.services[{i}].mode",
+                    got=f"{mode.value} for an alias of function {target.function}",
+                    allowed=f"{other.value}, the mode of its other alias",
+                    change="give all aliases of one function the same mode",
+                )
 
 
 def _alarm_conflicts(policy: Policy) -> Iterator[Problem]:

@@ -32,6 +32,7 @@ class Release:
     version: Annotated[str, Doc("The Lambda version that is live, or being shifted to.")]
     since_at: Annotated[datetime, Doc("When it was first seen there.")]
     origin: Annotated[Origin, Doc("How it came there.")]
+    whole_since_at: Annotated[datetime | None, Doc("Since when it takes all traffic.")] = None
     proven_at: Annotated[datetime | None, Doc("When it had proved itself.")] = None
     code_sha256: Annotated[str | None, Doc("Its code's hash.")] = None
 
@@ -121,18 +122,27 @@ def seen(ledger: Ledger, observation: Observation, now: datetime) -> Ledger:
         if older:
             good = tuple(entry for entry in good if entry.version != current.version)
         current = Release(version=version, since_at=now, origin=origin)
+    whole_since_at = None if observation.other else current.whole_since_at or now
+    current = replace(current, whole_since_at=whole_since_at)
     return replace(ledger, current=current, revision=observation.revision, good=good)
 
 
 def proved(ledger: Ledger, release: Release, now: datetime) -> Ledger:
-    """The ledger after its current release has proved itself, also one once rolled back from."""
+    """The ledger after its current release has proved itself, also one once rolled back from.
+
+    Its code is acquitted with it.
+    """
     entry = Good(version=release.version, proven_at=now, code_sha256=release.code_sha256)
     others = tuple(good for good in ledger.good if good.version != release.version)
     return replace(
         ledger,
         current=replace(release, proven_at=now),
         good=(entry, *others)[:LONGEST_HISTORY],
-        bad=tuple(bad for bad in ledger.bad if bad.version != release.version),
+        bad=tuple(
+            replace(bad, code_sha256=None) if bad.code_sha256 == release.code_sha256 else bad
+            for bad in ledger.bad
+            if bad.version != release.version
+        ),
     )
 
 
@@ -180,8 +190,8 @@ def rolled_back(
 def way_back(ledger: Ledger, observation: Observation) -> str | None:
     """The version to go back to: proven, older than the suspect, never one rolled back from.
 
-    While traffic is shifting, that is the version that still takes the rest of it, if it proved
-    itself; otherwise the one that proved itself last. None where there is no such version.
+    While traffic is shifting, only the version that still takes the rest of it will do: anything
+    else would throw that one out as well. None where there is no such version.
     """
     suspect = observation.suspect
     if not suspect.isdigit():
@@ -196,6 +206,6 @@ def way_back(ledger: Ledger, observation: Observation) -> str | None:
         and good.version not in bad_versions
         and good.code_sha256 not in bad_code
     ]
-    if observation.rest in candidates:
-        return observation.rest
+    if observation.rest is not None:
+        return observation.rest if observation.rest in candidates else None
     return next(iter(candidates), None)

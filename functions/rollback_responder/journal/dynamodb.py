@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from rollback_responder.aws_error import AwsError, name_of
-from rollback_responder.domain.errors import ClaimLost, JournalError
+from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
 from rollback_responder.journal.codec import decode_incident, decode_ledger, encode
@@ -96,14 +96,7 @@ class DynamoDbJournal:
             items += self._batch(
                 [_key(target_id) for target_id in wanted[first : first + KEYS_A_CALL]]
             )
-        return {
-            item["pk"]["S"].removeprefix("target#"): Row(
-                ledger=_ledger(item),
-                incident=_incident(item),
-                acting_until=_acting_until(item),
-            )
-            for item in items
-        }
+        return {item["pk"]["S"].removeprefix("target#"): _row(item) for item in items}
 
     def _take(
         self,
@@ -208,6 +201,14 @@ def _archived(target_id: str, incident: Incident) -> dict[str, Any]:
         "archive": {"S": encode(incident)},
         "expires_at": {"N": str(int((last_at + ARCHIVE_KEPT).timestamp()))},
     }
+
+
+def _row(item: Item) -> Row:
+    """One row. A damaged one does not keep the others from being read."""
+    try:
+        return Row(ledger=_ledger(item), incident=_incident(item), acting_until=_acting_until(item))
+    except RowDamaged as error:
+        return Row(ledger=Ledger(), incident=None, acting_until=None, damage=str(error))
 
 
 def _ledger(item: Item) -> Ledger:

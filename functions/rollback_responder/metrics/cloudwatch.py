@@ -82,6 +82,7 @@ class CloudWatchMetrics:
             for subject, ones in series.items()
         }
         return Measurement(
+            since_at=since_at,
             read_at=now,
             total=buckets[TOTAL],
             new=buckets.get(NEW, ()),

@@ -52,7 +52,7 @@ def message_of(incident: Incident, *, account_id: str, region: str) -> Message:
         stands=_stands(incident),
         next_step=_next_step(incident),
         links=_links(incident, region),
-        footer=f"incident {incident.id} · account {account_id} · {region}",
+        footer=f"{incident.reason.value} · {incident.id} · account {account_id} · {region}",
         pages=incident.needs_a_person,
     )
 
@@ -103,7 +103,9 @@ def headline(incident: Incident) -> str:
 
 def reply(step: Step) -> str:
     """One step of the incident, for the thread."""
-    return f"{step.at:%H:%M:%S} UTC · {WORDS[step.reason].said}: {step.text}"
+    said = WORDS[step.reason].said
+    told = step.text if said in step.text else f"{said}: {step.text}"
+    return f"{step.at:%H:%M:%S} UTC · {told}"
 
 
 def _arrow(incident: Incident) -> str:
@@ -126,7 +128,9 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
     if incident.release:
         origin = incident.release.origin.value.replace("_", " ")
         since = _clock(incident.release.since_at)
-        facts.append(("Deploy", f"version {incident.release.version}, {origin} at {since}"))
+        facts.append(
+            ("Deploy", f"version {incident.release.version}, {origin}, first seen {since}")
+        )
     return tuple(facts)
 
 
@@ -134,9 +138,10 @@ def _happened(incident: Incident) -> str:
     assessment = incident.assessment
     if assessment is None:
         return f"The alarm {incident.alarm_name} fires."
-    text = f"New version: {assessment.new.text}."
+    live = f"Version {incident.release.version}" if incident.release else "Live version"
+    text = f"{live}: {assessment.new.text}."
     if assessment.previous:
-        text += f"\nVersion before: {assessment.previous.text}."
+        text += f"\nThe version before: {assessment.previous.text}."
     return text
 
 
@@ -149,7 +154,7 @@ def _done(incident: Incident) -> str:
     if unclear or incident.state is State.INDETERMINATE:
         return "An attempt was made to move the alias. Whether it did is not known."
     said = WORDS[incident.reason].said
-    if incident.reason in EVIDENT:
+    if incident.reason in EVIDENT or said in incident.steps[-1].text:
         return f"Nothing: {said}."
     return f"Nothing: {said} ({incident.steps[-1].text})."
 

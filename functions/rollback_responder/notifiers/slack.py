@@ -30,12 +30,14 @@ from slack_sdk.models.blocks import (
 from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from rollback_responder.domain.errors import NotificationError
+from rollback_responder.domain.errors import MessageGone, NotificationError
 from rollback_responder.domain.policy import Mention
 from rollback_responder.domain.policy import Slack as SlackPolicy
 from rollback_responder.notifiers.message import Message
 from rollback_responder.ports import Thread
 
+# The message to edit, or its thread, was deleted.
+GONE = frozenset({"message_not_found", "thread_not_found"})
 # What comes instead of an answer.
 UNREACHABLE = (SlackClientError, OSError, HTTPException)
 HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT = 150, 3000, 2000
@@ -134,7 +136,7 @@ class BotThread:
 
     def reply(self, head: str, text: str, *, rings: bool) -> None:
         """See `Thread.reply`. An edit rings nobody, so a page is one, in the channel too."""
-        channel, ts = head.split("/")
+        channel, ts = _place(head)
         ring = _ring(self._policy.mention) if rings else ""
         _asked(
             lambda: self._client.chat_postMessage(
@@ -149,7 +151,7 @@ class BotThread:
     def update(self, head: str, message: Message, *, news: bool) -> None:
         """See `Thread.update`. The same edit twice does no harm."""
         del news
-        channel, ts = head.split("/")
+        channel, ts = _place(head)
         _asked(
             lambda: self._client.chat_update(
                 channel=channel, ts=ts, **_content(message, Mention.NOBODY)
@@ -250,11 +252,21 @@ def _ring(mention: Mention) -> str:
     return "" if mention is Mention.NOBODY else f"<!{mention.value}> "
 
 
+def _place(head: str) -> tuple[str, str]:
+    """Channel and timestamp of a bot's message; a webhook's has none to edit or reply to."""
+    channel, _, ts = head.partition("/")
+    if not ts:
+        raise MessageGone("the message was posted by a webhook", retryable=False)
+    return channel, ts
+
+
 def _asked(call: Callable[[], Any]) -> Any:
     """One call of the Web API, its failure turned into ours, without URL or token."""
     try:
         return call()
     except SlackApiError as error:
+        if error.response["error"] in GONE:
+            raise MessageGone("the message is not in Slack any more", retryable=False) from None
         raise _refused(str(error.response["error"]), error.response.status_code) from None
     except UNREACHABLE as error:
         raise _unreachable(error) from None

@@ -7,7 +7,7 @@ a crash between Slack's answer and that write can repeat a message.
 from contextlib import suppress
 from datetime import datetime
 
-from rollback_responder.domain.errors import JournalError, NotificationError
+from rollback_responder.domain.errors import JournalError, MessageGone, NotificationError
 from rollback_responder.domain.incident import Incident
 from rollback_responder.notifiers.message import message_of, reply
 from rollback_responder.ports import Notices, Thread
@@ -53,7 +53,11 @@ class Teller:
         else:
             # Whoever opened it told at least of the first step, even if no reply followed.
             news = incident.steps[max(told, 1) - 1].state is not incident.state
-            self._thread.update(head, message, news=news)
+            try:
+                self._thread.update(head, message, news=news)
+            except MessageGone:
+                head = self._thread.open(message)
+                self._notices.record(incident.id, told=told, head=head)
         for count, step in enumerate(incident.steps[told:], start=told + 1):
             rings = news and message.pages and count == len(incident.steps)
             self._thread.reply(head, reply(step), rings=rings)

@@ -60,6 +60,10 @@ WORDS: dict[Reason, Words] = {
         "the alarm fired before the deploy",
         "Look for another cause: the fault is older than the deploy.",
     ),
+    Reason.RELEASE_PROVED: Words(
+        "the live version had proved itself before",
+        "Look for another cause first: a dependency, traffic, data. Or move the alias by hand.",
+    ),
     Reason.ALARM_NOT_TRUSTED: Words(
         "its metric cannot be checked",
         "Look yourself. To let this alarm act alone, set when_unmeasurable to trust_alarm.",
