@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.health import heartbeat
+from infra.health import own_metric
 from rollback_responder.domain import naming
 from rollback_responder.domain.policy import Policy
 
@@ -76,6 +76,7 @@ class Dashboard(Construct):
         schema = f"{{{naming.METRICS_NAMESPACE},service}}"
         service = naming.metrics_service(environment)
         search = f'{schema} service="{service}" NOT MetricName="{naming.HEARTBEAT}"'
+        search += f' NOT MetricName="{naming.UNWATCHED}"'
         return cloudwatch.GraphWidget(
             title="Actions and stand-downs, by reason",
             left=[
@@ -88,7 +89,9 @@ class Dashboard(Construct):
         )
 
     def _beats(self, environment: str) -> cloudwatch.GraphWidget:
-        return _graph("Heartbeat of the watcher, beats a minute", [heartbeat(environment)])
+        return _graph(
+            "Heartbeat of the watcher, beats a minute", [own_metric(environment, naming.HEARTBEAT)]
+        )
 
     def _queues(
         self, alarms: sqs.IQueue, dead_letters: Mapping[str, sqs.IQueue]

@@ -29,11 +29,11 @@ def alarm_prefix(environment: str) -> str:
     return f"{naming.metrics_service(environment)}-"
 
 
-def heartbeat(environment: str) -> cloudwatch.Metric:
-    """The watcher's heartbeat: one count at the end of each run."""
+def own_metric(environment: str, name: str) -> cloudwatch.Metric:
+    """One of the responder's own counts, such as the heartbeat at the end of each round."""
     return cloudwatch.Metric(
         namespace=naming.METRICS_NAMESPACE,
-        metric_name=naming.HEARTBEAT,
+        metric_name=name,
         dimensions_map={"service": naming.metrics_service(environment)},
         statistic="Sum",
         period=MINUTE,
@@ -73,11 +73,18 @@ class Health(Construct):
         self._alarm(
             "heartbeat-missing",
             "The watcher does not run: nothing is found or finished that no alarm announces.",
-            heartbeat(policy.environment),
+            own_metric(policy.environment, naming.HEARTBEAT),
             threshold=1,
             periods=MISSED_BEATS,
             operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             missing=cloudwatch.TreatMissingData.BREACHING,
+        )
+        self._alarm(
+            "targets-unwatched",
+            "A target or alarm of the policy does not exist or cannot be read: see watch's log.",
+            own_metric(policy.environment, naming.UNWATCHED),
+            threshold=0,
+            periods=MISSED_BEATS,
         )
 
     def _queues(self, alarms: sqs.IQueue, dead_letters: Mapping[str, sqs.IQueue]) -> None:

@@ -66,6 +66,8 @@ class Narrator:
     def thread(self, messages: list[Message]) -> None:
         """What Slack shows, as text."""
         self._console.print("\n[bold]The thread in Slack[/bold]")
+        if not messages:
+            self._console.print("  nobody was told anything")
         for message in messages:
             indent = "    " if message.thread_ts else "  "
             for block in message.blocks:

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 ALARM_PREFIX = "rollback.demo.shop.shop.live."
+TRIGGERS: dict[str, dict[str, Any]] = {
+    "error-rate": {"kind": "error_rate", "threshold_percent": 5, "severity": "critical"},
+    "latency-p50": {"kind": "latency", "statistic": "p50", "threshold_ms": 300},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,9 @@ class Scenario:
         promise: what the story shows, in a sentence.
         first, second: the releases of the shop (`local/shop/releases`), v1 and v2.
         mode: the policy's mode.
-        alarm: the trigger whose alarm is waited for, or None where none may fire.
+        trigger: the service's trigger. One only: in the emulator a failing call is slow as well,
+            because its worker starts anew, and two threads would tell one story.
+        alarms: whether it fires.
         canary: whether v2 gets half of the traffic only.
         outage: whether the payment provider goes down after v2 was deployed.
     """
@@ -42,7 +48,8 @@ class Scenario:
     first: str = "good_v1"
     second: str
     mode: str = "enforce"
-    alarm: str | None = "error-rate"
+    trigger: str = "error-rate"
+    alarms: bool = True
     canary: bool = False
     outage: bool = False
     ending: Ending
@@ -59,7 +66,7 @@ SCENARIOS: dict[str, Scenario] = {
     "latency": Scenario(
         promise="A deploy that makes orders slow undoes itself.",
         second="bad_latency",
-        alarm="latency-p50",
+        trigger="latency-p50",
         ending=Ending(
             version="1", state="fixed", reason="symptom_gone", headline="rolled back v2 → v1"
         ),
@@ -67,7 +74,7 @@ SCENARIOS: dict[str, Scenario] = {
     "healthy": Scenario(
         promise="A good deploy is left alone, and nobody is told anything.",
         second="good_v2",
-        alarm=None,
+        alarms=False,
         ending=Ending(version="2", state=None),
     ),
     "observe": Scenario(
@@ -109,10 +116,7 @@ def policy_document(scenario: Scenario) -> dict[str, Any]:
             {
                 "name": "shop",
                 "targets": [{"kind": "lambda_alias", "function": "shop", "alias": "live"}],
-                "triggers": [
-                    {"kind": "error_rate", "threshold_percent": 5, "severity": "critical"},
-                    {"kind": "latency", "statistic": "p50", "threshold_ms": 300},
-                ],
+                "triggers": [TRIGGERS[scenario.trigger]],
             }
         ],
     }

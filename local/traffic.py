@@ -24,7 +24,7 @@ from local.aws_model.cloudwatch import CloudWatch
 from local.aws_model.metrics import MINUTE, Metric
 from local.emulator import Emulator
 
-_THREADS = 4
+_THREADS = 8
 _ALIAS_SECONDS = 0.2
 _KEEP = 10 * MINUTE
 

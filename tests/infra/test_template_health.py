@@ -28,6 +28,7 @@ def test_the_responder_is_watched_for_exactly_this(responder):
         "notify-throttled",
         "notify-behind",
         "heartbeat-missing",
+        "targets-unwatched",
     }
 
 
