@@ -1,6 +1,7 @@
 """What is published is what the types say; what the repository ships is what the parser takes."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -30,3 +31,14 @@ def test_a_new_install_starts_by_observing():
     del document["mode"]
 
     assert parse_policy(document).mode.value == "observe"
+
+
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page):
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+    local = [link for link in links if "://" not in link]
+
+    assert [link for link in local if not (page.parent / link).exists()] == []
