@@ -10,6 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from local import emulator
 from local.aws_model import front
 from local.aws_model.alarm import Actions, CompositeAlarm, MetricAlarm, Suppressor
 from local.aws_model.alarm_book import Account
@@ -247,8 +248,9 @@ def test_mute_rules_and_unknown_operations(world):
     assert code_of(client.delete_alarms, AlarmNames=["errors"]) == "UnknownOperationException"
 
 
-@pytest.mark.skipif(not EMULATOR_PYTHON.exists(), reason="make demo creates .venv-emulator")
+@pytest.mark.e2e
 def test_the_boto3_that_the_emulators_functions_use_understands_it_too(world):
+    emulator.install(print)
     _, _, _, url = world
     script = """
 import sys, boto3
