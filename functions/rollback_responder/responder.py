@@ -146,7 +146,7 @@ class Responder:
                 return self._roll_back(claim, case, assessment, decision)
             case StandDown():
                 return stood_down(case, assessment, decision)
-            case _:  # pragma: no cover
+            case _:
                 assert_never(decision)
 
     def _assess(self, case: Case) -> Assessment:

@@ -246,7 +246,7 @@ def evidence_objects(situation: Situation) -> StandDown | None:
                 reason=Reason.INCONCLUSIVE,
                 text=f"the version before may fail as well: {previous.text}",
             )
-        case _:  # pragma: no cover
+        case _:
             assert_never(new.verdict)
 
 

@@ -1,7 +1,7 @@
 """The policy: what an operator writes in `cdk.json`, typed once, for the synth and the function."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, TypeVar
@@ -175,40 +175,35 @@ def parse_policy(document: object) -> Policy:
     """
     reader = Reader()
     policy = reader.read(Policy, document, "rollback")
-    whole = policy or _readable(document)
-    problems = [*reader.problems, *_conflicts(whole, _places(document, whole))]
+    whole, places = (policy, range(len(policy.services))) if policy else _readable(document)
+    problems = [*reader.problems, *_conflicts(whole, places)]
     if problems or policy is None:
         raise PolicyError("the rollback policy", tuple(problems))
     return policy
 
 
-def _readable(document: object) -> Policy:
-    """As much of a faulty document as can be read, so that its conflicts are told as well."""
+def _readable(document: object) -> tuple[Policy, list[int]]:
+    """As much of a faulty document as can be read, so that its conflicts are told as well.
+
+    With it the places in the document where the services that could be read stand.
+    """
     parts = document if isinstance(document, Mapping) else {}
     found = parts.get("services")
     services = [_read(Service, each) for each in (found if isinstance(found, list) else [])]
-    return Policy(
+    policy = Policy(
         environment=str(parts.get("environment", "")),
         slack=Slack(channel="unknown"),
         guardrails=_read(Guardrails, parts.get("guardrails")) or Guardrails(),
         services=tuple(service for service in services if service),
     )
+    return policy, [place for place, service in enumerate(services) if service]
 
 
 def _read(cls: type[T], document: object) -> T | None:
     return Reader().read(cls, document, "")
 
 
-def _places(document: object, policy: Policy) -> list[int]:
-    """Where in the document the services of the policy stand."""
-    if not isinstance(document, Mapping) or not isinstance(document.get("services"), list | tuple):
-        return []
-    every = [_read(Service, each) for each in document["services"]]
-    readable = [index for index, service in enumerate(every) if service]
-    return readable[: len(policy.services)]
-
-
-def _conflicts(policy: Policy, places: list[int]) -> Iterator[Problem]:
+def _conflicts(policy: Policy, places: Sequence[int]) -> Iterator[Problem]:
     """What no single field can be wrong about. `places` are the services' own indices."""
     services = list(zip(places, policy.services, strict=True))
     yield from _repeated(

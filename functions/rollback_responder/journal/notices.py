@@ -68,7 +68,7 @@ class DynamoDbNotices:
                 TableName=self._table,
                 Key=_key(incident_id),
                 UpdateExpression=expression,
-                **given,  # type: ignore[arg-type]
+                **given,  # type: ignore[arg-type] # a mapping of optional arguments
             )
         except AwsError as error:
             raise JournalError(f"a notice could not be written: {name_of(error)}") from error

@@ -97,7 +97,7 @@ def headline(incident: Incident) -> str:
             if incident.to_version:
                 return f"{service}: would have rolled back {_arrow(incident)}; {said}"
             return f"{service}: did not roll back: {said}"
-        case _:  # pragma: no cover
+        case _:
             assert_never(incident.state)
 
 
@@ -205,7 +205,7 @@ def _links(incident: Incident, region: str) -> tuple[Link, ...]:
                 ),
                 Link(label="Logs", url=_log_query(console, region, function, incident)),
             )
-        case _:  # pragma: no cover
+        case _:
             assert_never(incident.target)
 
 

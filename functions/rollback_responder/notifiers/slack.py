@@ -191,7 +191,7 @@ class WebhookThread:
             answer = self._client.send(text=content["text"], blocks=content["blocks"])
         except UNREACHABLE as error:
             raise _unreachable(error) from None
-        if answer.status_code != 200:  # noqa: PLR2004
+        if answer.status_code != 200:  # noqa: PLR2004 - HTTP
             raise _refused(answer.body, answer.status_code)
 
 
