@@ -16,6 +16,7 @@ from constructs import Construct
 
 from rollback_responder.domain import metric, naming
 from rollback_responder.domain.policy import Policy, Watched
+from rollback_responder.domain.target import Pointer
 from rollback_responder.domain.trigger import AdoptedAlarm, ErrorRate, Latency, MeasuredTrigger
 
 # CloudFormation takes 500 resources and 1 MB a template; 200 alarms are about 400 KB.
@@ -62,12 +63,13 @@ class TargetAlarms(Construct):
     def _alarm(self, environment: str, watched: Watched) -> cloudwatch.Alarm:
         trigger = watched.trigger
         assert not isinstance(trigger, AdoptedAlarm)
+        assert watched.pointer is not None
         alarm = cloudwatch.Alarm(
             self,
             watched.alarm_name,
             alarm_name=watched.alarm_name,
-            alarm_description=_description(environment, watched, trigger),
-            metric=_metric(metric.alarm_query(trigger, watched.target)),
+            alarm_description=_description(environment, watched, watched.pointer, trigger),
+            metric=_metric(metric.alarm_query(trigger, watched.pointer)),
             threshold=metric.threshold_of(trigger),
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=trigger.minutes,
@@ -115,9 +117,11 @@ def _low_samples(trigger: MeasuredTrigger) -> str | None:
             assert_never(trigger)
 
 
-def _description(environment: str, watched: Watched, trigger: MeasuredTrigger) -> str:
+def _description(
+    environment: str, watched: Watched, pointer: Pointer, trigger: MeasuredTrigger
+) -> str:
     return (
-        f"{watched.service.name}: {_said(trigger)} on {watched.target.title}, "
+        f"{watched.service.name}: {_said(trigger)} on {pointer.title}, "
         f"in {trigger.breaching_minutes} of {trigger.minutes} minutes. "
         f"Made by the rollback responder from the policy of {environment}: "
         "change the policy, not this alarm."

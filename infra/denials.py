@@ -4,7 +4,7 @@ CloudFormation names the responder's functions at their first deploy, so a polic
 names before; one that names them afterwards is met by the denial here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -24,6 +24,8 @@ NEVER = (
     "cloudformation:CreateStack",
     "cloudformation:DeleteChangeSet",
     "cloudformation:DeleteStack",
+    # It deletes a stack that has no stable state to go back to.
+    "cloudformation:RollbackStack",
     "cloudformation:ExecuteChangeSet",
     "cloudformation:SetStackPolicy",
     "cloudformation:UpdateStack",
@@ -51,8 +53,12 @@ def deny(
     *,
     roles: Sequence[iam.IRole],
     functions: Sequence[lambda_.IFunction],
+    except_for: Collection[str] = (),
 ) -> iam.Policy:
-    """One policy of denials on all roles; it waits for the functions, they do not wait for it."""
+    """One policy of denials on all roles; it waits for the functions, they do not wait for it.
+
+    `except_for` are actions of `NEVER` that the policy asks for after all.
+    """
     own = [arn for f in functions for arn in (f.function_arn, f"{f.function_arn}:*")]
     return iam.Policy(
         scope,
@@ -62,7 +68,7 @@ def deny(
             iam.PolicyStatement(
                 sid="NeverMakeDeleteOrHush",
                 effect=iam.Effect.DENY,
-                actions=list(NEVER),
+                actions=[action for action in NEVER if action not in except_for],
                 resources=["*"],
             ),
             iam.PolicyStatement(

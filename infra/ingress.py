@@ -4,26 +4,19 @@ Both ways deliver at least once and neither is trusted; what comes twice is clai
 that cannot be delivered or handled end in one dead-letter queue.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.patterns import alarm_patterns
 from infra.queues import dead_letter_queue, let_send
 from infra.topics import alarm_topic
 from rollback_responder.domain import naming
 from rollback_responder.domain.policy import Policy
-from rollback_responder.domain.trigger import AdoptedAlarm
-
-# EventBridge quotas: an event pattern has at most 2,048 characters.
-LONGEST_PATTERN = 2048
-# A dozen digits in place of a token.
-SOME_ACCOUNT = "000000000000"
 
 
 class Ingress(Construct):
@@ -51,7 +44,8 @@ class Ingress(Construct):
             alarm_prefix=naming.own_alarm_prefix(policy.environment),
         )
         self._subscribe()
-        patterns = alarm_patterns(policy, Aws.ACCOUNT_ID)
+        # Only ALARM asks for an answer; OK is the watcher's, INSUFFICIENT_DATA nobody's.
+        patterns = alarm_patterns(policy, state="ALARM")
         self.rules = [self._rule(n, pattern) for n, pattern in enumerate(patterns, start=1)]
         self._admit()
 
@@ -94,34 +88,3 @@ class Ingress(Construct):
                 source_arns=[self.topic.topic_arn],
             )
             let_send(queue, sid="FromRules", service="events.amazonaws.com", source_arns=rule_arns)
-
-
-def alarm_patterns(policy: Policy, account: str) -> list[dict[str, Any]]:
-    """EventBridge patterns that let through the alarms in scope, in as many rules as they need.
-
-    Own alarms are known by their prefix, adopted ones by their exact names. Only changes to ALARM
-    and to OK wake anybody: INSUFFICIENT_DATA is the watcher's to judge.
-    """
-    names: list[object] = [{"prefix": naming.own_alarm_prefix(policy.environment)}]
-    names += sorted({w.alarm_name for w in policy.watched() if isinstance(w.trigger, AdoptedAlarm)})
-    return [_pattern(chunk, account) for chunk in _chunks(names)]
-
-
-def _chunks(names: Iterable[object]) -> Iterator[Sequence[object]]:
-    chunk: list[object] = []
-    for name in names:
-        longer = [*chunk, name]
-        if chunk and len(json.dumps(_pattern(longer, SOME_ACCOUNT))) > LONGEST_PATTERN:
-            yield chunk
-            longer = [name]
-        chunk = longer
-    yield chunk
-
-
-def _pattern(names: Sequence[object], account: str) -> dict[str, Any]:
-    return {
-        "source": ["aws.cloudwatch"],
-        "account": [account],
-        "detail-type": ["CloudWatch Alarm State Change"],
-        "detail": {"alarmName": list(names), "state": {"value": ["ALARM", "OK"]}},
-    }

@@ -8,7 +8,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.function import HouseFunction
-from infra.grants import respond_grants
+from infra.grants import respond_grants, respond_on_everything
 from infra.grants.grant import allow, grant_to
 from rollback_responder.domain.policy import Policy
 from rollback_responder.wiring import RespondWiring
@@ -49,7 +49,11 @@ class Responder(Construct):
             wiring=wiring,
             reserved_concurrency=CONCURRENCY,
             statements=_permissions(journal, alarms, dead_letters),
-            on_everything=["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"],
+            on_everything=[
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:GetMetricData",
+                *respond_on_everything(policy),
+            ],
         )
         grant_to(self.respond.role, self, respond_grants(policy))
         lambda_.EventSourceMapping(

@@ -11,6 +11,7 @@ from infra import package
 from infra.alarms import TargetAlarms, own_alarms, shards_of
 from infra.dashboard import Dashboard
 from infra.denials import deny
+from infra.grants import may_deploy
 from infra.health import Health
 from infra.ingress import Ingress
 from infra.journal import journal_table
@@ -87,6 +88,7 @@ class ResponderStack(Stack):
             "Denials",
             roles=[house.role for house in houses],
             functions=[house.function for house in houses],
+            except_for=["codedeploy:CreateDeployment"] if may_deploy(policy) else [],
         )
         self._look_after()
         CfnOutput(self, "JournalTable", value=self.journal.table_name)

@@ -1,4 +1,4 @@
-"""`watch`: looks once a minute for what no message announced or nobody finished."""
+"""`watch`: looks once a minute, and on events, for what nobody announced or finished."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
@@ -12,6 +12,7 @@ from constructs import Construct
 from infra.function import HouseFunction
 from infra.grants import watch_grants
 from infra.grants.grant import allow, grant_to
+from infra.patterns import Pattern, alarm_patterns, rollout_patterns
 from rollback_responder.domain.policy import Policy
 from rollback_responder.wiring import WatchWiring
 
@@ -40,7 +41,7 @@ class Watcher(Construct):
             self,
             "Watch",
             handler="rollback_responder.handlers.watch.handler",
-            description="Takes open incidents on and finds what no alarm announced, every minute.",
+            description="Follows open incidents and finds what no alarm announced.",
             code=code,
             timeout=TIMEOUT,
             wiring=wiring,
@@ -51,6 +52,11 @@ class Watcher(Construct):
         )
         grant_to(self.watch.role, self, watch_grants(policy))
         self.tick = _tick(self, self.watch.function, dead_letters)
+        patterns = [*alarm_patterns(policy, state="OK"), *rollout_patterns(policy)]
+        self.rules = [
+            _rule(self, number, pattern, self.watch.function, dead_letters)
+            for number, pattern in enumerate(patterns, start=1)
+        ]
 
 
 def _permissions(journal: dynamodb.ITable, alarms: sqs.IQueue) -> list[iam.PolicyStatement]:
@@ -73,6 +79,32 @@ def _tick(scope: Construct, watch: lambda_.Function, dead_letters: sqs.IQueue) -
         "Tick",
         description="Wakes the rollback responder's watcher.",
         schedule=events.Schedule.rate(EVERY),
+        targets=[
+            targets.LambdaFunction(
+                watch, dead_letter_queue=dead_letters, max_event_age=EVERY, retry_attempts=0
+            )
+        ],
+    )
+
+
+def _rule(
+    scope: Construct,
+    number: int,
+    pattern: Pattern,
+    watch: lambda_.Function,
+    dead_letters: sqs.IQueue,
+) -> events.Rule:
+    """Something in scope has changed: look now, not in a minute. What is lost costs that minute."""
+    return events.Rule(
+        scope,
+        f"Progress{number}",
+        description="Wakes the rollback responder's watcher when something in scope has changed.",
+        event_pattern=events.EventPattern(
+            source=pattern["source"],
+            account=pattern["account"],
+            detail_type=pattern["detail-type"],
+            detail=pattern["detail"],
+        ),
         targets=[
             targets.LambdaFunction(
                 watch, dead_letter_queue=dead_letters, max_event_age=EVERY, retry_attempts=0

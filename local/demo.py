@@ -13,17 +13,19 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import FrameType
+from typing import assert_never
 
-from local import cdk, emulator, world
-from local.cdk import App
+from local import cdk, emulator, pipeline, world
+from local.aws_model.alarm import Transition
+from local.cdk import App, CdkError
 from local.clock import TimeLapse
 from local.emulator import ROOT
 from local.narrator import Narrator
-from local.scenarios import ALARM_PREFIX, SCENARIOS, Scenario, policy_document
+from local.scenarios import ALARM_PREFIX, SCENARIOS, Scenario, Way, policy_document
 from local.shop.payments import Payments
 from local.slack_inbox.server import SlackInbox
 from local.traffic import Traffic
@@ -36,6 +38,7 @@ PAGES = ROOT / ".cache"
 STACK = "RollbackResponder-demo"
 # Model seconds that a step may take before the story counts as stuck.
 PATIENCE = 40 * 60
+OPEN_STATES = {"undecided", "rolling_back", "watching"}
 
 
 class Story:
@@ -50,6 +53,7 @@ class Story:
         self._world: world.World
         self._inbox: SlackInbox
         self._witness: Witness
+        self._update: pipeline.HeldUpdate | None = None
 
     def tell(self) -> list[str]:
         """Play the story to its end; return in what it ended wrongly."""
@@ -59,6 +63,8 @@ class Story:
             self._open(stack)
             self._deploy_responder(stack)
             self._deploy_shop("v1", scenario.first)
+            if scenario.way is Way.CODEDEPLOY:
+                self._add_group()
             traffic = stack.enter_context(
                 Traffic(
                     self._world.emulator, self._world.model, requests_per_second=REQUESTS_PER_SECOND
@@ -67,10 +73,11 @@ class Story:
             self._until(lambda: "1" in self._witness.proven(), traffic, "v1 to prove itself")
             self._witness.note("story", "v1 has served its bake time: it has proved itself")
             say.moment(self._witness.moments[-1])
-            self._deploy_shop("v2", scenario.second, canary=scenario.canary)
+            self._deploy_second()
             if scenario.outage:
                 self._outage()
             self._follow(traffic)
+            self._end_update()
             faults = self._witness.faults(scenario.ending)
             self._close()
         say.verdict(faults)
@@ -89,10 +96,20 @@ class Story:
             self._world = stack.enter_context(
                 world.opened(run_folder=self._folder, clock=clock, report=self._undelivered)
             )
+            self._world.model.listener = self._announce
         say.say(f"   the clock there runs {SPEED} times as fast; Slack is at {self._inbox.url}")
         say.say(
             "   the only setting shortened for this story: a release proves itself in 3 minutes"
         )
+
+    def _announce(self, transition: Transition) -> Iterator[tuple[str, str | None]]:
+        """Deliver a transition as often as the story says, a round of the watcher among them."""
+        delivery = self._world.delivery
+        for copy in range(self._scenario.copies):
+            if copy:
+                for rule in delivery.scheduled_rules():
+                    delivery.deliver(rule, {"source": "demo"})
+            yield from delivery.announce(transition)
 
     def _undelivered(self, text: str) -> None:
         self._narrator.say(f"not delivered: {text}", "yellow")
@@ -121,7 +138,9 @@ class Story:
                 SecretId=resources["AWS::SecretsManager::Secret"], SecretString=json.dumps(secret)
             )
         table, real_seconds = resources["AWS::DynamoDB::Table"], self._narrator.real_seconds
-        self._witness = stack.enter_context(Witness(self._world, self._inbox, table, real_seconds))
+        self._witness = stack.enter_context(
+            Witness(self._world, self._inbox, table, real_seconds, self._scenario.way)
+        )
 
     def _resources(self) -> dict[str, str]:
         """Physical ids by type, of the types that the stack has one of."""
@@ -130,15 +149,67 @@ class Story:
             found = [one for page in pages for one in page["StackResourceSummaries"]]
         return {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
 
-    def _deploy_shop(self, title: str, release: str, *, canary: bool = False) -> None:
-        context = {"release": release, "payments": self._payments.server.url}
-        context |= {"canary_from": "1"} if canary else {}
-        app = App(
+    def _deploy_second(self) -> None:
+        """The second release, in the way of the story."""
+        match self._scenario.way:
+            case Way.CDK:
+                self._deploy_shop("v2", self._scenario.second, canary=self._scenario.canary)
+            case Way.CODEDEPLOY:
+                self._deploy_through_codedeploy()
+            case Way.HELD_UPDATE:
+                self._begin_update()
+            case _:
+                assert_never(self._scenario.way)
+
+    def _add_group(self) -> None:
+        """The shop's deployment group; the emulator's CloudFormation cannot make one."""
+        with self._world.codedeploy.lock:
+            self._world.codedeploy.add_group(
+                pipeline.APPLICATION, pipeline.GROUP, function="shop", alias="live"
+            )
+
+    def _deploy_through_codedeploy(self) -> None:
+        release = self._scenario.second
+        deployment = pipeline.deploy_through_codedeploy(self._world.emulator, release)
+        self._narrator.moment(
+            self._witness.note(
+                "story", f"the pipeline begins {deployment}: v2 ({release}), ten percent at a time"
+            )
+        )
+
+    def _begin_update(self) -> None:
+        """A stack update that has moved the alias, and waits before its last resource."""
+        app = self._shop("v2", {"release": self._scenario.second, "held": "1"})
+        self._world.events.follow("Shop")
+        with self._narrator.doing(f"cdk deploy: the shop, v2 ({self._scenario.second})"):
+            self._update = pipeline.HeldUpdate(self._world.cdk, app, self._world.emulator)
+            self._world.wait_until(
+                self._update.is_held, what="the update to wait half-way", model_seconds=PATIENCE
+            )
+        self._narrator.moment(
+            self._witness.note("story", "the update has moved the alias and waits half-way")
+        )
+
+    def _end_update(self) -> None:
+        """What the pipeline's own command line said about the cancelled update."""
+        if self._update is None:
+            return
+        said = self._update.join()
+        if said is None:
+            raise CdkError("cdk deploy said that the cancelled update succeeded")
+        last = next(line for line in reversed(said.splitlines()) if line.strip())
+        self._narrator.say(f"cdk deploy ended with an error, as it must: {last.strip()}")
+
+    def _shop(self, title: str, context: dict[str, str]) -> App:
+        return App(
             command=f"{sys.executable} {ROOT / 'local' / 'shop' / 'app.py'}",
             output=self._folder / f"shop-{title}.out",
-            context=context,
+            context=context | {"payments": self._payments.server.url},
             cwd=self._folder,
         )
+
+    def _deploy_shop(self, title: str, release: str, *, canary: bool = False) -> None:
+        app = self._shop(title, {"release": release} | ({"canary_from": "1"} if canary else {}))
         share = ", to half of the traffic" if canary else ""
         with self._narrator.doing(f"cdk deploy: the shop, {title} ({release}){share}"):
             self._world.cdk.deploy(app, ["Shop"])
@@ -159,12 +230,25 @@ class Story:
             return
         alarm = f"alarm {ALARM_PREFIX}{scenario.trigger}"
         self._until(lambda: witness.first(alarm) is not None, traffic, "the alarm")
+        if self._update is not None:
+            self._let_go(traffic, self._update)
         self._until(self._is_over, traffic, "the end of the incident")
+
+    def _let_go(self, traffic: Traffic, update: pipeline.HeldUpdate) -> None:
+        """The emulator notices a cancel before it begins the next resource: the wait must end."""
+        self._until(self._is_rolling_back, traffic, "the update to be cancelled")
+        update.let_go()
+        text = "the wait ends well, and yet the update goes back: only the cancel explains it"
+        self._narrator.moment(self._witness.note("story", text))
+
+    def _is_rolling_back(self) -> bool:
+        incident = self._witness.incident()
+        return incident is not None and incident["steps"][-1]["state"] == "rolling_back"
 
     def _is_over(self) -> bool:
         """The journal has closed the incident, and Slack shows its last step."""
         incident = self._witness.incident()
-        if not incident or incident["steps"][-1]["state"] in {"undecided", "watching"}:
+        if not incident or incident["steps"][-1]["state"] in OPEN_STATES:
             return False
         return len(self._inbox.messages()) > len(incident["steps"])
 

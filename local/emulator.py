@@ -51,13 +51,13 @@ class Emulator:
 
     Attributes:
         url: the address of all services.
-        cloudwatch_url: the address of CloudWatch, which the emulator does not serve.
+        elsewhere: addresses of services that the emulator does not serve, by the SDK's name.
         account: twelve digits, random for each run.
         log: what the emulator printed.
     """
 
     url: str
-    cloudwatch_url: str
+    elsewhere: Mapping[str, str]
     account: str
     log: Path
     region: str = REGION
@@ -74,8 +74,7 @@ class Emulator:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ENDPOINT_URL_CLOUDWATCH": self.cloudwatch_url,
-        }
+        } | _endpoints(self.elsewhere)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of a service, of CloudWatch too; close it when done."""
@@ -85,7 +84,7 @@ class Emulator:
             aws_secret_access_key="local",  # noqa: S106 - the emulator checks none
             region_name=self.region,
         )
-        url = self.cloudwatch_url if service == "cloudwatch" else self.url
+        url = self.elsewhere.get(service, self.url)
         config = Config(retries={"total_max_attempts": 2}, read_timeout=60, proxies={})
         # A service name that is only known at run time has no overload in the stubs.
         factory: Any = session.client
@@ -138,7 +137,7 @@ def started(
     *,
     run_folder: Path,
     account: str,
-    cloudwatch_url: str,
+    elsewhere: Mapping[str, str],
     extra_environment: Mapping[str, str] | None = None,
 ) -> Iterator[Emulator]:
     """Run an emulator for as long as the block lasts.
@@ -146,7 +145,8 @@ def started(
     Args:
         run_folder: holds its home, its temporary files and its log; must exist.
         account: twelve digits.
-        cloudwatch_url: inherited by every function as ``AWS_ENDPOINT_URL_CLOUDWATCH``.
+        elsewhere: addresses of services that the emulator does not serve; every function inherits
+            them as ``AWS_ENDPOINT_URL_<SERVICE>``.
         extra_environment: more variables for it and for every function; the time-lapse clock's.
 
     Raises:
@@ -155,13 +155,10 @@ def started(
     home = run_folder / "emulator"
     home.mkdir(exist_ok=True)
     port = _free_port()
-    environment = _environment(home, port) | {
-        "AWS_ENDPOINT_URL_CLOUDWATCH": cloudwatch_url,
-        **(extra_environment or {}),
-    }
+    environment = _environment(home, port) | _endpoints(elsewhere) | dict(extra_environment or {})
     emulator = Emulator(
         url=f"http://127.0.0.1:{port}",
-        cloudwatch_url=cloudwatch_url,
+        elsewhere=dict(elsewhere),
         account=account,
         log=run_folder / "emulator.log",
     )
@@ -173,6 +170,10 @@ def started(
     ):
         _wait_until_healthy(emulator, process)
         yield emulator
+
+
+def _endpoints(elsewhere: Mapping[str, str]) -> dict[str, str]:
+    return {f"AWS_ENDPOINT_URL_{name.upper()}": url for name, url in elsewhere.items()}
 
 
 def _environment(home: Path, port: int) -> dict[str, str]:

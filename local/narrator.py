@@ -14,7 +14,13 @@ from local.witness import Moment
 
 _LINK = re.compile(r"<https?:[^|>]*\|([^>]*)>")
 _MENTION = re.compile(r"<!(\w+)>")
-STYLES = {"alarm": "red", "alias": "bold cyan", "incident": "magenta", "slack": "yellow"}
+STYLES = {
+    "alarm": "red",
+    "alias": "bold cyan",
+    "rollout": "cyan",
+    "incident": "magenta",
+    "slack": "yellow",
+}
 
 
 class Narrator:

@@ -1,6 +1,7 @@
 """The stories that `make demo` can tell, each with the ending that it must have."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 ALARM_PREFIX = "rollback.demo.shop.shop.live."
@@ -20,6 +21,8 @@ class Ending:
         state: the incident's last state, or None for "no incident".
         reason: its reason.
         headline: words that the thread in Slack must show.
+        acts: how many mutating calls the responder made, by its log in the emulator.
+        rollout: how the deployments, or the stack, stand, as the server or the emulator tells it.
     """
 
     version: str
@@ -27,6 +30,16 @@ class Ending:
     state: str | None
     reason: str | None = None
     headline: str | None = None
+    rollout: str | None = None
+    acts: int = 1
+
+
+class Way(StrEnum):
+    """How the second release comes."""
+
+    CDK = "cdk"
+    CODEDEPLOY = "codedeploy"
+    HELD_UPDATE = "held update"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +55,9 @@ class Scenario:
         alarms: whether it fires.
         canary: whether v2 gets half of the traffic only.
         outage: whether the payment provider goes down after v2 was deployed.
+        way: how v2 comes.
+        copies: how often each message about an alarm comes, by each way, beside a round of the
+            watcher.
     """
 
     promise: str
@@ -52,6 +68,8 @@ class Scenario:
     alarms: bool = True
     canary: bool = False
     outage: bool = False
+    way: Way = Way.CDK
+    copies: int = 1
     ending: Ending
 
 
@@ -71,11 +89,43 @@ SCENARIOS: dict[str, Scenario] = {
             version="1", state="fixed", reason="symptom_gone", headline="rolled back v2 → v1"
         ),
     ),
+    "copies": Scenario(
+        promise="Each message comes five times by both ways, and the watcher looks: one move.",
+        second="bad_errors",
+        copies=5,
+        ending=Ending(
+            version="1", state="fixed", reason="symptom_gone", headline="rolled back v2 → v1"
+        ),
+    ),
+    "codedeploy": Scenario(
+        promise="A canary deployment is caught in mid-shift and stopped; CodeDeploy goes back.",
+        second="bad_errors",
+        way=Way.CODEDEPLOY,
+        ending=Ending(
+            version="1",
+            state="fixed",
+            reason="symptom_gone",
+            headline="rolled back deployment",
+            rollout="Stopped, Succeeded",
+        ),
+    ),
+    "stack": Scenario(
+        promise="A stack update is cancelled half-way and followed until it is rolled back.",
+        second="bad_errors",
+        way=Way.HELD_UPDATE,
+        ending=Ending(
+            version="1",
+            state="fixed",
+            reason="symptom_gone",
+            headline="rolled back the update of stack Shop",
+            rollout="UPDATE_ROLLBACK_COMPLETE, User Initiated",
+        ),
+    ),
     "healthy": Scenario(
         promise="A good deploy is left alone, and nobody is told anything.",
         second="good_v2",
         alarms=False,
-        ending=Ending(version="2", state=None),
+        ending=Ending(version="2", state=None, acts=0),
     ),
     "observe": Scenario(
         promise="In observe mode nothing is touched; Slack says what would have been done.",
@@ -86,6 +136,7 @@ SCENARIOS: dict[str, Scenario] = {
             state="stood_down",
             reason="observe_mode",
             headline="would have rolled back v2 → v1",
+            acts=0,
         ),
     ),
     "both-bad": Scenario(
@@ -100,8 +151,16 @@ SCENARIOS: dict[str, Scenario] = {
             state="stood_down",
             reason="both_versions_fail",
             headline="did not roll back: both versions fail",
+            acts=0,
         ),
     ),
+}
+
+
+ROLLOUTS: dict[Way, list[dict[str, str]]] = {
+    Way.CDK: [],
+    Way.CODEDEPLOY: [{"kind": "codedeploy_group", "application": "shop", "group": "shop"}],
+    Way.HELD_UPDATE: [{"kind": "cloudformation_stack", "stack": "Shop"}],
 }
 
 
@@ -115,7 +174,10 @@ def policy_document(scenario: Scenario) -> dict[str, Any]:
         "services": [
             {
                 "name": "shop",
-                "targets": [{"kind": "lambda_alias", "function": "shop", "alias": "live"}],
+                "targets": [
+                    {"kind": "lambda_alias", "function": "shop", "alias": "live"},
+                    *ROLLOUTS[scenario.way],
+                ],
                 "triggers": [TRIGGERS[scenario.trigger]],
             }
         ],

@@ -6,12 +6,18 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, assert_never
 
+from local import pipeline
 from local.aws_model.evaluation import State
-from local.scenarios import Ending
+from local.scenarios import Ending, Way
 from local.slack_inbox.server import SlackInbox
 from local.world import World
+
+ROLLOUT_WORDS = {
+    Way.CODEDEPLOY: "CodeDeploy: deployments",
+    Way.HELD_UPDATE: "CloudFormation: stack Shop",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +34,17 @@ class Witness:
     """Looks at alias, alarms, journal and Slack, and notes each change."""
 
     def __init__(
-        self, world: World, inbox: SlackInbox, table: str, real_seconds: Callable[[], float]
+        self,
+        world: World,
+        inbox: SlackInbox,
+        table: str,
+        real_seconds: Callable[[], float],
+        way: Way,
     ) -> None:
         self._world = world
         self._inbox = inbox
         self._table = table
+        self._way = way
         self._real_seconds = real_seconds
         self._stack = ExitStack()
         self._lambda: Any = None
@@ -82,24 +94,52 @@ class Witness:
         return alias["FunctionVersion"], next(iter(weights), None)
 
     def row(self) -> dict[str, Any]:
-        """The target's row in the journal: its ledger and its incident, as plain JSON."""
+        """The service's row in the journal: its ledgers and its incident, as plain JSON."""
         item = self._dynamodb.get_item(
             TableName=self._table,
-            Key={"pk": {"S": "target#lambda_alias/shop/live"}, "sk": {"S": "row"}},
+            Key={"pk": {"S": "service#shop"}, "sk": {"S": "row"}},
             ConsistentRead=True,
         ).get("Item", {})
         return {
-            name: json.loads(item[name]["S"]) for name in ("ledger", "incident") if name in item
+            name: json.loads(item[name]["S"]) for name in ("ledgers", "incident") if name in item
         }
 
     def proven(self) -> set[str]:
         """The versions that have proved themselves, as the ledger has it."""
-        return {good["version"] for good in self.row().get("ledger", {}).get("good", [])}
+        ledger = self.row().get("ledgers", {}).get("lambda_alias/shop/live", {})
+        return {good["version"] for good in ledger.get("good", [])}
 
     def incident(self) -> dict[str, Any] | None:
-        """The target's latest incident."""
+        """The service's latest incident."""
         incident: dict[str, Any] | None = self.row().get("incident")
         return incident
+
+    def rollout(self) -> str | None:
+        """How the deployments or the stack stand, as the server and the emulator answer it."""
+        match self._way:
+            case Way.CDK:
+                return None
+            case Way.CODEDEPLOY:
+                return ", ".join(pipeline.deployments(self._world.emulator).values())
+            case Way.HELD_UPDATE:
+                emulator = self._world.emulator
+                status, why = pipeline.stack_status(emulator), pipeline.why_rolled_back(emulator)
+                return f"{status}, {why}" if why else status
+            case _:
+                assert_never(self._way)
+
+    def acts(self) -> int:
+        """How many mutating calls the responder made, as its functions logged them."""
+        with closing(self._world.emulator.client("logs")) as client:
+            groups = client.describe_log_groups()["logGroups"]
+            return sum(
+                "MUTATED" in event["message"]
+                for group in groups
+                for page in client.get_paginator("filter_log_events").paginate(
+                    logGroupName=group["logGroupName"]
+                )
+                for event in page["events"]
+            )
 
     def told(self) -> str:
         """Everything that Slack shows, as one text."""
@@ -119,6 +159,8 @@ class Witness:
             ("it shares traffic with version", ending.shared_with, other),
             ("the incident's state is", ending.state, last["state"]),
             ("its reason is", ending.reason, last["reason"]),
+            ("the rollout stands at", ending.rollout, self.rollout()),
+            ("the responder's mutating calls are", ending.acts, self.acts()),
         ]
         faults = [
             f"{what} {found}, not {expected}"
@@ -142,6 +184,9 @@ class Witness:
         version, other = self.alias()
         shared = f", shared with version {other}" if other else ""
         yield "alias", f"Lambda: alias shop:live serves version {version}{shared}"
+        rollout = self.rollout()
+        if rollout:
+            yield "rollout", f"{ROLLOUT_WORDS[self._way]}: {rollout}"
         incident = self.incident()
         if incident:
             step = incident["steps"][-1]

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from local import emulator as emulators
-from local.aws_model import alarms_from_template, front
+from local.aws_model import alarms_from_template, codedeploy_front, front
 from local.aws_model.alarm import Alarm
 from local.aws_model.alarm_book import Account
 from local.aws_model.cloudwatch import CloudWatch
+from local.aws_model.codedeploy import CodeDeploy
 from local.cdk import Cdk
 from local.clock import TimeLapse
+from local.codedeploy import EmulatorAliases
 from local.delivery import EmulatorDelivery, Schedules
 from local.emulator import Emulator
 from local.heartbeat import Heartbeat
+from local.rollout_events import RolloutEvents
 
 _BEAT_SECONDS = 0.05
 _LOOK_SECONDS = 0.1
@@ -30,6 +33,8 @@ class World:
     Attributes:
         clock: model time; pass ``clock.now`` to whatever asks the time.
         model: CloudWatch; evaluated by the heartbeat once each model minute.
+        codedeploy: CodeDeploy, on the emulator's aliases; hold its lock to use it.
+        events: what CodeDeploy and followed stacks tell EventBridge.
         emulator: everything else of AWS.
         cdk: the real CDK command line against the emulator.
         delivery: hands events to what is deployed.
@@ -38,6 +43,8 @@ class World:
 
     clock: TimeLapse
     model: CloudWatch
+    codedeploy: CodeDeploy
+    events: RolloutEvents
     emulator: Emulator
     cdk: Cdk
     delivery: EmulatorDelivery
@@ -105,23 +112,40 @@ def opened(
     account = Account(id=emulators.random_account(), region=emulators.REGION)
     model = CloudWatch(account=account, clock=clock.now)
     with (
-        front.serve(model) as server,
-        emulators.started(
-            run_folder=run_folder,
-            account=account.id,
-            cloudwatch_url=server.url,
-            extra_environment=clock.environment() | dict(extra_environment or {}),
-        ) as emulator,
-        EmulatorDelivery(emulator, report) as delivery,
+        EmulatorAliases() as aliases,
+        front.serve(model) as cloudwatch_server,
     ):
-        model.listener = delivery.announce
-        schedules = Schedules(delivery, clock.now)
-        with Heartbeat([model.tick, schedules.tick], every_seconds=_BEAT_SECONDS) as heartbeat:
-            yield World(
-                clock=clock,
-                model=model,
-                emulator=emulator,
-                cdk=Cdk(emulator=emulator, run_folder=run_folder),
-                delivery=delivery,
-                heartbeat=heartbeat,
-            )
+        codedeploy = CodeDeploy(
+            clock=clock.now, aliases=aliases, account=account.id, region=account.region
+        )
+        with (
+            codedeploy_front.serve(codedeploy) as codedeploy_server,
+            emulators.started(
+                run_folder=run_folder,
+                account=account.id,
+                elsewhere={
+                    "cloudwatch": cloudwatch_server.url,
+                    "codedeploy": codedeploy_server.url,
+                },
+                extra_environment=clock.environment() | dict(extra_environment or {}),
+            ) as emulator,
+            EmulatorDelivery(emulator, report) as delivery,
+            RolloutEvents(
+                emulator=emulator, delivery=delivery, codedeploy=codedeploy, clock=clock.now
+            ) as events,
+        ):
+            aliases.attach(emulator)
+            model.listener = delivery.announce
+            schedules = Schedules(delivery, clock.now)
+            beats = [model.tick, schedules.tick, events.tick]
+            with Heartbeat(beats, every_seconds=_BEAT_SECONDS) as heartbeat:
+                yield World(
+                    clock=clock,
+                    model=model,
+                    codedeploy=codedeploy,
+                    events=events,
+                    emulator=emulator,
+                    cdk=Cdk(emulator=emulator, run_folder=run_folder),
+                    delivery=delivery,
+                    heartbeat=heartbeat,
+                )

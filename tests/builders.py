@@ -3,18 +3,23 @@
 from datetime import UTC, datetime, timedelta
 
 from rollback_responder.domain.assessment import Assessment, Evidence, Verdict
-from rollback_responder.domain.decision import Reason
-from rollback_responder.domain.incident import Incident, State
+from rollback_responder.domain.incident import Attempt, Incident, State
+from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.measurement import Bucket
 from rollback_responder.domain.policy import Mode, Verification, parse_policy
+from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Good, Ledger, Observation, Origin, Release
+from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.signal import AlarmReading, AlarmState
-from rollback_responder.domain.target import LambdaAlias
+from rollback_responder.domain.target import CloudFormationStack, CodeDeployGroup, LambdaAlias
+from rollback_responder.domain.trial import Trial
 from rollback_responder.domain.trigger import ErrorRate
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 TARGET = LambdaAlias(function="shop", alias="live")
+GROUP = CodeDeployGroup(application="shop", group="live")
+STACK = CloudFormationStack(stack="shop")
 
 
 def a_policy(**changes):
@@ -53,6 +58,37 @@ def an_observation(primary="2", other=None, revision="r1", marker=None):
     return Observation(primary=primary, other=other, revision=revision, marker=marker)
 
 
+def a_sight(phase=Phase.RUNNING, change="d-1", **changes):
+    """Of a rollout whose change began five minutes ago; its status is the phase's name."""
+    given = {"status": phase.value.upper(), "began_at": NOW - 5 * MINUTE}
+    return Sight(phase=phase, change=change, **(given | changes))
+
+
+def a_leg(target=GROUP, how=How.STOP, state=LegState.TO_DO, **changes):
+    given = {"change": "d-1", "title": f"{target.title}: d-1", "at": NOW}
+    return Leg(target=target, how=how, state=state, **(given | changes))
+
+
+def a_moved_leg(**changes):
+    """The leg of a pointer that was moved back from version 2."""
+    given = {"change": a_release().key, "title": "version 2", "state": LegState.BACK}
+    return a_leg(TARGET, How.MOVE, **(given | changes))
+
+
+def a_trial(*legs, **changes):
+    """A release behind the alias on trial, or the change of the legs that are given."""
+    chosen = legs or (a_moved_leg(state=LegState.TO_DO, at=None),)
+    given = {
+        "change": chosen[0].change,
+        "since_at": a_release().since_at,
+        "title": chosen[0].title,
+        "why": "so",
+        "legs": chosen,
+        "exact": bool(legs),
+    }
+    return Trial(**(given | changes))
+
+
 def an_alarm(state=AlarmState.ALARM, **changes):
     return AlarmReading(state=state, **({"transitioned_at": NOW - 2 * MINUTE} | changes))
 
@@ -63,6 +99,10 @@ def evidence(verdict=Verdict.BREACHING, text="error rate 40.0 % > 5 % (60 reques
 
 def an_assessment(verdict=Verdict.BREACHING, previous=None):
     return Assessment(new=evidence(verdict), previous=previous)
+
+
+def an_attempt(claim_id="inc-5", lost_at=NOW, changes=(), revision="r1"):
+    return Attempt(claim_id=claim_id, lost_at=lost_at, changes=changes, revision=revision)
 
 
 def an_incident(*steps, **changes):
@@ -80,7 +120,9 @@ def an_incident(*steps, **changes):
         "opened_at": NOW,
         "release": a_release(),
     }
-    incident = Incident(**(given | changes))
+    given |= changes
+    release = given["release"]
+    incident = Incident(**({"change": release.key if release else None} | given))
     for number, (state, reason, *text) in enumerate(steps):
         said = text[0] if text else reason.value.replace("_", " ")
         incident = incident.step(NOW + number * MINUTE, state, reason, said)
@@ -88,7 +130,7 @@ def an_incident(*steps, **changes):
 
 
 def a_rolled_back_incident(*more, **changes):
-    given = {"to_version": "1", "acted_at": NOW}
+    given = {"to_version": "1", "acted_at": NOW, "back_at": NOW, "legs": (a_moved_leg(),)}
     return an_incident((State.WATCHING, Reason.METRIC_BREACHING), *more, **(given | changes))
 
 

@@ -16,15 +16,17 @@ from typing import Any, TypeVar, cast
 import botocore.session
 from botocore.config import Config
 
-from rollback_responder.actions import Clients, actions
+from rollback_responder.actions import Clients, pointers, rollouts
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.errors import PolicyError, Problem, QueueError
 from rollback_responder.domain.policy import Policy, parse_policy
+from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.notices import DynamoDbNotices
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
 from rollback_responder.ports import Notices
-from rollback_responder.responder import Responder, Rooms
+from rollback_responder.responder import Responder
+from rollback_responder.rooms import Rooms
 from rollback_responder.signals import wake
 from rollback_responder.watcher import Watcher
 from rollback_responder.wiring import NotifyWiring, RespondWiring, WatchWiring, Wiring
@@ -156,19 +158,26 @@ def new_id(now: datetime) -> str:
 
 
 def _rooms(policy: Policy, wiring: Wiring) -> Rooms:
-    pool = ThreadPoolExecutor(max_workers=4)
+    # The claim, the alarm, the budget and the targets of a service are read at once.
+    pool = ThreadPoolExecutor(max_workers=8)
 
     def start(call: Callable[[], T], /) -> Callable[[], T]:
         return pool.submit(call).result
 
+    kinds = {target.kind for service in policy.services for target in service.targets}
+    clients = Clients(
+        reads=lambda service: _client(service, READS), acts=lambda service: _client(service, ONCE)
+    )
+    dynamodb = _client("dynamodb", READS)
     return Rooms(
         policy=policy,
-        journal=DynamoDbJournal(_client("dynamodb", READS), wiring.journal_table, LEASE),
+        journal=DynamoDbJournal(dynamodb, wiring.journal_table, LEASE),
+        budget=DynamoDbBudget(dynamodb, wiring.journal_table),
         metrics=CloudWatchMetrics(_client("cloudwatch", READS)),
-        actions=actions(
-            Clients(lambda_reads=_client("lambda", READS), lambda_moves=_client("lambda", ONCE))
-        ),
+        pointers=pointers(kinds, clients),
+        rollouts=rollouts(kinds, clients),
         clock=utc_now,
+        stopwatch=time.monotonic,
         new_id=new_id,
         start=start,
     )

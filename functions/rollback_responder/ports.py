@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from rollback_responder.domain.decision import Switches
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.measurement import Measurement
 from rollback_responder.domain.release import Ledger, Observation
+from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.signal import AlarmReading
-from rollback_responder.domain.target import Target
+from rollback_responder.domain.target import Pointer
 from rollback_responder.domain.trigger import MeasuredTrigger
 
 T = TypeVar("T")
@@ -40,7 +42,7 @@ class Metrics(Protocol):
     def measure(
         self,
         trigger: MeasuredTrigger,
-        target: Target,
+        target: Pointer,
         *,
         new: str | None,
         previous: str | None,
@@ -54,7 +56,7 @@ class Metrics(Protocol):
         """
         ...
 
-    def count_requests(self, target: Target, *, since_at: datetime, now: datetime) -> int:
+    def count_requests(self, target: Pointer, *, since_at: datetime, now: datetime) -> int:
         """Requests through the target in that time.
 
         Raises:
@@ -64,8 +66,8 @@ class Metrics(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """One move, with the compare-and-set that makes it safe.
+class Move:
+    """One move of a pointer, with the compare-and-set that makes it safe.
 
     `claim_id` goes into the target with the move, so that a later look can tell who made it.
     """
@@ -75,8 +77,8 @@ class Plan:
     claim_id: str
 
 
-class Action(Protocol):
-    """One kind of target: reading it, moving it, and what else must be known of it."""
+class PointerAction(Protocol):
+    """One kind of pointer: reading it, moving it, and what else must be known of it."""
 
     def observe(self, target: Any) -> Observation | None:
         """The target as it is now, or None if it does not exist.
@@ -86,7 +88,7 @@ class Action(Protocol):
         """
         ...
 
-    def execute(self, target: Any, plan: Plan) -> Observation:
+    def move(self, target: Any, move: Move) -> Observation:
         """Moves the target, once: no retry below this line. Returns it as it is afterwards.
 
         Raises:
@@ -104,43 +106,87 @@ class Action(Protocol):
         ...
 
 
+class RolloutAction(Protocol):
+    """One kind of rollout: reading it, stopping it, and what brings it back otherwise."""
+
+    def observe(self, target: Any, *, about: str | None = None) -> Sight | None:
+        """The target as it is now, or None if it does not exist.
+
+        `about` names a change to look at where it is no longer the latest one.
+
+        Raises:
+            ActionError: it could not be read.
+        """
+        ...
+
+    def stop(self, target: Any, change: str, *, token: str) -> None:
+        """Stops a change and lets it go back, once; AWS has taken the order when this returns.
+
+        The same token marks the same order.
+
+        Raises:
+            TargetGone, TargetChanged, ActionDenied, ActionThrottled: nothing was applied.
+                TargetChanged also where the change is over.
+            ActionUnclear: nobody knows; look at the target before anything else.
+        """
+        ...
+
+    def go_on(self, target: Any, *, token: str) -> None:
+        """Continues a rollback that failed; errors as `stop`."""
+        ...
+
+    def redeploy(self, target: Any, redeploy: "Redeploy") -> str:
+        """Rolls the version before out again; returns what names that change. Errors as `stop`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redeploy:
+    """A deployment that leads back; `from_version` is the compare-and-set that makes it safe."""
+
+    pointer: Pointer
+    from_version: str
+    to_version: str
+    claim_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The right to write about a target, and to act upon it, until `until`.
+    """The right to write about a service, and to act upon its targets, until `until`.
 
     `inherited` are the ids of claims whose holders meant to act and never closed them.
     """
 
     id: str
-    target_id: str
+    service: str
     until: datetime
-    ledger: Ledger
+    ledgers: Mapping[str, Ledger]
     incident: Incident | None
     inherited: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What the journal holds of a target: its ledger, its latest incident, who holds it.
+    """What the journal holds of a service: its ledgers, its latest incident, who holds it.
 
     `acting_until` is the end of a claim that may act, while there is one. A row that cannot be read
     holds nothing but its `damage`, in words.
     """
 
-    ledger: Ledger
+    ledgers: Mapping[str, Ledger]
     incident: Incident | None
     acting_until: datetime | None
     damage: str | None = None
 
 
 class Journal(Protocol):
-    """One row for each target. Every write is conditional on the claim."""
+    """One row for each service. Every write is conditional on the claim."""
 
-    def claim(self, target_id: str, *, claim_id: str, may_act: bool, now: datetime) -> Claim | None:
-        """Takes the target, in one conditional write that returns all that is known of it.
+    def claim(self, service: str, *, claim_id: str, may_act: bool, now: datetime) -> Claim | None:
+        """Takes the service, in one conditional write that returns all that is known of it.
 
         With `may_act`, the row reads *may have acted* from here until the claim is closed. Returns
-        None while somebody else holds the target; also, without `may_act`, where a holder who may
+        None while somebody else holds the service; also, without `may_act`, where a holder who may
         have acted never came back: only who can settle that may inherit it.
 
         Raises:
@@ -148,24 +194,50 @@ class Journal(Protocol):
         """
         ...
 
-    def close(self, claim: Claim, *, ledger: Ledger, incident: Incident | None) -> None:
-        """Writes what came of it and gives the target free, in one write.
+    def close(
+        self, claim: Claim, *, ledgers: Mapping[str, Ledger], incident: Incident | None
+    ) -> None:
+        """Writes what came of it and gives the service free, in one write.
 
         Raises:
-            ClaimLost: somebody took the target over meanwhile; nothing was written.
+            ClaimLost: somebody took the service over meanwhile; nothing was written.
             JournalError: it could not be written.
         """
         ...
 
-    def keep(self, claim: Claim, *, ledger: Ledger, incident: Incident | None) -> None:
-        """Writes what is known so far without giving the target free; errors as `close`."""
+    def keep(
+        self, claim: Claim, *, ledgers: Mapping[str, Ledger], incident: Incident | None
+    ) -> None:
+        """Writes what is known so far without giving the service free; errors as `close`."""
         ...
 
-    def rows(self, target_ids: Collection[str]) -> Mapping[str, Row]:
-        """The rows as they are now, read strongly; a target never seen is not in the answer.
+    def rows(self, services: Collection[str]) -> Mapping[str, Row]:
+        """The rows as they are now, read strongly; a service never seen is not in the answer.
 
         Raises:
             JournalError: they could not be read.
+        """
+        ...
+
+
+class Budget(Protocol):
+    """What people flip and what all services share: the pause, and the rollbacks of this hour."""
+
+    def set_aside(self, claim_id: str, *, limit: int, now: datetime) -> Switches:
+        """Reads the switches and sets one rollback of this hour aside, in one conditional write.
+
+        The same claim sets aside once. Nothing is set aside while the responder is paused.
+
+        Raises:
+            JournalError: it could not be read; nothing may be done.
+        """
+        ...
+
+    def give_back(self, claim_id: str) -> None:
+        """Gives back what was set aside and not used; it is lost until the hour is over otherwise.
+
+        Raises:
+            JournalError: it could not be written.
         """
         ...
 

@@ -4,36 +4,38 @@ It has no clock, no client and no policy of its own; everything comes in by `Roo
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.assessment import Assessment, assess, unmeasurable
+from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, assess, unmeasurable
 from rollback_responder.domain.case import (
     Case,
     Entry,
+    adopted,
     answered,
     moved,
     recovered,
+    seen,
     stood_down,
+    stopped,
     unclear,
 )
 from rollback_responder.domain.decision import (
+    Adopt,
     Decision,
-    Reason,
     RollBack,
     Situation,
     StandDown,
+    Switches,
     decide,
 )
 from rollback_responder.domain.errors import (
-    ActionDenied,
     ActionError,
-    ActionThrottled,
     ActionUnclear,
     JournalError,
     MeasurementError,
@@ -43,38 +45,26 @@ from rollback_responder.domain.errors import (
     TargetGone,
     TargetHeld,
 )
+from rollback_responder.domain.following import has_begun
+from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.measurement import MINUTE
-from rollback_responder.domain.policy import Policy, Watched
-from rollback_responder.domain.release import Observation
+from rollback_responder.domain.policy import Mode, Watched
+from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.release import Ledger, Observation
 from rollback_responder.domain.signal import AlarmState, Signal
+from rollback_responder.domain.target import Pointer, Rollout
+from rollback_responder.domain.trial import NoTrial, Trial
 from rollback_responder.domain.trigger import AdoptedAlarm
-from rollback_responder.ports import Action, Claim, Clock, Journal, Metrics, Plan, Start
+from rollback_responder.follower import Follower
+from rollback_responder.ports import Claim, Move, Redeploy
+from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, token_of
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # The evidence is read over the latest ten one-minute buckets.
 WINDOW = 10 * MINUTE
-
-# AWS refused, and surely nothing was applied.
-REFUSALS: dict[type[ActionError], Reason] = {
-    TargetGone: Reason.VERSION_DELETED,
-    TargetChanged: Reason.TARGET_CHANGED,
-    ActionDenied: Reason.ACTION_DENIED,
-    ActionThrottled: Reason.ACTION_THROTTLED,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rooms:
-    """The house as the hallway sees it. `actions` has one entry for each kind of target."""
-
-    policy: Policy
-    journal: Journal
-    metrics: Metrics
-    actions: Mapping[str, Action]
-    clock: Clock
-    new_id: Callable[[datetime], str]
-    start: Start
 
 
 class Responder:
@@ -92,7 +82,7 @@ class Responder:
 
         Raises:
             SignalError: the alarm is nobody's; nothing was read or written.
-            RollbackError: the target is held, or something could not be read or written; the same
+            RollbackError: the service is held, or something could not be read or written; the same
                 signal may be tried again.
         """
         watched = self._in_scope.get(signal.alarm_name)
@@ -100,50 +90,110 @@ class Responder:
             raise SignalError("unknown_alarm", f"no service names {signal.alarm_name[:80]!r}")
         if signal.state is not AlarmState.ALARM:
             return None
-        claim, case = self._look(watched)
-        with self._freed_on_error(claim):
-            entry = recovered(case) or answered(case) or self._judge(claim, case)
-        self._rooms.journal.close(claim, ledger=entry.ledger, incident=entry.incident)
+        return _Attempt(self._rooms, watched).make()
+
+
+class _Attempt:
+    """One signal's walk through the house: a claim, and what comes of it."""
+
+    def __init__(self, rooms: Rooms, watched: Watched) -> None:
+        self._rooms = rooms
+        self._watched = watched
+        self._stopwatch = Stopwatch(rooms, watched.service)
+        self._mode = rooms.policy.mode_of(watched.service)
+        self._now = rooms.clock()
+        self._id = rooms.new_id(self._now)
+        # Whether a rollback was begun by a call that was not surely refused. The later legs of a
+        # rollback are not counted against the budget again.
+        self._acted = False
+
+    def make(self) -> Entry:
+        """The walk. What was set aside of the budget is given back, unless it was used."""
+        try:
+            claim, case = self._look()
+            with self._freed_on_error(claim):
+                entry = (
+                    recovered(case)
+                    or answered(case)
+                    or Follower(self._rooms, self._stopwatch).follow(case)
+                    or self._judged(claim, case)
+                )
+            self._rooms.journal.close(claim, ledgers=entry.ledgers, incident=entry.incident)
+        except RollbackError:
+            self._give_back()
+            raise
+        self._give_back()
         return entry
 
-    def _look(self, watched: Watched) -> tuple[Claim, Case]:
-        """Claims the target and reads the alarm and the target, all at once."""
-        rooms, target, now = self._rooms, watched.target, self._rooms.clock()
-        take = partial(rooms.journal.claim, claim_id=rooms.new_id(now), may_act=True, now=now)
-        claiming = rooms.start(partial(take, target.target_id))
+    def _give_back(self) -> None:
+        if self._mode is Mode.ENFORCE and not self._acted:
+            with suppress(JournalError):
+                self._rooms.budget.give_back(self._id)
+
+    # -- looking --------------------------------------------------------------------------------
+
+    def _look(self) -> tuple[Claim, Case]:
+        """Claims the service and reads switches, alarm and targets, all at once."""
+        rooms, watched, now = self._rooms, self._watched, self._now
+        service, limit = watched.service, rooms.policy.guardrails.rollbacks_an_hour
+        claiming = rooms.start(
+            partial(rooms.journal.claim, service.name, claim_id=self._id, may_act=True, now=now)
+        )
         reading = rooms.start(partial(rooms.metrics.read_alarms, [watched.alarm_name]))
-        observing = rooms.start(partial(rooms.actions[target.kind].observe, target))
+        observing = rooms.start(partial(self._observe, watched.pointer))
+        looking = [
+            (rollout, rooms.start(partial(rooms.rollout(rollout).observe, rollout)))
+            for rollout in service.rollouts
+        ]
+        setting_aside = rooms.start(
+            partial(rooms.budget.set_aside, self._id, limit=limit, now=now)
+            if self._mode is Mode.ENFORCE
+            else Switches
+        )
         claim = claiming()
         if claim is None:
-            raise TargetHeld(f"{target.target_id} is held by another invocation")
-        ledger = claim.ledger
+            with suppress(JournalError):
+                setting_aside()
+            raise TargetHeld(f"{service.name} is held by another invocation")
         with self._freed_on_error(claim):
+            switches = setting_aside()
             alarm, observation = reading().get(watched.alarm_name), observing()
-            if observation and ledger.revision not in {None, observation.revision}:
+            sights = tuple((rollout, sight()) for rollout, sight in looking)
+            written = _ledger_of(watched.pointer, claim.ledgers)
+            if observation and written.revision not in {None, observation.revision}:
                 # It was looked at beside the claim: what the ledger knows may be newer.
-                observation = rooms.actions[target.kind].observe(target)
+                observation = self._observe(watched.pointer)
         return claim, Case(
             watched=watched,
             environment=rooms.policy.environment,
-            mode=rooms.policy.mode_of(watched.service),
+            mode=self._mode,
             guardrails=rooms.policy.guardrails,
+            switches=switches,
             now=now,
             claim_id=claim.id,
             inherited=claim.inherited,
-            written=ledger,
-            ledger=ledgers.seen(ledger, observation, now) if observation else ledger,
+            written=claim.ledgers,
+            ledgers=seen(claim.ledgers, watched.pointer, observation, sights, now),
             incident=claim.incident,
             alarm=alarm,
             observation=observation,
+            sights=sights,
         )
 
-    def _judge(self, claim: Claim, case: Case) -> Entry:
+    def _observe(self, pointer: Pointer | None) -> Observation | None:
+        return self._rooms.pointer(pointer).observe(pointer) if pointer else None
+
+    # -- judging --------------------------------------------------------------------------------
+
+    def _judged(self, claim: Claim, case: Case, *, again: bool = True) -> Entry:
         """Assesses, decides, and does what was decided."""
         assessment = self._assess(case)
         decision = self._decide(case, assessment)
         match decision:
             case RollBack():
-                return self._roll_back(claim, case, assessment, decision)
+                return self._roll_back(claim, case, assessment, decision, again=again)
+            case Adopt():
+                return adopted(case, assessment, decision.returning)
             case StandDown():
                 return stood_down(case, assessment, decision)
             case _:
@@ -151,31 +201,35 @@ class Responder:
 
     def _assess(self, case: Case) -> Assessment:
         """Measures the new and the previous version in one call, and judges both."""
-        trigger, release, observation = case.watched.trigger, case.release, case.observation
+        trigger, trial, pointer = case.watched.trigger, case.on_trial(), case.watched.pointer
         if isinstance(trigger, AdoptedAlarm):
             return unmeasurable("the responder does not read the metric of an adopted alarm")
-        if observation is None or release is None:
+        if pointer is None or case.observation is None or case.release is None:
             return unmeasurable("there is nothing to measure")
-        before = release.since_at - (trigger.minutes + 1) * MINUTE
+        changed_at = trial.since_at if isinstance(trial, Trial) else case.release.since_at
+        new, previous = _versions(case, changed_at)
+        before = changed_at - (trigger.minutes + 1) * MINUTE
         try:
             measurement = self._rooms.metrics.measure(
                 trigger,
-                case.watched.target,
-                new=observation.suspect,
-                previous=observation.rest or ledgers.way_back(case.ledger, observation),
+                pointer,
+                new=new,
+                previous=previous,
                 since_at=min(case.now - WINDOW, before),
                 now=case.now,
             )
         except MeasurementError as error:
             return unmeasurable(f"the metric could not be read: {error}")
         lag = timedelta(minutes=case.guardrails.metric_lag_minutes)
-        return assess(trigger, measurement, changed_at=release.since_at, lag=lag)
+        return assess(trigger, measurement, changed_at=changed_at, lag=lag)
 
     def _decide(self, case: Case, assessment: Assessment) -> Decision:
         if case.alarm is None:
             return StandDown(reason=Reason.ALARM_GONE, text="the alarm does not exist any more")
-        if case.observation is None or case.release is None:
-            return StandDown(reason=Reason.TARGET_GONE, text="the target does not exist any more")
+        trial = case.on_trial()
+        if case.watched.pointer and case.observation is None:
+            gone = f"{case.watched.pointer.title} does not exist"
+            trial = NoTrial(reason=Reason.TARGET_GONE, text=gone)
         return decide(
             Situation(
                 now=case.now,
@@ -183,82 +237,163 @@ class Responder:
                 observation=case.observation,
                 release=case.release,
                 ledger=case.ledger,
+                ledgers=case.ledgers,
                 trigger=case.watched.trigger,
+                on_trial=trial,
                 assessment=assessment,
                 mode=case.mode,
                 guardrails=case.guardrails,
+                switches=case.switches,
             )
         )
 
+    # -- acting ---------------------------------------------------------------------------------
+
     def _roll_back(
-        self, claim: Claim, case: Case, assessment: Assessment, decision: RollBack
+        self,
+        claim: Claim,
+        case: Case,
+        assessment: Assessment,
+        decision: RollBack,
+        *,
+        again: bool,
     ) -> Entry:
-        """Moves the target, once, and says what came of it."""
-        rooms, target = self._rooms, case.watched.target
-        if case.ledger.revision != case.written.revision:
-            # Whoever inherits this claim can then tell an untouched target from a moved one.
-            rooms.journal.keep(claim, ledger=case.ledger, incident=case.incident)
-        plan = Plan(
-            to_version=decision.to_version,
-            expected_revision=decision.revision,
-            claim_id=claim.id,
-        )
+        """Undoes what is on trial, once, and says what came of it."""
+        rooms, leg = self._rooms, decision.trial.legs[0]
+        if _revisions(case.ledgers) != _revisions(case.written):
+            # Whoever inherits this claim can then tell an untouched target from a changed one.
+            rooms.journal.keep(claim, ledgers=case.ledgers, incident=case.incident)
+        self._stopwatch.check()
+        self._acted = True
         try:
-            after = self._execute(case, plan)
+            if leg.how is How.MOVE:
+                after = self._move(case, decision, claim.id)
+                return moved(case, assessment, decision, after, rooms.clock())
+            done = self._begin(case, decision, claim.id)
+            legs = (done, *decision.trial.legs[1:])
+            return stopped(case, assessment, decision, legs, rooms.clock())
         except tuple(REFUSALS) as error:
-            if settled := self._settled_meanwhile(case):
-                return settled
-            if isinstance(error, TargetGone):
-                case = replace(case, ledger=ledgers.vanished(case.ledger, decision.to_version))
-            refusal = StandDown(reason=REFUSALS[type(error)], text=str(error))
-            return stood_down(case, assessment, refusal)
+            self._acted = False
+            return self._refused(claim, case, assessment, decision, error, again=again)
         except ActionUnclear as error:
             # The claim stays, so the row goes on reading *may have acted*; people hear of it now.
-            entry = unclear(case, assessment, str(error))
+            entry = unclear(case, assessment, decision, str(error))
             with suppress(JournalError):
-                rooms.journal.keep(claim, ledger=entry.ledger, incident=entry.incident)
+                rooms.journal.keep(claim, ledgers=entry.ledgers, incident=entry.incident)
             raise
-        logger.warning(
-            "MUTATED %s: version %s to %s, claim %s",
-            target.target_id,
-            decision.from_version,
-            after.primary,
-            claim.id,
-        )
-        return moved(case, assessment, decision.reason, after, rooms.clock())
 
-    def _settled_meanwhile(self, case: Case) -> Entry | None:
-        """An earlier attempt whose end nobody knows may have landed just now, and been refused for.
-
-        So a claim that inherited one ends as a refusal only where the target is still untouched.
-        """
-        if not case.inherited:
-            return None
-        target = case.watched.target
-        observation = self._rooms.actions[target.kind].observe(target)
-        return recovered(replace(case, observation=observation))
-
-    def _execute(self, case: Case, plan: Plan) -> Observation:
+    def _move(self, case: Case, decision: RollBack, claim_id: str) -> Observation:
         """One mutating call. After anything unclear, the target is read before anything else."""
-        target = case.watched.target
-        action = self._rooms.actions[target.kind]
+        pointer = case.watched.pointer
+        assert pointer is not None
+        assert decision.to_version is not None
+        assert decision.revision is not None
+        action = self._rooms.pointer(pointer)
+        move = Move(
+            to_version=decision.to_version,
+            expected_revision=decision.revision,
+            claim_id=claim_id,
+        )
         try:
-            return action.execute(target, plan)
+            after = action.move(pointer, move)
         except ActionUnclear as unclear:
             try:
-                after = action.observe(target)
+                found = action.observe(pointer)
             except ActionError:
                 raise unclear from None
-            if after is None or after.marker != plan.claim_id:
+            if found is None or found.marker != claim_id:
                 raise
-            return after
+            after = found
+        logger.warning("MUTATED %s: to %s, claim %s", pointer.target_id, after.primary, claim_id)
+        return after
+
+    def _begin(self, case: Case, decision: RollBack, claim_id: str) -> Leg:
+        """Tells the first rollout to go back; the same caution as `_move`."""
+        leg = decision.trial.legs[0]
+        rollout = leg.target
+        assert isinstance(rollout, Rollout)
+        action = self._rooms.rollout(rollout)
+        change = leg.change
+        try:
+            if leg.how is How.REDEPLOY:
+                change = action.redeploy(rollout, self._redeploy(case, decision, claim_id))
+            else:
+                action.stop(rollout, change, token=token_of(claim_id))
+        except ActionUnclear as unclear:
+            try:
+                sight = action.observe(rollout, about=None if leg.how is How.REDEPLOY else change)
+            except ActionError:
+                raise unclear from None
+            if leg.how is How.REDEPLOY:
+                if sight is None or sight.marker != claim_id or sight.change is None:
+                    raise
+                change = sight.change
+            elif not has_begun(leg, sight):
+                raise
+        logger.warning("MUTATED %s: %s, claim %s", rollout.target_id, leg.how.value, claim_id)
+        return replace(leg, change=change).to(LegState.UNDER_WAY, self._rooms.clock())
+
+    def _redeploy(self, case: Case, decision: RollBack, claim_id: str) -> Redeploy:
+        pointer, observation = case.watched.pointer, case.observation
+        assert pointer is not None
+        assert observation is not None
+        assert decision.to_version is not None
+        return Redeploy(
+            pointer=pointer,
+            from_version=observation.primary,
+            to_version=decision.to_version,
+            claim_id=claim_id,
+        )
+
+    def _refused(
+        self,
+        claim: Claim,
+        case: Case,
+        assessment: Assessment,
+        decision: RollBack,
+        error: ActionError,
+        *,
+        again: bool,
+    ) -> Entry:
+        """Nothing was applied by this call. What is on trial may be another thing by now."""
+        finished = isinstance(error, TargetChanged) and isinstance(
+            decision.trial.legs[0].target, Rollout
+        )
+        if case.inherited or (finished and again):
+            looked = self._looked_again(case)
+            # An earlier attempt whose end nobody knows may have landed just now, and been refused
+            # for: it is settled before anything else.
+            if settled := recovered(looked):
+                return settled
+            if finished and again:
+                return self._judged(claim, looked, again=False)
+        reason = REFUSALS[type(error)]
+        moves = decision.trial.legs[0].how is How.MOVE
+        if isinstance(error, TargetGone) and not moves:
+            reason = Reason.TARGET_GONE
+        elif isinstance(error, TargetGone) and decision.to_version and case.watched.pointer:
+            pointer_id = case.watched.pointer.target_id
+            gone = ledgers.vanished(case.ledger, decision.to_version)
+            case = replace(case, ledgers={**case.ledgers, pointer_id: gone})
+        refusal = StandDown(reason=reason, text=str(error))
+        return stood_down(case, assessment, refusal)
+
+    def _looked_again(self, case: Case) -> Case:
+        observation = self._observe(case.watched.pointer)
+        sights = tuple(
+            (rollout, self._rooms.rollout(rollout).observe(rollout)) for rollout, _ in case.sights
+        )
+        kept = seen(case.written, case.watched.pointer, observation, sights, case.now)
+        return replace(case, observation=observation, sights=sights, ledgers=kept)
+
+    # -- letting go -----------------------------------------------------------------------------
 
     @contextmanager
     def _freed_on_error(self, claim: Claim) -> Iterator[None]:
-        """Gives the target free on an error that surely left it untouched.
+        """Gives the service free on an error that surely left its targets untouched.
 
         After an unclear act the claim stays: the row goes on reading *may have acted*, and
-        whoever inherits it looks at the target first. So does a claim that inherited another one
+        whoever inherits it looks at the targets first. So does a claim that inherited another one
         and did not get as far as settling it.
         """
         try:
@@ -268,5 +403,23 @@ class Responder:
         except RollbackError:
             if not claim.inherited:
                 with suppress(JournalError):
-                    self._rooms.journal.close(claim, ledger=claim.ledger, incident=claim.incident)
+                    self._rooms.journal.close(claim, ledgers=claim.ledgers, incident=claim.incident)
             raise
+
+
+def _versions(case: Case, changed_at: datetime) -> tuple[str | None, str | None]:
+    """The versions to measure apart, where the change on trial is what put the newer one there."""
+    observation, release = case.observation, case.release
+    if observation is None or release is None:
+        return None, None
+    if observation.rest is None and release.since_at < changed_at - CHANGE_TOLERANCE:
+        return None, None
+    return observation.suspect, observation.rest or ledgers.way_back(case.ledger, observation)
+
+
+def _ledger_of(pointer: Pointer | None, kept: Mapping[str, Ledger]) -> Ledger:
+    return kept.get(pointer.target_id, Ledger()) if pointer else Ledger()
+
+
+def _revisions(kept: Mapping[str, Ledger]) -> dict[str, str | None]:
+    return {target_id: ledger.revision for target_id, ledger in kept.items()}

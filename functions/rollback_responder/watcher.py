@@ -1,8 +1,8 @@
-"""The watcher: once a minute, for what no message announced and for what is not finished yet.
+"""The watcher: once a minute, and on events, for what no message announced and what is not over.
 
-It is level-triggered: it looks at how things are, never at what changed. It keeps the ledger,
-verifies what was rolled back, and wakes `respond` where there is something to decide; it never
-moves a target itself.
+It is level-triggered: it looks at how things are, never at what changed. It keeps the ledgers,
+follows what goes back, verifies what is back, and wakes `respond` where there is something to
+decide or to do; it never touches a target itself.
 """
 
 import logging
@@ -12,17 +12,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.assessment import served_well
+from rollback_responder.domain.assessment import served_well, span_of
+from rollback_responder.domain.case import seen
 from rollback_responder.domain.errors import ActionError, MeasurementError, RollbackError
+from rollback_responder.domain.following import condemned, progress
 from rollback_responder.domain.incident import Incident, State
-from rollback_responder.domain.policy import Watched
+from rollback_responder.domain.policy import Service, Watched
 from rollback_responder.domain.release import Ledger, Observation, Release
+from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.signal import AlarmReading, AlarmState
-from rollback_responder.domain.target import Target
+from rollback_responder.domain.target import Pointer, Rollout
+from rollback_responder.domain.trial import on_trial
 from rollback_responder.domain.trigger import AdoptedAlarm
 from rollback_responder.domain.verification import Outcome, overdue, verify
 from rollback_responder.ports import Row, Wake
-from rollback_responder.responder import Rooms
+from rollback_responder.rooms import Rooms, leg_sights
 
 logger = logging.getLogger(__name__)
 
@@ -41,118 +45,165 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """One target as this round sees it."""
+class Look:
+    """One service as this round found it, before its targets are read."""
 
-    target: Target
+    service: Service
     entries: Sequence[Watched]
     row: Row
     alarms: Mapping[str, AlarmReading]
     now: datetime
+    done: Round
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """A service's targets as they are now, and its ledgers after seeing them."""
+
+    observations: Mapping[str, Observation]
+    sights: tuple[tuple[Rollout, Sight | None], ...]
+    ledgers: dict[str, Ledger]
 
 
 class Watcher:
-    """Looks at every target in scope."""
+    """Looks at every service in scope."""
 
     def __init__(self, rooms: Rooms, wake: Wake) -> None:
         self._rooms = rooms
         self._wake = wake
-        self._by_target: dict[str, list[Watched]] = defaultdict(list)
+        self._entries: dict[str, list[Watched]] = defaultdict(list)
         for entry in rooms.policy.watched():
-            self._by_target[entry.target.target_id].append(entry)
+            self._entries[entry.service.name].append(entry)
 
     def watch(self) -> Round:
-        """One round. A target that cannot be read does not keep the others from being watched.
+        """One round. A service that cannot be read does not keep the others from being watched.
 
         Raises:
             RollbackError: the journal or the alarms could not be read at all.
         """
         rooms, now = self._rooms, self._rooms.clock()
-        names = [entry.alarm_name for entries in self._by_target.values() for entry in entries]
-        rows = rooms.journal.rows(list(self._by_target))
+        names = [entry.alarm_name for entries in self._entries.values() for entry in entries]
+        rows = rooms.journal.rows(list(self._entries))
         alarms = rooms.metrics.read_alarms(names)
-        done = Round(targets=len(self._by_target))
-        for target_id, entries in self._by_target.items():
-            row = rows.get(target_id, Row(ledger=Ledger(), incident=None, acting_until=None))
+        done = Round(targets=sum(len(service.targets) for service in rooms.policy.services))
+        for name, entries in self._entries.items():
+            look = Look(
+                service=entries[0].service,
+                entries=entries,
+                row=rows.get(name, Row(ledgers={}, incident=None, acting_until=None)),
+                alarms=alarms,
+                now=now,
+                done=done,
+            )
             try:
-                self._watch_target(entries, row, alarms, now, done)
+                self._watch_service(look)
             except RollbackError as error:
-                done.problems.append(f"{target_id}: {error}")
+                done.problems.append(f"{name}: {error}")
         return done
 
-    def _watch_target(
-        self,
-        entries: Sequence[Watched],
-        row: Row,
-        alarms: Mapping[str, AlarmReading],
-        now: datetime,
-        done: Round,
-    ) -> None:
-        """Ledger, then whatever is unfinished, then whatever nobody has answered."""
+    def _watch_service(self, look: Look) -> None:
+        """What is unfinished; else the ledgers, and whatever nobody has answered."""
+        row, incident = look.row, look.row.incident
         if row.damage:
-            done.problems.append(f"{entries[0].target.target_id}: {row.damage}")
+            look.done.problems.append(f"{look.service.name}: {row.damage}")
             return
-        if row.acting_until and now <= row.acting_until:
+        if row.acting_until and look.now <= row.acting_until:
             return
-        target, incident = entries[0].target, row.incident
-        sight = Sight(target=target, entries=entries, row=row, alarms=alarms, now=now)
         if row.acting_until:
             # Its holder never came back: `respond` inherits the claim and settles it.
-            names = _to_look_at(sight, row.ledger) or [_latest(sight)]
-            self._wake_for(names[0], done)
+            self._wake_for(_likeliest(look), look)
             return
         if incident and incident.state is State.WATCHING:
-            self._verify(sight, incident, done)
+            self._verify(look, incident)
             return
-        observation = self._rooms.actions[target.kind].observe(target)
-        done.problems += _missing(sight, observation)
-        ledger = self._keep_ledger(sight, observation, done)
-        for name in _to_look_at(sight, ledger):
-            self._wake_for(name, done)
+        if incident and incident.state is State.ROLLING_BACK:
+            self._follow(look, incident)
+            return
+        targets = self._read(look)
+        kept = self._keep_ledgers(look, targets)
+        for name in _to_look_at(look, targets, kept, self._change_age):
+            self._wake_for(name, look)
 
-    def _wake_for(self, alarm_name: str, done: Round) -> None:
+    @property
+    def _change_age(self) -> timedelta:
+        return timedelta(minutes=self._rooms.policy.guardrails.change_age_minutes)
+
+    def _wake_for(self, alarm_name: str, look: Look) -> None:
         self._wake(alarm_name)
-        done.woken.append(alarm_name)
+        look.done.woken.append(alarm_name)
 
-    # -- the ledger ---------------------------------------------------------------------------
+    def _read(self, look: Look) -> Targets:
+        """Reads every target of a service. What does not exist is a problem of the policy."""
+        rooms, problems = self._rooms, look.done.problems
+        observations, kept = {}, dict(look.row.ledgers)
+        for pointer in look.service.pointers:
+            observation = rooms.pointer(pointer).observe(pointer)
+            if observation is None:
+                problems.append(f"{pointer.title} does not exist")
+            else:
+                observations[pointer.target_id] = observation
+            kept = seen(kept, pointer, observation, (), look.now)
+        sights = tuple(
+            (rollout, rooms.rollout(rollout).observe(rollout)) for rollout in look.service.rollouts
+        )
+        problems += [f"{rollout.title} does not exist" for rollout, sight in sights if not sight]
+        problems += [
+            f"{entry.pointer.title if entry.pointer else look.service.name}:"
+            f" alarm {entry.alarm_name} does not exist"
+            for entry in look.entries
+            if entry.alarm_name not in look.alarms
+        ]
+        return Targets(
+            observations=observations,
+            sights=sights,
+            ledgers=seen(kept, None, None, sights, look.now),
+        )
 
-    def _keep_ledger(self, sight: Sight, observation: Observation | None, done: Round) -> Ledger:
+    # -- the ledgers --------------------------------------------------------------------------
+
+    def _keep_ledgers(self, look: Look, targets: Targets) -> Mapping[str, Ledger]:
         """Writes down what is live and what has proved itself, where that has changed.
 
         What is live is written also where nothing else about it can be read.
         """
-        before = after = sight.row.ledger
-        if observation:
-            after = ledgers.seen(before, observation, sight.now)
+        kept = dict(targets.ledgers)
+        for pointer in look.service.pointers:
+            observation = targets.observations.get(pointer.target_id)
+            if observation is None:
+                continue
+            ledger = kept[pointer.target_id]
             try:
-                after = self._examined(sight, observation, after)
+                kept[pointer.target_id] = self._examined(look, pointer, observation, ledger)
             except (ActionError, MeasurementError) as error:
-                done.problems.append(f"{sight.target.target_id}: {error}")
-        if after != before:
-            self._write(sight, after, sight.row.incident)
-        return after
+                look.done.problems.append(f"{pointer.title}: {error}")
+        if kept != look.row.ledgers:
+            self._write(look, kept, look.row.incident)
+        return kept
 
-    def _examined(self, sight: Sight, observation: Observation, ledger: Ledger) -> Ledger:
+    def _examined(
+        self, look: Look, pointer: Pointer, observation: Observation, ledger: Ledger
+    ) -> Ledger:
         """The ledger after a closer look at the live version, and at the way back from it."""
-        action, target = self._rooms.actions[sight.target.kind], sight.target
+        action, now = self._rooms.pointer(pointer), look.now
         release = ledger.current
         if release is None:
             return ledger
         if release.code_sha256 is None:
-            release = replace(release, code_sha256=action.fingerprint(target, release.version))
+            release = replace(release, code_sha256=action.fingerprint(pointer, release.version))
             ledger = replace(ledger, current=release)
-        if self._is_proved(sight, observation, release):
-            return ledgers.proved(ledger, release, sight.now)
+        if self._is_proved(look, pointer, observation, release):
+            return ledgers.proved(ledger, release, now)
         back = ledgers.way_back(ledger, observation)
-        recent = timedelta(minutes=self._rooms.policy.guardrails.change_age_minutes)
         # The way back matters while a rollback may be needed; CDK deletes it by default (D19).
-        needed = back is not None and sight.now - release.since_at < recent
-        if back and needed and action.fingerprint(target, back) is None:
-            logger.error("version %s of %s was deleted: it is no way back", back, target.title)
+        needed = back is not None and now - release.since_at < self._change_age
+        if back and needed and action.fingerprint(pointer, back) is None:
+            logger.error("version %s of %s was deleted: it is no way back", back, pointer.title)
             ledger = ledgers.vanished(ledger, back)
         return ledger
 
-    def _is_proved(self, sight: Sight, observation: Observation, release: Release) -> bool:
+    def _is_proved(
+        self, look: Look, pointer: Pointer, observation: Observation, release: Release
+    ) -> bool:
         """Whether a release has now served its bake time, all traffic, well, with quiet alarms.
 
         Any change of an alarm's state begins the bake time anew. An alarm that does not exist, or
@@ -163,112 +214,162 @@ class Watcher:
             return False
         if release.version != observation.primary or not release.version.isdigit():
             return False
-        incident = sight.row.incident
-        alarms = [sight.alarms[e.alarm_name] for e in sight.entries if e.alarm_name in sight.alarms]
-        if (incident and incident.is_open) or len(alarms) < len(sight.entries):
+        incident = look.row.incident
+        own = [entry for entry in look.entries if entry.pointer == pointer]
+        alarms = [look.alarms[e.alarm_name] for e in own if e.alarm_name in look.alarms]
+        if (incident and incident.is_open) or len(alarms) < len(own):
             return False
         if any(alarm.state is AlarmState.ALARM or alarm.unsound for alarm in alarms):
             return False
         since_at = max([release.whole_since_at, *(alarm.transitioned_at for alarm in alarms)])
-        if sight.now - since_at < timedelta(minutes=self._rooms.policy.guardrails.bake_minutes):
+        if look.now - since_at < self._bake:
             return False
-        return self._served_well(sight, since_at)
+        return self._served_well(own, pointer, release.version, since_at, look.now)
 
-    def _served_well(self, sight: Sight, since_at: datetime) -> bool:
-        metrics, target, now = self._rooms.metrics, sight.target, sight.now
-        if metrics.count_requests(target, since_at=since_at, now=now) < ENOUGH_REQUESTS:
+    @property
+    def _bake(self) -> timedelta:
+        return timedelta(minutes=self._rooms.policy.guardrails.bake_minutes)
+
+    def _served_well(
+        self,
+        entries: Sequence[Watched],
+        pointer: Pointer,
+        version: str,
+        since_at: datetime,
+        now: datetime,
+    ) -> bool:
+        """What CloudWatch measured of the version speaks for it, over all of its bake time.
+
+        The time is CloudWatch's own, where it knows the version apart: our clock, or that of
+        whoever wrote since when it serves, may be wrong.
+        """
+        metrics = self._rooms.metrics
+        if metrics.count_requests(pointer, since_at=since_at, now=now) < ENOUGH_REQUESTS:
             return False
-        for entry in sight.entries:
+        for entry in entries:
             trigger = entry.trigger
             if isinstance(trigger, AdoptedAlarm):
                 continue
             measured = metrics.measure(
-                trigger, target, new=None, previous=None, since_at=since_at, now=now
+                trigger, pointer, new=version, previous=None, since_at=since_at, now=now
             )
-            if not served_well(trigger, measured.total):
+            if measured.new and span_of(measured.new) < self._bake:
+                return False
+            if not served_well(trigger, measured.new or measured.total):
                 return False
         return True
 
-    def _write(self, sight: Sight, ledger: Ledger, incident: Incident | None) -> bool:
+    def _write(self, look: Look, kept: Mapping[str, Ledger], incident: Incident | None) -> bool:
         """Writes to the row, unless somebody else has since: then the next round may."""
-        journal, target_id, now = self._rooms.journal, sight.target.target_id, sight.now
+        journal, service, now = self._rooms.journal, look.service.name, look.now
         claim_id = self._rooms.new_id(now)
-        claim = journal.claim(target_id, claim_id=claim_id, may_act=False, now=now)
+        claim = journal.claim(service, claim_id=claim_id, may_act=False, now=now)
         if claim is None:
             return False
-        unchanged = claim.ledger == sight.row.ledger and claim.incident == sight.row.incident
+        unchanged = claim.ledgers == look.row.ledgers and claim.incident == look.row.incident
         if not unchanged:
-            ledger, incident = claim.ledger, claim.incident
-        journal.close(claim, ledger=ledger, incident=incident)
+            kept, incident = claim.ledgers, claim.incident
+        journal.close(claim, ledgers=kept, incident=incident)
         return unchanged
+
+    # -- on the way back ----------------------------------------------------------------------
+
+    def _follow(self, look: Look, incident: Incident) -> None:
+        """Looks at the legs of a rollback; `respond` is woken where something is to be done.
+
+        What cannot be read does not keep the deadlines from passing.
+        """
+        try:
+            targets = self._read(look)
+        except ActionError as error:
+            look.done.problems.append(f"{look.service.name}: {error}")
+            targets = Targets(observations={}, sights=(), ledgers=dict(look.row.ledgers))
+        found = progress(incident, leg_sights(self._rooms, incident, targets.sights), look.now)
+        if found.begin is not None or found.go_on is not None:
+            self._wake_for(_likeliest(look), look)
+        if found.begin is not None:
+            return
+        pointer = incident.target if isinstance(incident.target, Pointer) else None
+        observation = targets.observations.get(incident.target.target_id)
+        kept = targets.ledgers
+        kept |= condemned(found.incident, pointer, observation, kept, look.now)
+        if found.incident == incident and kept == look.row.ledgers:
+            return
+        if self._write(look, kept, found.incident) and not found.incident.is_open:
+            look.done.ended.append(found.incident)
 
     # -- the outcome --------------------------------------------------------------------------
 
-    def _verify(self, sight: Sight, incident: Incident, done: Round) -> None:
+    def _verify(self, look: Look, incident: Incident) -> None:
         """Says how a rollback ended, once that can be said; also where it cannot be looked at."""
         try:
-            outcome = self._outcome(sight, incident)
+            outcome = self._outcome(look, incident)
         except (ActionError, MeasurementError) as error:
-            done.problems.append(f"{sight.target.target_id}: {error}")
-            outcome = overdue(incident, str(error), sight.now)
+            look.done.problems.append(f"{look.service.name}: {error}")
+            outcome = overdue(incident, str(error), look.now)
         if outcome is None:
             return
-        ended = incident.step(sight.now, outcome.state, outcome.reason, outcome.text)
-        if self._write(sight, sight.row.ledger, ended):
-            done.ended.append(ended)
+        ended = incident.step(look.now, outcome.state, outcome.reason, outcome.text)
+        if self._write(look, look.row.ledgers, ended):
+            look.done.ended.append(ended)
 
-    def _outcome(self, sight: Sight, incident: Incident) -> Outcome | None:
-        lag = timedelta(minutes=self._rooms.policy.guardrails.metric_lag_minutes)
-        observation = self._rooms.actions[sight.target.kind].observe(sight.target)
+    def _outcome(self, look: Look, incident: Incident) -> Outcome | None:
+        pointer = incident.target if isinstance(incident.target, Pointer) else None
+        observation = self._rooms.pointer(pointer).observe(pointer) if pointer else None
         measurement = None
-        if incident.acted_at and not isinstance(incident.trigger, AdoptedAlarm):
+        if pointer and incident.back_at and not isinstance(incident.trigger, AdoptedAlarm):
             measurement = self._rooms.metrics.measure(
                 incident.trigger,
-                sight.target,
+                pointer,
                 new=None,
                 previous=None,
-                since_at=incident.acted_at,
-                now=sight.now,
+                since_at=incident.back_at,
+                now=look.now,
             )
+        bad = look.row.ledgers.get(incident.target.target_id, Ledger()).bad
         return verify(
             incident,
-            alarm=sight.alarms.get(incident.alarm_name),
+            alarm=look.alarms.get(incident.alarm_name),
             observation=observation,
             measurement=measurement,
-            now=sight.now,
-            lag=lag,
+            bad_versions=frozenset(entry.version for entry in bad),
+            now=look.now,
+            lag=timedelta(minutes=self._rooms.policy.guardrails.metric_lag_minutes),
         )
 
 
-def _missing(sight: Sight, observation: Observation | None) -> list[str]:
-    """What the policy names and AWS does not have: a service that nobody protects."""
-    title, known = sight.target.title, sight.alarms
-    gone = [] if observation else [f"{title} does not exist"]
-    unknown = [e.alarm_name for e in sight.entries if e.alarm_name not in known]
-    return gone + [f"{title}: alarm {name} does not exist" for name in unknown]
-
-
-def _to_look_at(sight: Sight, ledger: Ledger) -> list[str]:
+def _to_look_at(
+    look: Look, targets: Targets, kept: Mapping[str, Ledger], change_age: timedelta
+) -> list[str]:
     """The alarm of an incident that is undecided, then those that fire and are not answered for."""
-    incident = sight.row.incident
-    names = []
-    if incident and incident.state is State.UNDECIDED:
-        # A new policy may have dropped its alarm; any other of the target's closes the incident.
-        known = [e.alarm_name for e in sight.entries]
-        names.append(incident.alarm_name if incident.alarm_name in known else known[0])
-    for entry in sight.entries:
-        alarm = sight.alarms.get(entry.alarm_name)
+    incident = look.row.incident
+    # A new policy may have dropped its alarm; any other of the service's closes the incident.
+    names = [_likeliest(look)] if incident and incident.state is State.UNDECIDED else []
+    for entry in look.entries:
+        alarm = look.alarms.get(entry.alarm_name)
         if alarm is None or alarm.state is not AlarmState.ALARM or entry.alarm_name in names:
             continue
-        if incident is None or not incident.covers(
-            entry.alarm_name, alarm.transitioned_at, ledger.current
-        ):
+        pointer = entry.pointer
+        there = pointer is not None and pointer.target_id in targets.observations
+        release = kept[pointer.target_id].current if pointer and there else None
+        found = on_trial(
+            sights=targets.sights,
+            pointer=pointer,
+            release=release,
+            alarm_since_at=alarm.transitioned_at,
+            now=look.now,
+            change_age=change_age,
+        )
+        since_at = alarm.transitioned_at
+        if not (incident and incident.covers(entry.alarm_name, since_at, found.change, release)):
             names.append(entry.alarm_name)
     return names
 
 
-def _latest(sight: Sight) -> str:
-    """The alarm that changed last: most likely the one that a lost attempt was about."""
-    known = [entry.alarm_name for entry in sight.entries]
-    changed = {name: sight.alarms[name].transitioned_at for name in known if name in sight.alarms}
+def _likeliest(look: Look) -> str:
+    """The alarm that an open incident, or a lost attempt, is most likely about."""
+    known, incident = [entry.alarm_name for entry in look.entries], look.row.incident
+    if incident and incident.is_open and incident.alarm_name in known:
+        return incident.alarm_name
+    changed = {name: look.alarms[name].transitioned_at for name in known if name in look.alarms}
     return max(changed, key=lambda name: changed[name]) if changed else known[0]

@@ -15,6 +15,10 @@ REASONS = MappingProxyType(
         "cloudwatch:GetMetricData": (
             "Service Authorization Reference, CloudWatch: GetMetricData has no resource type."
         ),
+        "codedeploy:StopDeployment": (
+            "Service Authorization Reference, CodeDeploy: StopDeployment has no resource type. The "
+            "code stops only a deployment that it has read as one of a group of the policy."
+        ),
         "dynamodb:ListStreams": (
             "Service Authorization Reference, DynamoDB: ListStreams has no resource type; Lambda "
             "asks for it of a role that reads a stream (Lambda developer guide, DynamoDB)."

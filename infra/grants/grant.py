@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aws_cdk import Aws
@@ -37,10 +37,14 @@ class GrantError(RollbackError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Some actions on some resources. A resource is an ARN, its account and region left open."""
+    """Some actions on some resources. A resource is an ARN, its account and region left open.
+
+    `without` names condition keys that a request must not have.
+    """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+    without: tuple[str, ...] = ()
 
 
 def allow(resource: str, *actions: str) -> iam.PolicyStatement:
@@ -66,7 +70,11 @@ def grant_to(role: iam.Role, scope: Construct, grants: Iterable[Grant]) -> list[
             scope,
             f"Targets{number}",
             statements=[
-                iam.PolicyStatement(actions=list(one.actions), resources=list(one.resources))
+                iam.PolicyStatement(
+                    actions=list(one.actions),
+                    resources=list(one.resources),
+                    conditions=_conditions(one),
+                )
                 for one in document
             ],
         )
@@ -78,26 +86,44 @@ def grant_to(role: iam.Role, scope: Construct, grants: Iterable[Grant]) -> list[
 
 def pack(grants: Iterable[Grant]) -> list[list[Grant]]:
     """The grants, those of equal actions as one statement, parted where a policy would be full."""
-    resources: dict[tuple[str, ...], dict[str, None]] = {}
+    resources: dict[Grant, dict[str, None]] = {}
     for grant in grants:
-        resources.setdefault(grant.actions, {}).update(dict.fromkeys(grant.resources))
-    documents: list[dict[tuple[str, ...], list[str]]] = []
+        bare = replace(grant, resources=())
+        resources.setdefault(bare, {}).update(dict.fromkeys(grant.resources))
+    documents: list[dict[Grant, list[str]]] = []
     size = LONGEST_POLICY
-    for actions, arns in resources.items():
+    for bare, arns in resources.items():
         for arn in arns:
             # Counts a new statement for each ARN of a new policy or new actions only.
-            fresh = not documents or actions not in documents[-1]
-            more = _length(arn) + (_statement_length(actions) if fresh else 0)
+            fresh = not documents or bare not in documents[-1]
+            more = _length(arn) + (_statement_length(bare) if fresh else 0)
             if size + more > LONGEST_POLICY:
                 documents.append({})
                 size = len(_json({"Version": "2012-10-17", "Statement": []}))
-                more = _length(arn) + _statement_length(actions)
-            documents[-1].setdefault(actions, []).append(arn)
+                more = _length(arn) + _statement_length(bare)
+            documents[-1].setdefault(bare, []).append(arn)
             size += more
     return [
-        [Grant(actions=actions, resources=tuple(arns)) for actions, arns in document.items()]
+        [replace(bare, resources=tuple(arns)) for bare, arns in document.items()]
         for document in documents
     ]
+
+
+def _reason(arn: str) -> str:
+    if ":stack/" in arn:
+        return (
+            "The star stands for the id that CloudFormation gives to one stack of the policy, "
+            "anew each time it is created."
+        )
+    return (
+        "The star stands for the versions of one function of the policy, to read only; "
+        "which versions there will be, later deploys decide."
+    )
+
+
+def _conditions(grant: Grant) -> dict[str, dict[str, str]] | None:
+    """IAM's `Null` operator: the key must be absent from the request."""
+    return {"Null": dict.fromkeys(grant.without, "true")} if grant.without else None
 
 
 def _explain_stars(policy: iam.ManagedPolicy, document: Iterable[Grant]) -> None:
@@ -108,13 +134,14 @@ def _explain_stars(policy: iam.ManagedPolicy, document: Iterable[Grant]) -> None
         acknowledge(
             policy,
             finding=f"IAM5[Resource::{named}]",
-            reason="The star stands for the versions of one function of the policy, to read only; "
-            "which versions there will be, later deploys decide.",
+            reason=_reason(arn),
         )
 
 
-def _statement_length(actions: tuple[str, ...]) -> int:
-    return len(_json({"Action": list(actions), "Effect": "Allow", "Resource": []})) + 1
+def _statement_length(grant: Grant) -> int:
+    statement = {"Action": list(grant.actions), "Effect": "Allow", "Resource": []}
+    conditions = _conditions(grant)
+    return len(_json(statement | ({"Condition": conditions} if conditions else {}))) + 1
 
 
 def _length(arn: str) -> int:

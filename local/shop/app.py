@@ -1,7 +1,8 @@
 """The shop's CDK app: one function behind an alias, in the release that the context names.
 
 ``cdk deploy --app "python3 local/shop/app.py" -c release=good_v1``; with ``-c canary_from=1`` half
-of the traffic stays on version 1, and ``-c payments=URL`` says where the payment provider is.
+of the traffic stays on version 1, ``-c payments=URL`` says where the payment provider is, and with
+``-c held=1`` the update waits when the alias has moved.
 """
 
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 RELEASES = Path(__file__).parent / "releases"
@@ -24,6 +26,7 @@ class Shop(cdk.Stack):
         release: str,
         canary_from: str | None,
         payments: str | None,
+        held: bool,
         env: cdk.Environment,
     ) -> None:
         super().__init__(scope, "Shop", env=env)
@@ -41,13 +44,26 @@ class Shop(cdk.Stack):
         )
         version = function.current_version
         if canary_from is None:
-            lambda_.Alias(self, "Live", alias_name="live", version=version)
+            alias = lambda_.Alias(self, "Live", alias_name="live", version=version)
+            if held:
+                self._hold_behind(alias)
             return
         former = lambda_.Version.from_version_arn(
             self, "Former", f"{function.function_arn}:{canary_from}"
         )
         half = lambda_.VersionWeight(version=version, weight=0.5)
         lambda_.Alias(self, "Live", alias_name="live", version=former, additional_versions=[half])
+
+    def _hold_behind(self, alias: lambda_.Alias) -> None:
+        """Let the update wait when the alias has moved, with one more resource behind the wait.
+
+        The emulator notices a cancel only before it begins the next resource.
+        """
+        handle = cdk.CfnWaitConditionHandle(self, "Handle")
+        hold = cdk.CfnWaitCondition(self, "Hold", handle=handle.ref, timeout="900", count=1)
+        hold.node.add_dependency(alias)
+        behind = ssm.StringParameter(self, "Behind", string_value="what comes last")
+        behind.node.add_dependency(hold)
 
 
 def main() -> None:
@@ -66,6 +82,7 @@ def main() -> None:
         release=release,
         canary_from=context("canary_from"),
         payments=context("payments"),
+        held=context("held") is not None,
         env=env,
     )
     app.synth()

@@ -9,6 +9,7 @@ from local.aws_model.clients import lambda_client
 from local.aws_model.lambda_aliases import LambdaAliases
 from rollback_responder import bootstrap
 from rollback_responder.actions.lambda_alias import NOT_APPLIED, LambdaAliasAction
+from rollback_responder.actions.refusal import COMMON
 from rollback_responder.domain.errors import (
     ActionDenied,
     ActionError,
@@ -17,10 +18,10 @@ from rollback_responder.domain.errors import (
     TargetChanged,
     TargetGone,
 )
-from rollback_responder.ports import Plan
+from rollback_responder.ports import Move
 from tests.builders import TARGET, an_observation
 
-PLAN = Plan(to_version="1", expected_revision="r1", claim_id="inc-7")
+MOVE = Move(to_version="1", expected_revision="r1", claim_id="inc-7")
 SENT = {
     "FunctionName": "shop",
     "Name": "live",
@@ -41,13 +42,13 @@ def stub():
 
 
 def action(stub):
-    return LambdaAliasAction(reads=stub.client, moves=stub.client)
+    return LambdaAliasAction(reads=stub.client, acts=stub.client)
 
 
 def test_a_move_always_sends_revision_empty_weights_and_marker(stub):
     stub.add_response("update_alias", ANSWER, SENT)
 
-    assert action(stub).execute(TARGET, PLAN) == an_observation("1", None, "r2", "inc-7")
+    assert action(stub).move(TARGET, MOVE) == an_observation("1", None, "r2", "inc-7")
 
 
 def test_the_description_fits_however_long_the_names_are():
@@ -65,7 +66,9 @@ KINDS = {
         "AccessDeniedException",
         "AccessDenied",
         "ExpiredTokenException",
+        "ExpiredToken",
         "UnrecognizedClientException",
+        "InvalidClientTokenId",
         "InvalidParameterValueException",
         "ValidationException",
     ],
@@ -80,7 +83,7 @@ KINDS = {
 def test_what_each_answer_to_a_move_means(stub, kind, code):
     stub.add_client_error("update_alias", code, "arn:aws:lambda:secret", expected_params=SENT)
     with pytest.raises(ActionError) as raised:
-        action(stub).execute(TARGET, PLAN)
+        action(stub).move(TARGET, MOVE)
 
     assert type(raised.value) is kind
     assert str(raised.value) == f"moving shop:live to version 1: {code}"
@@ -89,7 +92,8 @@ def test_what_each_answer_to_a_move_means(stub, kind, code):
 def test_every_code_in_the_table_is_tried_above():
     tried = {code for kind, codes in KINDS.items() if kind is not ActionUnclear for code in codes}
 
-    assert set(NOT_APPLIED) == tried
+    assert {*NOT_APPLIED, *COMMON} == tried
+    assert not {*NOT_APPLIED} & {*COMMON}
 
 
 ENDPOINT = {"endpoint_url": "https://x"}
@@ -111,7 +115,7 @@ def test_no_answer_to_a_move_is_unclear(error):
 
     client = lambda_client(LambdaAliases(), interrupted)
     with pytest.raises(ActionUnclear, match=type(error).__name__):
-        LambdaAliasAction(reads=client, moves=client).execute(TARGET, PLAN)
+        LambdaAliasAction(reads=client, acts=client).move(TARGET, MOVE)
 
 
 def test_moves_are_made_once_by_the_client_that_bootstrap_makes(monkeypatch):
@@ -202,11 +206,11 @@ def test_a_canarys_weights_are_cleared_in_the_model():
         model.publish("shop", code)
     model.point("shop", "live", "1", {"2": 0.1})
     client = lambda_client(model)
-    moving = LambdaAliasAction(reads=client, moves=client)
+    moving = LambdaAliasAction(reads=client, acts=client)
     before = moving.observe(TARGET)
-    plan = Plan(to_version="1", expected_revision=before.revision, claim_id="inc-7")
-    after = moving.execute(TARGET, plan)
+    move = Move(to_version="1", expected_revision=before.revision, claim_id="inc-7")
+    after = moving.move(TARGET, move)
 
     assert (before.other, after.other, after.marker) == ("2", None, "inc-7")
     with pytest.raises(TargetChanged):
-        moving.execute(TARGET, plan)
+        moving.move(TARGET, move)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from local.slack_inbox import blocks as block_kit
 from local.slack_inbox.server import SlackInbox
-from rollback_responder.domain.decision import Reason
 from rollback_responder.domain.errors import NotificationError
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import Mention, Slack
+from rollback_responder.domain.reason import Reason
 from rollback_responder.notifiers import slack
 from rollback_responder.notifiers.message import Link, Message, message_of
 from rollback_responder.notifiers.slack import (

@@ -1,18 +1,19 @@
 """Telling: each step once, in order; a dead Slack in the middle loses and repeats nothing."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from local.slack_inbox.server import SlackInbox
-from rollback_responder.domain.decision import Reason
 from rollback_responder.domain.errors import JournalError, NotificationError
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import Slack
+from rollback_responder.domain.reason import Reason
 from rollback_responder.journal.memory import MemoryNotices
 from rollback_responder.notifiers.slack import SlackSecret, open_slack
 from rollback_responder.notifiers.telling import Teller
-from tests.builders import MINUTE, NOW, a_rolled_back_incident, an_incident
+from tests.builders import MINUTE, NOW, a_moved_leg, a_rolled_back_incident, an_incident
 
 POLICY = Slack(channel="#deploys")
 
@@ -59,7 +60,9 @@ class Told:
 
 
 UNDECIDED = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE, "one"))
-MOVED = UNDECIDED.step(NOW, State.WATCHING, Reason.METRIC_BREACHING, "two")
+MOVED = replace(UNDECIDED, to_version="1", acted_at=NOW, back_at=NOW, legs=(a_moved_leg(),)).step(
+    NOW, State.WATCHING, Reason.METRIC_BREACHING, "two"
+)
 ENDED = a_rolled_back_incident((State.NOT_FIXED, Reason.SYMPTOM_REMAINS, "three"))
 
 
@@ -100,7 +103,7 @@ def test_the_head_says_how_things_stand_now():
     told.tell(UNDECIDED)
     told.tell(MOVED)
 
-    assert thread.taken[2] == ("update", "shop rolled back v2 → vNone, watching whether it helps",
+    assert thread.taken[2] == ("update", "shop rolled back v2 → v1, watching whether it helps",
                                True)  # fmt: skip
 
 

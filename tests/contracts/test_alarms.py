@@ -61,7 +61,7 @@ def test_the_run_time_query_reads_the_series_of_the_alarm(synthesis, watched):
         lambda params, **_: requests.append(params),
     )
     CloudWatchMetrics(client).measure(
-        watched.trigger, watched.target, new="2", previous="1", since_at=START - MINUTE, now=START
+        watched.trigger, watched.pointer, new="2", previous="1", since_at=START - MINUTE, now=START
     )
     asked = {
         query["Id"].removeprefix("total_"): query["MetricStat"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from scenarios import SCENARIOS
 
-from rollback_responder.domain.decision import Reason
+from rollback_responder.domain.reason import Reason
 from rollback_responder.notifiers.words import WORDS
 
 RUNBOOK = (Path(__file__).resolve().parents[2] / "docs" / "runbook.md").read_text("utf-8")

@@ -1,7 +1,7 @@
 """Every AWS call that the code makes is granted to its function, and every grant is used.
 
 The calls are recorded from the SDK's own events while the three functions, furnished by `bootstrap`
-as in Lambda, live through a bad deploy, a good one, and bad input.
+as in Lambda, live through a bad deploy of each kind, a good one, and bad input.
 """
 
 import json
@@ -11,8 +11,14 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from house import ACCOUNT, REGION, House
-from local.aws_model.clients import cloudwatch_client, lambda_client
+from house import ACCOUNT, MINUTE, REGION, House, policy_document
+from local.aws_model.clients import (
+    cloudformation_client,
+    cloudwatch_client,
+    codedeploy_client,
+    lambda_client,
+)
+from local.aws_model.codedeploy import canary
 from rollback_responder import bootstrap, signals
 from rollback_responder.journal.codec import decode_incident
 from rollback_responder.notifiers.slack import parse_secret
@@ -37,6 +43,16 @@ BY_LAMBDA = {
         "sqs:SendMessage",
     },
 }
+# What AWS asks for in the caller's name while it answers a call: a deployment reads its
+# configuration and registers its revision. Assumed: the CodeDeploy user guide ("Identity-based
+# policy examples") grants them beside CreateDeployment and says nowhere that they are needed.
+BY_AWS = {
+    "codedeploy:CreateDeployment": {
+        "codedeploy:GetApplicationRevision",
+        "codedeploy:GetDeploymentConfig",
+        "codedeploy:RegisterApplicationRevision",
+    },
+}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 # DynamoDB authorises a transaction by the actions in it (Service Authorization Reference).
 AUTHORISED_AS = {
@@ -58,9 +74,9 @@ class SilentThread:
 class Deployed(House):
     """The house furnished by `bootstrap`, its calls recorded for each function."""
 
-    def __init__(self, monkeypatch):
-        super().__init__()
-        self.recorded = defaultdict(set)
+    def __init__(self, monkeypatch, recorded, *rollouts):
+        super().__init__(document(*rollouts))
+        self.recorded = recorded
         monkeypatch.setattr(bootstrap, "utc_now", self.clock)
         monkeypatch.setattr(bootstrap, "load_policy", lambda: self.policy)
         self.table = self._make_table()
@@ -102,9 +118,11 @@ class Deployed(House):
             made = {
                 "cloudwatch": lambda: cloudwatch_client(self.cloudwatch),
                 "lambda": lambda: lambda_client(self.aliases),
+                "codedeploy": lambda: codedeploy_client(self.codedeploy),
+                "cloudformation": lambda: cloudformation_client(self.cloudformation),
             }.get(service, lambda: boto3.client(service, region_name=REGION))()
             made.meta.events.register(
-                f"before-call.{service}",
+                f"before-parameter-build.{service}",
                 lambda model, **_: self.recorded[function].add(f"{service}:{model.name}"),
             )
             return made
@@ -132,28 +150,94 @@ class Deployed(House):
                 teller.tell(decode_incident(item["incident"]["S"]), self.now)
 
 
-@pytest.fixture
-def recorded(monkeypatch):
-    with mock_aws():
-        deployed = Deployed(monkeypatch)
-        deployed.deploy("v1")
-        deployed.traffic(8)
-        deployed.deploy("v2", errors=0.6)
-        deployed.traffic(10)
-        assert deployed.live == "1", "the story must reach the act, or it records too little"
-        # A second bad deploy within the cooldown: `respond` itself ends the incident.
-        deployed.deploy("v3", errors=0.6)
-        deployed.traffic(6)
-        assert deployed.live == "3"
-        deployed.respond_house.dead_letter("body", "not_json", "detail")
-        deployed.tell()
-        yield deployed.recorded
+GROUP = {
+    "kind": "codedeploy_group",
+    "application": "shop",
+    "group": "live",
+    "after_success": "redeploy",
+}
+STACK = {"kind": "cloudformation_stack", "stack": "shop", "continue_rollback": True}
+
+
+def document(*rollouts):
+    """The policy of the stories: one service with an alias and these rollouts."""
+    given = policy_document()
+    given["services"][0]["targets"] += rollouts
+    return given
+
+
+def an_alias(house):
+    """It is moved back; then a second bad deploy within the cooldown, which `respond` ends."""
+    house.deploy("v1")
+    house.traffic(8)
+    house.deploy("v2", errors=0.6)
+    house.traffic(10)
+    assert house.live == "1", "the story must reach the act, or it records too little"
+    house.deploy("v3", errors=0.6)
+    house.traffic(6)
+    assert house.live == "3"
+    house.respond_house.dead_letter("body", "not_json", "detail")
+    house.tell()
+
+
+def a_deployment(house):
+    """One is stopped in mid-shift; much later a finished one is undone by another."""
+    house.codedeploy.add_config("Half", canary(50, 60 * MINUTE))
+    house.codedeploy.add_group("shop", "live", function="shop", alias="live", config="Half")
+    house.deploy("v1")
+    house.traffic(8)
+    bad = publish(house, "v2", errors=0.9)
+    house.codedeploy.deploy("shop", "live", target_version=bad)
+    house.traffic(8)
+    assert len(house.codedeploy.stops) == 1
+    house.traffic(40)
+    bad = publish(house, "v3", errors=0.9)
+    at_once = "CodeDeployDefault.LambdaAllAtOnce"
+    house.codedeploy.deploy("shop", "live", target_version=bad, config=at_once)
+    house.traffic(8)
+    assert len(house.codedeploy.creations) == 1
+    assert house.live == "1"
+
+
+def a_stack(house):
+    """Its update is cancelled, its rollback fails, and is continued."""
+    house.cloudformation.add_stack("shop")
+    house.cloudformation.fail_rollbacks("shop", ["Function"])
+    house.deploy("v1")
+    house.traffic(8)
+    bad = publish(house, "v2", errors=0.9)
+    house.cloudformation.begin_update(
+        "shop",
+        seconds=3600,
+        on_begin=lambda: house.aliases.point("shop", "live", bad),
+        on_rollback=lambda: house.aliases.point("shop", "live", "1"),
+    )
+    house.traffic(8)
+    assert len(house.cloudformation.cancels) == len(house.cloudformation.continues) == 1
+
+
+def publish(house, code, *, errors):
+    version = house.aliases.publish("shop", code)
+    house.errors[version], house.latency_ms[version] = errors, 100.0
+    return version
+
+
+STORIES = {an_alias: (), a_deployment: (GROUP,), a_stack: (STACK,)}
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    found = defaultdict(set)
+    for story, rollouts in STORIES.items():
+        with mock_aws(), pytest.MonkeyPatch.context() as patch:
+            story(Deployed(patch, found, *rollouts))
+    return found
 
 
 def used(recorded, function):
     actions = set()
     for call in recorded[function]:
-        actions |= AUTHORISED_AS.get(call, {call})
+        actions |= AUTHORISED_AS.get(call, {call}) | BY_AWS.get(call, set())
     return actions | BY_LAMBDA[function] | LOGS
 
 

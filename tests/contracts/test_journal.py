@@ -1,4 +1,4 @@
-"""What every journal promises: the same suite for memory and for DynamoDB (moto, in process)."""
+"""What every journal, budget and notice board promises: memory and DynamoDB (moto) alike."""
 
 import json
 from dataclasses import replace
@@ -10,19 +10,22 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from rollback_responder.domain.decision import Reason
+from rollback_responder.domain.decision import Switches
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
 from rollback_responder.domain.incident import State
+from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Ledger
+from rollback_responder.journal.budget import KEY, MOST_TRIES, DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
-from rollback_responder.journal.memory import MemoryJournal, MemoryNotices
+from rollback_responder.journal.memory import MemoryBudget, MemoryJournal, MemoryNotices
 from rollback_responder.journal.notices import DynamoDbNotices
 from rollback_responder.ports import Notice
-from tests.builders import MINUTE, NOW, a_ledger, an_incident
+from tests.builders import GROUP, MINUTE, NOW, a_ledger, an_incident
 
 LEASE = timedelta(seconds=90)
 TABLE = "journal"
-SHOP = "lambda_alias/shop/live"
+SHOP = "shop"
+ALIAS = "lambda_alias/shop/live"
 AFTER = NOW + LEASE + timedelta(seconds=1)
 
 
@@ -52,8 +55,13 @@ def journal(request):
     return DynamoDbJournal(request.getfixturevalue("dynamodb"), TABLE, LEASE)
 
 
-def take(journal, claim_id, *, may_act=True, now=NOW, target=SHOP):
-    return journal.claim(target, claim_id=claim_id, may_act=may_act, now=now)
+def take(journal, claim_id, *, may_act=True, now=NOW, service=SHOP):
+    return journal.claim(service, claim_id=claim_id, may_act=may_act, now=now)
+
+
+def kept():
+    """The ledgers of a service with an alias and a rollout."""
+    return {ALIAS: a_ledger(), GROUP.target_id: Ledger(revision="d-1 running", acted=("d-0",))}
 
 
 def undecided():
@@ -67,14 +75,14 @@ def ended():
 # -- claiming -------------------------------------------------------------------------------------
 
 
-def test_a_first_claim_finds_an_empty_ledger(journal):
+def test_a_first_claim_finds_no_ledgers(journal):
     claim = take(journal, "a")
 
-    assert (claim.id, claim.target_id, claim.until) == ("a", SHOP, NOW + LEASE)
-    assert (claim.ledger, claim.incident, claim.inherited) == (Ledger(), None, ())
+    assert (claim.id, claim.service, claim.until) == ("a", SHOP, NOW + LEASE)
+    assert (claim.ledgers, claim.incident, claim.inherited) == ({}, None, ())
 
 
-def test_a_held_target_is_refused_until_the_lease_ends(journal):
+def test_a_held_service_is_refused_until_the_lease_ends(journal):
     take(journal, "a")
 
     assert take(journal, "b") is None
@@ -82,10 +90,10 @@ def test_a_held_target_is_refused_until_the_lease_ends(journal):
     assert take(journal, "b", now=AFTER).inherited == ("a",)
 
 
-def test_one_target_held_does_not_hold_another(journal):
+def test_one_service_held_does_not_hold_another(journal):
     take(journal, "a")
 
-    assert take(journal, "b", target="lambda_alias/cart/live") is not None
+    assert take(journal, "b", service="cart") is not None
 
 
 def test_the_same_claim_again_is_ones_own(journal):
@@ -133,20 +141,19 @@ def test_who_may_not_act_takes_over_from_its_like(journal):
 
 
 def test_what_is_closed_is_found_by_the_next_claim(journal):
-    ledger, incident = a_ledger(), undecided()
-    journal.close(take(journal, "a"), ledger=ledger, incident=incident)
+    journal.close(take(journal, "a"), ledgers=kept(), incident=undecided())
     claim = take(journal, "b")
 
-    assert (claim.ledger, claim.incident, claim.inherited) == (ledger, incident, ())
+    assert (claim.ledgers, claim.incident, claim.inherited) == (kept(), undecided(), ())
 
 
 def test_keeping_writes_and_goes_on_holding(journal):
     claim = take(journal, "a")
-    journal.keep(claim, ledger=a_ledger(), incident=undecided())
+    journal.keep(claim, ledgers=kept(), incident=undecided())
 
     assert take(journal, "b") is None
     heir = take(journal, "b", now=AFTER)
-    assert (heir.ledger, heir.incident, heir.inherited) == (a_ledger(), undecided(), ("a",))
+    assert (heir.ledgers, heir.incident, heir.inherited) == (kept(), undecided(), ("a",))
 
 
 @pytest.mark.parametrize("method", ["keep", "close"])
@@ -155,24 +162,24 @@ def test_a_claim_that_was_taken_over_writes_nothing(journal, method):
     take(journal, "b", now=AFTER)
 
     with pytest.raises(ClaimLost, match="no longer held by claim a"):
-        getattr(journal, method)(claim, ledger=a_ledger(), incident=ended())
-    assert take(journal, "c", now=AFTER + 2 * MINUTE).ledger == Ledger()
+        getattr(journal, method)(claim, ledgers=kept(), incident=ended())
+    assert take(journal, "c", now=AFTER + 2 * MINUTE).ledgers == {}
 
 
 def test_a_claim_that_was_closed_long_ago_writes_nothing(journal):
     first = take(journal, "a")
-    journal.close(first, ledger=Ledger(), incident=None)
-    journal.close(take(journal, "b"), ledger=a_ledger(), incident=None)
+    journal.close(first, ledgers={}, incident=None)
+    journal.close(take(journal, "b"), ledgers=kept(), incident=None)
 
     with pytest.raises(ClaimLost):
-        journal.keep(first, ledger=Ledger(), incident=None)
-    assert take(journal, "c").ledger == a_ledger()
+        journal.keep(first, ledgers={}, incident=None)
+    assert take(journal, "c").ledgers == kept()
 
 
 def test_closing_frees_and_forgets_what_was_inherited(journal):
     take(journal, "a")
     heir = take(journal, "b", now=AFTER)
-    journal.close(heir, ledger=heir.ledger, incident=None)
+    journal.close(heir, ledgers=heir.ledgers, incident=None)
 
     assert take(journal, "c", now=AFTER).inherited == ()
 
@@ -182,24 +189,24 @@ def test_closing_frees_and_forgets_what_was_inherited(journal):
 
 def test_rows_say_who_may_be_acting_and_until_when(journal):
     take(journal, "a")
-    take(journal, "b", may_act=False, target="lambda_alias/cart/live")
-    claim = take(journal, "c", target="lambda_alias/free/live")
-    journal.close(claim, ledger=a_ledger(), incident=undecided())
-    rows = journal.rows([SHOP, "lambda_alias/cart/live", "lambda_alias/free/live", "never/seen/x"])
+    take(journal, "b", may_act=False, service="cart")
+    claim = take(journal, "c", service="free")
+    journal.close(claim, ledgers=kept(), incident=undecided())
+    rows = journal.rows([SHOP, "cart", "free", "never"])
 
     assert {name: row.acting_until for name, row in rows.items()} == {
         SHOP: NOW + LEASE,
-        "lambda_alias/cart/live": None,
-        "lambda_alias/free/live": None,
+        "cart": None,
+        "free": None,
     }
-    assert rows["lambda_alias/free/live"].ledger == a_ledger()
-    assert rows["lambda_alias/free/live"].incident == undecided()
+    assert rows["free"].ledgers == kept()
+    assert rows["free"].incident == undecided()
 
 
-def test_rows_of_more_targets_than_one_call_takes(journal):
-    names = [f"lambda_alias/f{number}/live" for number in range(230)]
+def test_rows_of_more_services_than_one_call_takes(journal):
+    names = [f"service-{number}" for number in range(230)]
     for name in names:
-        take(journal, "a", target=name)
+        take(journal, "a", service=name)
 
     assert journal.rows(names).keys() == set(names)
     assert journal.rows([]) == {}
@@ -214,20 +221,20 @@ def items_of(dynamodb):
 
 def test_an_incident_that_ended_is_archived_once_in_the_same_write(dynamodb):
     journal = DynamoDbJournal(dynamodb, TABLE, LEASE)
-    journal.close(take(journal, "a"), ledger=a_ledger(), incident=ended())
-    kept = items_of(dynamodb)["incident#inc-1"]
+    journal.close(take(journal, "a"), ledgers=kept(), incident=ended())
+    archived = items_of(dynamodb)["incident#inc-1"]
 
-    assert json.loads(kept["archive"]["S"])["id"] == "inc-1"
-    assert int(kept["expires_at"]["N"]) > NOW.timestamp() + 399 * 86400
-    assert "incident" not in kept
-    dynamodb.delete_item(TableName=TABLE, Key={"pk": kept["pk"], "sk": kept["sk"]})
-    journal.close(take(journal, "b"), ledger=a_ledger(), incident=ended())
+    assert json.loads(archived["archive"]["S"])["id"] == "inc-1"
+    assert int(archived["expires_at"]["N"]) > NOW.timestamp() + 399 * 86400
+    assert "incident" not in archived
+    dynamodb.delete_item(TableName=TABLE, Key={"pk": archived["pk"], "sk": archived["sk"]})
+    journal.close(take(journal, "b"), ledgers=kept(), incident=ended())
     assert "incident#inc-1" not in items_of(dynamodb)
 
 
 def test_an_open_incident_is_not_archived(dynamodb):
     journal = DynamoDbJournal(dynamodb, TABLE, LEASE)
-    journal.close(take(journal, "a"), ledger=a_ledger(), incident=undecided())
+    journal.close(take(journal, "a"), ledgers=kept(), incident=undecided())
 
     assert items_of(dynamodb).keys() == {"row"}
 
@@ -238,7 +245,7 @@ def test_a_lost_claim_archives_nothing(dynamodb):
     take(journal, "b", now=AFTER)
 
     with pytest.raises(ClaimLost):
-        journal.close(claim, ledger=a_ledger(), incident=ended())
+        journal.close(claim, ledgers=kept(), incident=ended())
     assert items_of(dynamodb).keys() == {"row"}
 
 
@@ -268,7 +275,7 @@ def test_a_close_whose_reply_was_lost_and_that_was_repeated_is_closed(dynamodb, 
     claim = take(DynamoDbJournal(dynamodb, TABLE, LEASE), "a")
     repeating = Repeats(dynamodb, "update_item", "transact_write_items")
     journal = DynamoDbJournal(repeating, TABLE, LEASE)
-    journal.close(claim, ledger=a_ledger(), incident=incident)
+    journal.close(claim, ledgers=kept(), incident=incident)
 
     assert take(journal, "b").incident == incident
 
@@ -283,25 +290,27 @@ def test_a_takeover_whose_reply_was_lost_and_that_was_repeated_is_taken(dynamodb
 def test_another_row_may_be_written_beside_a_lost_claim_but_not_called_ours(dynamodb):
     journal = DynamoDbJournal(dynamodb, TABLE, LEASE)
     first = take(journal, "a")
-    journal.close(take(journal, "b", now=AFTER), ledger=Ledger(), incident=None)
+    journal.close(take(journal, "b", now=AFTER), ledgers={}, incident=None)
 
     with pytest.raises(ClaimLost):
-        journal.close(first, ledger=a_ledger(), incident=None)
+        journal.close(first, ledgers=kept(), incident=None)
 
 
 @pytest.mark.parametrize(
     ("attribute", "text", "names"),
     [
-        ("ledger", "{", "ledger is not JSON"),
-        ("ledger", '{"good": 7}', "ledger.good: got 7; allowed: a list"),
-        ("ledger", '{"surprise": 1}', "ledger.surprise"),
+        ("ledgers", "{", "ledgers is not JSON"),
+        ("ledgers", "[]", "ledgers are not an object"),
+        ("ledgers", '{"x/y": {"good": 7}}', "x/y.good: got 7; allowed: a list"),
+        ("ledgers", '{"x/y": {"surprise": 1}}', "x/y.surprise"),
+        ("ledgers", '{"x/y": 7}', "x/y: got 7; allowed: an object"),
         ("incident", '{"id": "x"}', "incident.service: got nothing"),
         ("incident", "[]", "allowed: an object"),
     ],
 )
 def test_a_damaged_row_names_its_damage(dynamodb, attribute, text, names):
     journal = DynamoDbJournal(dynamodb, TABLE, LEASE)
-    journal.close(take(journal, "a"), ledger=a_ledger(), incident=undecided())
+    journal.close(take(journal, "a"), ledgers=kept(), incident=undecided())
     item = items_of(dynamodb)["row"]
     item[attribute] = {"S": text}
     dynamodb.put_item(TableName=TABLE, Item=item)
@@ -319,7 +328,7 @@ def stubbed():
 
 
 def key(name):
-    return {"pk": {"S": f"target#{name}"}, "sk": {"S": "row"}}
+    return {"pk": {"S": f"service#{name}"}, "sk": {"S": "row"}}
 
 
 def asked(names):
@@ -361,8 +370,8 @@ def test_an_error_of_dynamodb_is_a_journal_error_without_its_text(code, call):
     calls = {
         "rows": lambda: journal.rows(["a"]),
         "claim": lambda: take(journal, "a"),
-        "close": lambda: journal.close(claim, ledger=Ledger(), incident=None),
-        "archive": lambda: journal.close(claim, ledger=Ledger(), incident=ended()),
+        "close": lambda: journal.close(claim, ledgers={}, incident=None),
+        "archive": lambda: journal.close(claim, ledgers={}, incident=ended()),
     }
     with stub, pytest.raises(JournalError, match=code) as raised:
         calls[call]()
@@ -379,7 +388,7 @@ def test_a_conflict_of_transactions_is_no_lost_claim():
     )
     claim = take(MemoryJournal(LEASE), "a")
     with stub, pytest.raises(JournalError) as raised:
-        DynamoDbJournal(client, TABLE, LEASE).close(claim, ledger=Ledger(), incident=ended())
+        DynamoDbJournal(client, TABLE, LEASE).close(claim, ledgers={}, incident=ended())
     assert not isinstance(raised.value, ClaimLost)
 
 
@@ -392,6 +401,242 @@ def test_no_answer_at_all_is_a_journal_error(monkeypatch):
     monkeypatch.setattr(client, "update_item", silent)
     with pytest.raises(JournalError, match="ReadTimeoutError"):
         take(DynamoDbJournal(client, TABLE, LEASE), "a")
+
+
+# -- the budget -----------------------------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+FREE, SPENT = Switches(), Switches(in_budget=False)
+
+
+class Memory:
+    """The budget in memory, and what people do to it."""
+
+    def __init__(self):
+        self.budget = MemoryBudget()
+
+    def pause(self, by):
+        self.budget.paused_by = by
+
+
+class Dynamo:
+    """The budget in DynamoDB; people write its one attribute with the command line."""
+
+    def __init__(self, client):
+        self.client, self.budget = client, DynamoDbBudget(client, TABLE)
+
+    def pause(self, by):
+        given = {"UpdateExpression": "REMOVE paused_by"}
+        if by:
+            given = {
+                "UpdateExpression": "SET paused_by = :by",
+                "ExpressionAttributeValues": {":by": {"S": by}},
+            }
+        self.client.update_item(TableName=TABLE, Key=KEY, **given)
+
+    def item(self):
+        return self.client.get_item(TableName=TABLE, Key=KEY)["Item"]
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def house(request):
+    return Memory() if request.param == "memory" else Dynamo(request.getfixturevalue("dynamodb"))
+
+
+def spend(budget, *claim_ids, limit=2, now=NOW):
+    return [budget.set_aside(claim_id, limit=limit, now=now) for claim_id in claim_ids]
+
+
+def test_an_hour_holds_as_many_rollbacks_as_the_limit_says(house):
+    assert spend(house.budget, "a", "b", "c", "d") == [FREE, FREE, SPENT, SPENT]
+    assert spend(house.budget, "c", limit=3) == [FREE]
+
+
+def test_the_same_claim_sets_aside_once(house):
+    assert spend(house.budget, "a", "a", "a", "b", "c") == [FREE, FREE, FREE, FREE, SPENT]
+    assert spend(house.budget, "a") == [FREE]
+
+
+def test_what_is_given_back_is_there_for_somebody_else(house):
+    spend(house.budget, "a", "b")
+    house.budget.give_back("a")
+
+    assert spend(house.budget, "c", "d") == [FREE, SPENT]
+
+
+def test_giving_back_what_was_never_set_aside_gives_nothing(house):
+    house.budget.give_back("a")
+    spend(house.budget, "a", "b")
+    house.budget.give_back("x")
+    house.budget.give_back("a")
+    house.budget.give_back("a")
+
+    assert spend(house.budget, "c", "d") == [FREE, SPENT]
+
+
+def test_everything_given_back_leaves_the_whole_hour(house):
+    spend(house.budget, "a", "b")
+    for claim_id in ("a", "b"):
+        house.budget.give_back(claim_id)
+
+    assert spend(house.budget, "c", "d", "e") == [FREE, FREE, SPENT]
+
+
+@pytest.mark.parametrize("late", [HOUR, 3 * HOUR, 24 * HOUR])
+def test_a_new_hour_begins_anew(house, late):
+    spend(house.budget, "a", "b")
+
+    assert spend(house.budget, "c", now=NOW + HOUR - MINUTE) == [SPENT]
+    assert spend(house.budget, "c", "d", "e", now=NOW + late) == [FREE, FREE, SPENT]
+
+
+def test_the_hour_never_goes_back(house):
+    """Somebody's clock lags behind: what is spent in the hour that has begun stays spent."""
+    spend(house.budget, "a", now=NOW + HOUR)
+
+    assert spend(house.budget, "b", "c", now=NOW) == [FREE, SPENT]
+    assert spend(house.budget, "d", now=NOW + HOUR) == [SPENT]
+    assert spend(house.budget, "e", now=NOW - 30 * HOUR) == [SPENT]
+
+
+def test_what_is_given_back_after_the_hour_takes_nothing_from_the_next(house):
+    spend(house.budget, "a")
+    spend(house.budget, "b", now=NOW + HOUR)
+    house.budget.give_back("a")
+
+    assert spend(house.budget, "c", "d", now=NOW + HOUR) == [FREE, SPENT]
+
+
+@pytest.mark.parametrize("before", [(), ("a",), ("a", "b")])
+@pytest.mark.parametrize("late", [timedelta(0), HOUR])
+def test_while_it_is_paused_nothing_is_set_aside_and_everybody_hears_by_whom(house, before, late):
+    spend(house.budget, *before)
+    house.pause("ann: fire drill")
+
+    paused = spend(house.budget, "x", "y", "z", now=NOW + late)
+    house.pause(None)
+
+    assert paused == [Switches(paused_by="ann: fire drill")] * 3
+    left = 2 if late else 2 - len(before)
+    assert spend(house.budget, "p", "q", "r", now=NOW + late) == [FREE] * left + [SPENT] * (
+        3 - left
+    )
+
+
+def test_a_pause_before_the_first_hour_is_heard(house):
+    house.pause("ann")
+
+    assert spend(house.budget, "a") == [Switches(paused_by="ann")]
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_setting_aside_whose_reply_was_lost_and_that_was_repeated_counts_once(dynamodb, first):
+    house = Dynamo(dynamodb)
+    if not first:
+        spend(house.budget, "z", limit=9, now=NOW - HOUR)
+    repeating = DynamoDbBudget(Repeats(dynamodb, "update_item"), TABLE)
+
+    assert spend(repeating, "a", "b", "c") == [FREE, FREE, SPENT]
+    assert house.item()["spent"]["SS"] == ["a", "b"]
+
+
+def test_a_giving_back_that_was_repeated_gives_back_once(dynamodb):
+    repeating = DynamoDbBudget(Repeats(dynamodb, "update_item"), TABLE)
+    spend(repeating, "a", "b")
+    repeating.give_back("a")
+
+    assert spend(repeating, "c", "d") == [FREE, SPENT]
+
+
+class Meanwhile:
+    """A client before whose n-th write somebody else does something."""
+
+    def __init__(self, client, doings):
+        self._client, self._doings, self.calls = client, doings, 0
+
+    def update_item(self, **given):
+        self.calls += 1
+        self._doings.get(self.calls, lambda: None)()
+        return self._client.update_item(**given)
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(
+    ("others", "by", "found"),
+    [(["x"], None, FREE), (["x", "y"], None, SPENT), ([], "ann", Switches(paused_by="ann"))],
+)
+def test_two_who_begin_an_hour_together_share_it(dynamodb, known, others, by, found):
+    """Before the write that begins the hour somebody else has begun it, or paused everything."""
+    house = Dynamo(dynamodb)
+    if known:
+        spend(house.budget, "z", now=NOW - HOUR)
+
+    def meanwhile():
+        spend(house.budget, *others)
+        house.pause(by)
+
+    budget = DynamoDbBudget(Meanwhile(dynamodb, {2: meanwhile}), TABLE)
+
+    assert spend(budget, "a") == [found]
+    spent = set(house.item().get("spent", {}).get("SS", ()))
+    assert spent - {"z"} == {*others, *(["a"] if found == FREE else [])}
+
+
+def test_whoever_lags_behind_while_an_hour_begins_takes_from_that_one(dynamodb):
+    house = Dynamo(dynamodb)
+    meanwhile = Meanwhile(dynamodb, {2: lambda: spend(house.budget, "x", now=NOW + HOUR)})
+
+    assert spend(DynamoDbBudget(meanwhile, TABLE), "a", "b") == [FREE, SPENT]
+
+
+def test_a_budget_that_changes_at_every_look_is_an_error_not_an_empty_one(dynamodb):
+    """Each hour that it finds is over by the time it takes from it."""
+    house = Dynamo(dynamodb)
+    hours = iter(range(1, 99))
+    ahead = {
+        n: lambda: spend(house.budget, "x", now=NOW + next(hours) * HOUR) for n in range(1, 99)
+    }
+    meanwhile = Meanwhile(dynamodb, ahead)
+
+    with pytest.raises(JournalError, match="changes too often"):
+        spend(DynamoDbBudget(meanwhile, TABLE), "a")
+    assert meanwhile.calls == MOST_TRIES
+
+
+@pytest.mark.parametrize(
+    "code", ["ProvisionedThroughputExceededException", "AccessDeniedException"]
+)
+def test_a_budget_that_cannot_be_read_is_a_journal_error_without_its_text(code):
+    client, stub = stubbed()
+    budget = DynamoDbBudget(client, TABLE)
+    for _ in range(2):
+        stub.add_client_error("update_item", code, "arn:aws:iam::1:role/secret")
+    with stub:
+        for call in (lambda: spend(budget, "a"), lambda: budget.give_back("a")):
+            with pytest.raises(JournalError, match=code) as raised:
+                call()
+            assert "secret" not in str(raised.value)
+
+
+def test_no_answer_of_the_budget_is_a_journal_error(monkeypatch):
+    client, _ = stubbed()
+
+    def silent(**_):
+        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+    monkeypatch.setattr(client, "update_item", silent)
+    budget = DynamoDbBudget(client, TABLE)
+    for call in (lambda: spend(budget, "a"), lambda: budget.give_back("a")):
+        with pytest.raises(JournalError, match="ReadTimeoutError"):
+            call()
+
+
+def test_the_budget_is_no_service_and_no_incident(dynamodb):
+    """Whoever reads the table for services or for the news never meets it."""
+    spend(Dynamo(dynamodb).budget, "a")
+
+    assert KEY["pk"]["S"] == "switches"
+    assert not {"incident", "ledgers", "claim_id"} & set(items_of(dynamodb)["row"])
 
 
 # -- notices --------------------------------------------------------------------------------------

@@ -25,7 +25,9 @@ def real(tmp_path_factory):
     folder = tmp_path_factory.mktemp("conformance")
     account = emulator.random_account()
     unused = "http://127.0.0.1:9"
-    with emulator.started(run_folder=folder, account=account, cloudwatch_url=unused) as running:
+    with emulator.started(
+        run_folder=folder, account=account, elsewhere={"cloudwatch": unused}
+    ) as running:
         client, iam = running.client("lambda"), running.client("iam")
         trust = {"Version": "2012-10-17", "Statement": []}
         role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))

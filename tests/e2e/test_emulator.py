@@ -257,7 +257,7 @@ import pathlib, sys, time
 from local import emulator
 folder = pathlib.Path(sys.argv[1])
 with emulator.started(
-    run_folder=folder, account="1" * 12, cloudwatch_url="http://127.0.0.1:9"
+    run_folder=folder, account="1" * 12, elsewhere={"cloudwatch": "http://127.0.0.1:9"}
 ) as here:
     print(here.url, flush=True)
     if sys.argv[2] == "exception":

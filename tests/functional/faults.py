@@ -14,7 +14,7 @@ from botocore.exceptions import (
 )
 
 from house import ACCOUNT, MINUTE, REGION
-from rollback_responder.domain.errors import RollbackError, SignalError
+from rollback_responder.domain.errors import JournalError, RollbackError, SignalError
 from rollback_responder.domain.signal import AlarmState, Signal
 
 ENDPOINT = "https://lambda.us-east-1.amazonaws.com"
@@ -152,15 +152,55 @@ class Operations:
             self.problems.append(str(error))
 
 
+JOURNAL = {"claim", "close", "keep", "rows", "set_aside", "give_back"}
+
+
+def of_the_journal(make):
+    """The journal's own error, where a fault meets one of its methods."""
+    return lambda name: JournalError("no answer") if name in JOURNAL else make()
+
+
+FAULTS = {
+    "dies before": lambda name: refuse(Died()),
+    "dies after": lambda name: lose(Died()),
+    "reply lost": lambda name: lose(of_the_journal(connection_closed)(name)),
+    "never arrived": lambda name: refuse(of_the_journal(connect_timeout)(name)),
+    "throttled": lambda name: refuse(
+        of_the_journal(lambda: client_error("ThrottlingException", name))(name)
+    ),
+}
+
+
+def meet(house, faults):
+    """Lets the calls of these numbers, counted from now, meet these faults; returns who met one."""
+    house.calls.clear()
+    met = []
+
+    def fault(name, answer):
+        number = len(house.calls) - 1
+        if number not in faults:
+            return answer()
+        met.append((name, faults[number]))
+        return FAULTS[faults[number]](name)(answer)
+
+    house.fault = fault
+    return met
+
+
 def signal_of(alarm_name, state=AlarmState.ALARM, at=None):
     return Signal(alarm_name=alarm_name, account_id=ACCOUNT, region=REGION, state=state, at=at)
 
 
-def healthy_v1(house, minutes=8, *, requests=24):
-    """A first version that proved itself; returns the house."""
+def healthy_v1(house, minutes=8, *, requests=12):
+    """A first version that proved itself; returns the house.
+
+    The watcher looks when it comes, and when it has proved itself.
+    """
     house.deploy("v1")
-    house.traffic(minutes, requests=requests)
+    house.traffic(1, requests=requests)
+    house.traffic(minutes - 2, requests=requests, watch=False)
+    house.traffic(1, requests=requests)
     return house
 
 
-__all__ = ["MINUTE", "Died", "Operations"]
+__all__ = ["FAULTS", "MINUTE", "Died", "Operations"]

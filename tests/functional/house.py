@@ -11,23 +11,32 @@ from typing import Any
 
 from local.aws_model.alarm import Alarm, MetricAlarm
 from local.aws_model.alarm_book import Account
-from local.aws_model.clients import cloudwatch_client, lambda_client
+from local.aws_model.clients import (
+    cloudformation_client,
+    cloudwatch_client,
+    codedeploy_client,
+    lambda_client,
+)
+from local.aws_model.cloudformation import CloudFormation
 from local.aws_model.cloudwatch import CloudWatch
+from local.aws_model.codedeploy import CodeDeploy
 from local.aws_model.evaluation import TreatMissingData
 from local.aws_model.lambda_aliases import LambdaAliases
 from local.aws_model.metrics import Metric, Statistic
 from local.aws_model.queries import MetricStat, Query
-from rollback_responder.actions import Clients, actions
+from rollback_responder.actions import POINTERS, ROLLOUTS, Clients, pointers, rollouts
 from rollback_responder.domain.case import Entry
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.metric import Series, alarm_query, threshold_of
 from rollback_responder.domain.policy import Policy, parse_policy
+from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.signal import AlarmState, Signal
 from rollback_responder.domain.trigger import AdoptedAlarm
-from rollback_responder.journal.memory import MemoryJournal
+from rollback_responder.journal.memory import MemoryBudget, MemoryJournal
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
-from rollback_responder.responder import Responder, Rooms
+from rollback_responder.responder import Responder
+from rollback_responder.rooms import Rooms
 from rollback_responder.watcher import Round, Watcher
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -62,7 +71,7 @@ def model_alarms(policy: Policy) -> list[Alarm]:
     `tests/contracts/test_alarms.py` holds them equal to those of the synthesised template.
     """
     return [
-        _model_alarm(entry.alarm_name, entry.trigger, entry.target)
+        _model_alarm(entry.alarm_name, entry.trigger, entry.pointer)
         for entry in policy.watched()
         if not isinstance(entry.trigger, AdoptedAlarm)
     ]
@@ -121,18 +130,29 @@ class House:
         self.policy = parse_policy(document or policy_document())
         self.cloudwatch = CloudWatch(account=Account(id=ACCOUNT, region=REGION), clock=self.clock)
         self.aliases = LambdaAliases()
+        self.codedeploy = CodeDeploy(clock=self.clock, aliases=self.aliases)
+        self.cloudformation = CloudFormation(clock=self.clock)
         self.journal = MemoryJournal(LEASE)
+        self.budget = MemoryBudget()
         self.woken: list[str] = []
         self.calls: list[str] = []
         self.fault: Callable[[str, Callable[[], Any]], Any] = lambda _, answer: answer()
         ids = (f"inc-{number:04d}" for number in itertools.count(1))
-        reads = lambda_client(self.aliases, self._intercept)
+        clients = {
+            "lambda": lambda_client(self.aliases, self._intercept),
+            "codedeploy": codedeploy_client(self.codedeploy, self._intercept),
+            "cloudformation": cloudformation_client(self.cloudformation, self._intercept),
+        }
+        tables = Clients(reads=clients.__getitem__, acts=clients.__getitem__)
         self.rooms = Rooms(
             policy=self.policy,
             journal=_Watched(self.journal, self._intercept),
             metrics=CloudWatchMetrics(cloudwatch_client(self.cloudwatch, self._intercept)),
-            actions=actions(Clients(lambda_reads=reads, lambda_moves=reads)),
+            budget=_Watched(self.budget, self._intercept),
+            pointers=pointers(POINTERS, tables),
+            rollouts=rollouts(ROLLOUTS, tables),
             clock=self.clock,
+            stopwatch=self.stopwatch,
             new_id=lambda _: next(ids),
             start=lambda call: call,
         )
@@ -150,6 +170,9 @@ class House:
     def clock(self) -> datetime:
         return self.now
 
+    def stopwatch(self) -> float:
+        return (self.now - START).total_seconds()
+
     # -- the world ------------------------------------------------------------------------------
 
     def deploy(self, code: str, *, errors: float = 0.0, latency_ms: float = 100.0) -> str:
@@ -166,6 +189,8 @@ class House:
             for number in range(requests):
                 self._request(begin + MINUTE * number / max(1, requests))
             self.now = begin + MINUTE
+            self.codedeploy.tick()
+            self.cloudformation.tick()
             self.cloudwatch.tick()
             if watch:
                 self.watch()
@@ -214,6 +239,10 @@ class House:
 
     @property
     def incident(self) -> Incident | None:
-        rows = self.journal.rows(["lambda_alias/shop/live"])
-        row = rows.get("lambda_alias/shop/live")
+        row = self.journal.rows(["shop"]).get("shop")
         return row.incident if row else None
+
+    @property
+    def ledger(self) -> Ledger:
+        row = self.journal.rows(["shop"]).get("shop")
+        return row.ledgers.get("lambda_alias/shop/live", Ledger()) if row else Ledger()

@@ -1,13 +1,12 @@
 """One story for each reason: the whole house, brought to say exactly that.
 
 `SCENARIOS` names, for each reason, the story, the state the incident is in when that is said, and
-how often the alias was moved by then. `tests/contracts/test_every_reason.py` walks the table.
+how often the alias was moved by then. `tests/contracts/test_every_reason.py` walks the table. What
+is rolled out step by step has its stories in `rollout_scenarios.py`.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import NamedTuple
 
 from faults import (
     MINUTE,
@@ -23,6 +22,7 @@ from faults import (
 )
 from faults import after as just_after
 from faults import before as just_before
+from rollout_scenarios import ROLLOUT_SCENARIOS, Scenario
 
 from house import House, policy_document
 from local.aws_model.alarm import Actions, CompositeAlarm, MetricAlarm, Suppressor
@@ -30,8 +30,8 @@ from local.aws_model.evaluation import State as AlarmValue
 from local.aws_model.evaluation import TreatMissingData
 from local.aws_model.metrics import Metric, Statistic
 from local.aws_model.queries import MetricStat
-from rollback_responder.domain.decision import Reason
 from rollback_responder.domain.incident import State
+from rollback_responder.domain.reason import Reason
 
 ERROR_RATE = "rollback.test.shop.shop.live.error-rate"
 LATENCY = "rollback.test.shop.shop.live.latency-p50"
@@ -151,10 +151,10 @@ def alarm_unsound() -> House:
 
 
 def target_gone() -> House:
-    house = bad_deploy(minutes=1)
-    house.ops.watch = False
+    house = healthy_v1(House())
+    house.ops = Operations(house, hear=False, watch=False)
+    bad_deploy(house, minutes=3)
     on(house, "GetAlias", just_before(lambda: house.aliases.delete_alias("shop", "live")))
-    house.now += MINUTE
     house.respond(ERROR_RATE)
     return house
 
@@ -371,12 +371,6 @@ def result_unknown() -> House:
     return bad_deploy(house, minutes=7)
 
 
-class Scenario(NamedTuple):
-    story: Callable[[], House]
-    state: State
-    moves: int
-
-
 STOOD_DOWN, UNDECIDED, WATCHING = State.STOOD_DOWN, State.UNDECIDED, State.WATCHING
 SCENARIOS: dict[Reason, Scenario] = {
     Reason.METRIC_BREACHING: Scenario(metric_breaching, WATCHING, 1),
@@ -412,4 +406,5 @@ SCENARIOS: dict[Reason, Scenario] = {
     Reason.NOT_ENOUGH_DATA: Scenario(not_enough_data, State.UNKNOWN, 1),
     Reason.MOVED_AGAIN: Scenario(moved_again, State.UNKNOWN, 1),
     Reason.RESULT_UNKNOWN: Scenario(result_unknown, State.INDETERMINATE, 1),
+    **ROLLOUT_SCENARIOS,
 }

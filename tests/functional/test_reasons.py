@@ -1,10 +1,10 @@
 """Each reason, produced by the whole house: in the right state, with the right number of moves."""
 
 import pytest
-from checker import incidents_of
+from checker import incidents_of, orders_of
 from scenarios import SCENARIOS
 
-from rollback_responder.domain.decision import Reason
+from rollback_responder.domain.reason import Reason
 from rollback_responder.journal.codec import decode_incident, encode
 
 
@@ -16,5 +16,6 @@ def test_the_house_says_it(reason):
 
     assert (scenario.state, reason) in said
     assert len(house.aliases.moves) == scenario.moves
+    assert len(orders_of(house)) == scenario.orders
     assert all(int(before) > int(after) for _, before, after in house.aliases.moves)
     assert all(decode_incident(encode(i)) == i for i in incidents_of(house))

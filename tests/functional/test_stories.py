@@ -1,8 +1,8 @@
 """What the product promises, as stories: the whole house, from traffic to the journal."""
 
 from house import House, policy_document
-from rollback_responder.domain.decision import Reason
 from rollback_responder.domain.incident import State
+from rollback_responder.domain.reason import Reason
 
 
 def healthy_v1() -> House:

@@ -29,11 +29,39 @@ POLICY = {
         {
             "name": "search",
             "mode": "observe",
-            "targets": [{"kind": "lambda_alias", "function": "search", "alias": "prod"}],
+            "targets": [
+                {"kind": "lambda_alias", "function": "search", "alias": "prod"},
+                {"kind": "codedeploy_group", "application": "search", "group": "prod"},
+                {"kind": "cloudformation_stack", "stack": "search", "continue_rollback": True},
+            ],
             "triggers": [
                 {"kind": "error_rate", "threshold_percent": 5},
                 {"kind": "alarm", "name": "search is broken (composite)"},
             ],
+        },
+        {
+            "name": "payments",
+            "after_failure": "go_on",
+            "targets": [
+                {
+                    "kind": "codedeploy_group",
+                    "application": "payments",
+                    "group": "live",
+                    "after_success": "redeploy",
+                },
+                {"kind": "cloudformation_stack", "stack": "payments", "continue_rollback": True},
+                {"kind": "lambda_alias", "function": "payments", "alias": "live"},
+            ],
+            "triggers": [{"kind": "error_rate", "threshold_percent": 5}],
+        },
+        {
+            "name": "ledger",
+            "targets": [
+                {"kind": "codedeploy_group", "application": "ledger", "group": "live"},
+                {"kind": "codedeploy_group", "application": "ledger", "group": "batch"},
+                {"kind": "cloudformation_stack", "stack": "ledger"},
+            ],
+            "triggers": [{"kind": "alarm", "name": "ledger is broken"}],
         },
     ],
 }

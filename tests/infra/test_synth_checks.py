@@ -8,6 +8,7 @@ from cfnlint.api import lint
 
 from infra.grants.everything import REASONS
 
+STACK = "arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/"
 FUNCTION = "arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:"
 
 
@@ -43,7 +44,12 @@ def test_exactly_these_findings_are_accepted(nag):
             *(("IAM5[Resource::*]", f"{house}/Permissions/Resource") for house in houses),
             *(
                 (f"IAM5[Resource::{FUNCTION}{name}:*]", "Watcher/Targets1/Resource")
-                for name in ("checkout", "checkout-worker", "search")
+                for name in ("checkout", "checkout-worker", "search", "payments")
+            ),
+            *(
+                (f"IAM5[Resource::{STACK}{name}/*]", f"{house}/Targets1/Resource")
+                for name in ("search", "payments", "ledger")
+                for house in ("Responder", "Watcher")
             ),
             ("SQS3", "NotifyFailures/Resource"),
         ]

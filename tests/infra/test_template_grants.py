@@ -1,10 +1,12 @@
 """Each role may do exactly what is listed here, and nobody may act on the responder itself."""
 
+import json
+
 import pytest
 from policy_sentry.querying.actions import get_action_data
 from policy_sentry.querying.all import get_all_actions
 
-from infra.grants import respond_grants
+from infra.grants import may_deploy, respond_grants, respond_on_everything
 from infra.grants.everything import REASONS
 from infra.grants.grant import LONGEST_POLICY, MOST_POLICIES, Grant, GrantError, pack
 from rollback_responder.domain.policy import parse_policy
@@ -12,10 +14,37 @@ from tests.infra.deployed import statements
 from tests.infra.synthesis import POLICY
 
 FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:"
+CODEDEPLOY = "arn:aws:codedeploy:eu-west-1:111122223333:"
 JOURNAL = "<Journal.Arn>"
 QUEUE, DEAD_LETTERS = "<Ingress/Alarms.Arn>", "<Ingress/DeadLetters.Arn>"
 ROLES = ("Responder/Respond/Role", "Watcher/Watch/Role", "Notifier/Notify/Role")
 KINDS = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+
+READ_GROUP = {
+    "codedeploy:BatchGetDeployments",
+    "codedeploy:GetDeployment",
+    "codedeploy:GetDeploymentGroup",
+    "codedeploy:ListDeployments",
+}
+READ_STACK = {"cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks"}
+# What changes something in AWS that people deploy.
+ACTS = {
+    "lambda:UpdateAlias",
+    "codedeploy:StopDeployment",
+    "codedeploy:CreateDeployment",
+    "codedeploy:RegisterApplicationRevision",
+    "cloudformation:CancelUpdateStack",
+    "cloudformation:ContinueUpdateRollback",
+}
+
+
+def group(name):
+    return f"{CODEDEPLOY}deploymentgroup:{name}"
+
+
+def stack(name):
+    return f"arn:aws:cloudformation:eu-west-1:111122223333:stack/{name}/*"
+
 
 EXPECTED = {
     "Responder/Respond/Role": {
@@ -23,14 +52,33 @@ EXPECTED = {
         (QUEUE,): {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
         (DEAD_LETTERS,): {"sqs:SendMessage"},
         (JOURNAL,): {"dynamodb:PutItem", "dynamodb:UpdateItem"},
-        ("*",): {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"},
+        ("*",): {
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:GetMetricData",
+            "codedeploy:StopDeployment",
+        },
         # Enforced: may be moved.
-        (f"{FUNCTION}checkout", f"{FUNCTION}checkout-worker"): {
+        (f"{FUNCTION}checkout", f"{FUNCTION}checkout-worker", f"{FUNCTION}payments"): {
             "lambda:GetAlias",
             "lambda:UpdateAlias",
         },
         # Only observed: may not.
         (f"{FUNCTION}search",): {"lambda:GetAlias"},
+        tuple(map(group, ("search/prod", "payments/live", "ledger/live", "ledger/batch"))): (
+            READ_GROUP
+        ),
+        tuple(map(stack, ("search", "payments", "ledger"))): READ_STACK,
+        tuple(map(stack, ("payments", "ledger"))): {"cloudformation:CancelUpdateStack"},
+        # Only where the policy asks for it.
+        (stack("payments"),): {"cloudformation:ContinueUpdateRollback"},
+        (group("payments/live"),): {"codedeploy:CreateDeployment"},
+        (f"{CODEDEPLOY}deploymentconfig:CodeDeployDefault.LambdaAllAtOnce",): {
+            "codedeploy:GetDeploymentConfig"
+        },
+        (f"{CODEDEPLOY}application:payments",): {
+            "codedeploy:GetApplicationRevision",
+            "codedeploy:RegisterApplicationRevision",
+        },
     },
     "Watcher/Watch/Role": {
         ("<Watcher/Watch/Logs.Arn>",): {"logs:CreateLogStream", "logs:PutLogEvents"},
@@ -43,9 +91,13 @@ EXPECTED = {
         ("*",): {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"},
         tuple(
             f"{FUNCTION}{name}{versions}"
-            for name in ("checkout", "checkout-worker", "search")
+            for name in ("checkout", "checkout-worker", "search", "payments")
             for versions in ("", ":*")
         ): {"lambda:GetAlias", "lambda:GetFunctionConfiguration"},
+        tuple(map(group, ("search/prod", "payments/live", "ledger/live", "ledger/batch"))): (
+            READ_GROUP
+        ),
+        tuple(map(stack, ("search", "payments", "ledger"))): READ_STACK,
     },
     "Notifier/Notify/Role": {
         ("<Notifier/Notify/Logs.Arn>",): {"logs:CreateLogStream", "logs:PutLogEvents"},
@@ -106,20 +158,103 @@ def trusts(role):
     return role["AssumeRolePolicyDocument"]["Statement"]
 
 
-def test_only_respond_may_move_a_target(responder):
-    movers = [
-        role
-        for role in ROLES
-        if any("lambda:UpdateAlias" in s["Action"] for s in held_by(responder, role))
-    ]
-    assert movers == ["Responder/Respond/Role"]
+@pytest.mark.parametrize("action", sorted(ACTS))
+def test_only_respond_may_touch_a_target(responder, action):
+    able = [role for role in ROLES if any(action in s["Action"] for s in held_by(responder, role))]
+    assert able == ["Responder/Respond/Role"]
 
 
-def test_an_observed_policy_cannot_move_anything():
-    observed = parse_policy({**POLICY, "mode": "observe"})
-    assert {action for grant in respond_grants(observed) for action in grant.actions} == {
-        "lambda:GetAlias"
+def only(*services, **changes):
+    """The policy with these of its services only, in another mode."""
+    chosen = [service for service in POLICY["services"] if service["name"] in services]
+    return parse_policy({**POLICY, "services": chosen, **changes})
+
+
+def acts_of(policy):
+    granted = {action for grant in respond_grants(policy) for action in grant.actions}
+    return {*granted, *respond_on_everything(policy)} & ACTS
+
+
+def test_an_observed_policy_cannot_touch_anything():
+    names = [service["name"] for service in POLICY["services"]]
+    observed = only(*names, mode="observe")
+
+    assert acts_of(observed) == set()
+    assert not may_deploy(observed)
+    assert {a for grant in respond_grants(observed) for a in grant.actions} == {
+        "lambda:GetAlias",
+        *READ_GROUP,
+        *READ_STACK,
     }
+
+
+@pytest.mark.parametrize(
+    ("service", "acts"),
+    [
+        ("checkout", {"lambda:UpdateAlias"}),
+        ("search", set()),
+        ("ledger", {"codedeploy:StopDeployment", "cloudformation:CancelUpdateStack"}),
+        ("payments", ACTS),
+    ],
+)
+def test_a_service_brings_the_acts_that_it_asks_for_and_no_other(service, acts):
+    assert acts_of(only(service)) == acts
+    assert may_deploy(only(service)) is ("codedeploy:CreateDeployment" in acts)
+
+
+def test_a_failed_rollback_is_continued_without_a_role_of_its_own(responder):
+    """A role that is passed once would be used for every later operation on the stack."""
+    conditions = {
+        action: statement.get("Condition")
+        for statement in held_by(responder, "Responder/Respond/Role")
+        for action in statement["Action"]
+        if statement.get("Condition")
+    }
+    assert conditions == {
+        "cloudformation:ContinueUpdateRollback": {"Null": {"cloudformation:RoleArn": "true"}}
+    }
+
+
+def test_iam_knows_the_condition_that_keeps_the_role_out():
+    known = get_action_data("cloudformation", "ContinueUpdateRollback")["cloudformation"]
+
+    assert "cloudformation:RoleArn" in {key for row in known for key in row["condition_keys"]}
+
+
+def test_equal_actions_under_another_condition_are_another_statement():
+    free = Grant(actions=("a:One",), resources=("arn:x",))
+    bound = Grant(actions=("a:One",), resources=("arn:x",), without=("a:Key",))
+
+    assert pack([free, bound]) == [[free, bound]]
+
+
+@pytest.fixture(scope="module")
+def cautious(synthesise):
+    """The same services; none may deploy anything."""
+    document = json.loads(json.dumps(POLICY))
+    for service in document["services"]:
+        for target in service["targets"]:
+            target.pop("after_success", None)
+    return synthesise(document).responder
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_deployment_is_denied_to_everybody_unless_a_group_asks_for_it(responder, cautious, role):
+    for template, denied in ((cautious, True), (responder, False)):
+        denials = {s["Sid"]: s for s in held_by(template, role, "Deny")}
+        assert ("codedeploy:CreateDeployment" in denials["NeverMakeDeleteOrHush"]["Action"]) is (
+            denied
+        )
+
+
+def test_nothing_that_is_granted_is_denied_as_well(responder, cautious):
+    for template in (responder, cautious):
+        for role in ROLES:
+            allowed = {a for s in held_by(template, role) for a in s["Action"]}
+            (never,) = [
+                s for s in held_by(template, role, "Deny") if s["Sid"] == "NeverMakeDeleteOrHush"
+            ]
+            assert not allowed & set(never["Action"])
 
 
 def test_everything_is_granted_only_for_a_stated_reason(responder):
@@ -176,7 +311,10 @@ def test_no_role_may_touch_the_responder_itself(responder, role):
         "lambda:DeleteFunction",
         "lambda:PublishVersion",
         "lambda:AddPermission",
-        "codedeploy:CreateDeployment",
+        "cloudformation:RollbackStack",
+        "cloudformation:CreateChangeSet",
+        "cloudformation:DeleteChangeSet",
+        "cloudformation:ExecuteChangeSet",
         "cloudformation:UpdateStack",
         "cloudformation:DeleteStack",
         "cloudformation:CreateStack",
@@ -194,14 +332,16 @@ def test_no_role_may_make_delete_or_hush(responder, role, action):
     assert denials["NeverMakeDeleteOrHush"]["Resource"] == ["*"]
 
 
-def test_only_the_tick_may_invoke_and_only_the_watcher(responder):
-    (permission,) = responder.of_type("AWS::Lambda::Permission").values()
-    assert permission == {
-        "Action": "lambda:InvokeFunction",
-        "FunctionName": "<Watcher/Watch/Function.Arn>",
-        "Principal": "events.amazonaws.com",
-        "SourceArn": "<Watcher/Tick.Arn>",
-    }
+def test_only_the_tick_and_what_wakes_may_invoke_and_only_the_watcher(responder):
+    rules = [name for name in responder.of_type("AWS::Events::Rule") if name.startswith("Watcher/")]
+    permissions = list(responder.of_type("AWS::Lambda::Permission").values())
+    assert "Watcher/Tick" in rules
+    assert len(rules) > 1
+    assert sorted(p["SourceArn"] for p in permissions) == sorted(f"<{n}.Arn>" for n in rules)
+    for permission in permissions:
+        assert permission["Action"] == "lambda:InvokeFunction"
+        assert permission["FunctionName"] == "<Watcher/Watch/Function.Arn>"
+        assert permission["Principal"] == "events.amazonaws.com"
 
 
 def test_equal_actions_share_a_statement_and_no_resource_is_granted_twice():

@@ -2,7 +2,7 @@
 
 import json
 
-from infra.ingress import LONGEST_PATTERN, alarm_patterns
+from infra.patterns import LONGEST, alarm_patterns, rollout_patterns
 from rollback_responder.domain.policy import parse_policy
 from tests.infra.deployed import statements
 from tests.infra.synthesis import POLICY
@@ -109,24 +109,81 @@ def test_the_subscription_keeps_the_envelope_and_has_a_dead_letter_queue(respond
     }
 
 
-def test_the_rule_lets_through_the_alarms_in_scope_and_nothing_else(responder):
-    rule = responder.properties("Ingress/Rule1")
-    assert "EventBusName" not in rule
-    assert rule["EventPattern"] == {
-        "source": ["aws.cloudwatch"],
+def changes(source, detail_type, detail):
+    return {
+        "source": [source],
         "account": ["111122223333"],
-        "detail-type": ["CloudWatch Alarm State Change"],
-        "detail": {
-            "alarmName": [{"prefix": "rollback.test."}, "search is broken (composite)"],
-            "state": {"value": ["ALARM", "OK"]},
-        },
+        "detail-type": [detail_type],
+        "detail": detail,
     }
 
 
-def test_events_go_straight_to_the_queue_and_never_through_the_topic(responder):
-    for name, rule in responder.of_type("AWS::Events::Rule").items():
+def alarms_in(state):
+    names = [{"prefix": "rollback.test."}, "ledger is broken", "search is broken (composite)"]
+    return changes(
+        "aws.cloudwatch",
+        "CloudWatch Alarm State Change",
+        {"alarmName": names, "state": {"value": [state]}},
+    )
+
+
+def deployments(application, *groups):
+    return changes(
+        "aws.codedeploy",
+        "CodeDeploy Deployment State-change Notification",
+        {"application": [application], "deploymentGroup": list(groups)},
+    )
+
+
+def rules(responder):
+    """The patterns, by the function or queue they lead to."""
+    found = {QUEUE: [], "Watcher/Watch/Function": []}
+    for rule in responder.of_type("AWS::Events::Rule").values():
         if "EventPattern" in rule:
-            assert [t["Arn"] for t in rule["Targets"]] == [f"<{QUEUE}.Arn>"], name
+            assert "EventBusName" not in rule
+            (target,) = rule["Targets"]
+            found[target["Arn"].strip("<>").removesuffix(".Arn")].append(rule["EventPattern"])
+    return found
+
+
+def test_the_queue_gets_alarms_in_scope_that_fire_and_nothing_else(responder):
+    assert rules(responder)[QUEUE] == [alarms_in("ALARM")]
+
+
+def test_the_watcher_looks_at_once_when_an_alarm_clears_or_something_in_scope_moves(responder):
+    prefix = "arn:aws:cloudformation:eu-west-1:111122223333:stack"
+    assert rules(responder)["Watcher/Watch/Function"] == [
+        alarms_in("OK"),
+        deployments("ledger", "batch", "live"),
+        deployments("payments", "live"),
+        deployments("search", "prod"),
+        changes(
+            "aws.cloudformation",
+            "CloudFormation Stack Status Change",
+            {
+                "stack-id": [
+                    {"prefix": f"{prefix}/{name}/"} for name in ("ledger", "payments", "search")
+                ]
+            },
+        ),
+    ]
+
+
+def test_what_is_lost_on_the_way_to_the_watcher_is_not_sent_again(responder):
+    """The next tick does better."""
+    for name, rule in responder.of_type("AWS::Events::Rule").items():
+        if name.startswith("Watcher/"):
+            (target,) = rule["Targets"]
+            assert target["RetryPolicy"] == {
+                "MaximumEventAgeInSeconds": 60,
+                "MaximumRetryAttempts": 0,
+            }
+
+
+def test_events_go_straight_to_queue_or_watcher_and_never_through_the_topic(responder):
+    for name, rule in responder.of_type("AWS::Events::Rule").items():
+        wanted = f"<{QUEUE}.Arn>" if name.startswith("Ingress/") else "<Watcher/Watch/Function.Arn>"
+        assert [t["Arn"] for t in rule["Targets"]] == [wanted], name
 
 
 def test_every_rule_target_has_a_dead_letter_queue(responder):
@@ -163,7 +220,57 @@ def test_many_adopted_alarms_are_spread_over_rules_that_eventbridge_takes():
             for i, name in enumerate(adopted)
         ],
     }
-    patterns = alarm_patterns(parse_policy(document), "111122223333")
-    assert all(len(json.dumps(pattern)) <= LONGEST_PATTERN for pattern in patterns)
-    named = [name for pattern in patterns for name in pattern["detail"]["alarmName"]]
-    assert named == [{"prefix": "rollback.test."}, *sorted(adopted)]
+    for state in ("ALARM", "OK"):
+        patterns = alarm_patterns(parse_policy(document), state=state)
+        assert len(patterns) > 1
+        assert all(length(pattern) <= 2048 for pattern in patterns)
+        assert {tuple(p["detail"]["state"]["value"]) for p in patterns} == {(state,)}
+        named = [name for pattern in patterns for name in pattern["detail"]["alarmName"]]
+        assert named == [{"prefix": "rollback.test."}, *sorted(adopted)]
+
+
+def length(pattern):
+    """As it is deployed, where the pseudo parameters are at their longest."""
+    text = json.dumps(pattern)
+    for token, longest in LONGEST.items():
+        text = text.replace(token, longest)
+    return len(text)
+
+
+def test_an_alarm_that_two_services_share_would_be_named_once():
+    patterns = alarm_patterns(parse_policy(POLICY), state="ALARM")
+    names = [name for pattern in patterns for name in pattern["detail"]["alarmName"]]
+
+    assert len(names) == len({str(name) for name in names})
+
+
+def test_many_rollouts_are_spread_over_rules_that_eventbridge_takes():
+    groups = [f"{i:03d}" + "ä" * (i % 97) for i in range(120)]
+    stacks = [f"s{i:03d}" + "-" * (i % 124) for i in range(200)]
+    targets = [
+        *(
+            {"kind": "codedeploy_group", "application": f"app-{i % 2}", "group": g}
+            for i, g in enumerate(groups)
+        ),
+        *({"kind": "cloudformation_stack", "stack": name} for name in reversed(stacks)),
+    ]
+    adopted = [{"kind": "alarm", "name": "adopted"}]
+    service = {"name": "all", "targets": targets, "triggers": adopted}
+    patterns = rollout_patterns(parse_policy({**POLICY, "services": [service]}))
+    found = [pattern["detail"] for pattern in patterns]
+
+    assert all(length(pattern) <= 2048 for pattern in patterns)
+    assert all(length(p) > 1024 for p in patterns[:-1] if "stack-id" in p["detail"])
+    assert sorted(
+        (detail["application"][0], name)
+        for detail in found
+        for name in detail.get("deploymentGroup", ())
+    ) == sorted((f"app-{i % 2}", name) for i, name in enumerate(groups))
+    named = [entry["prefix"] for detail in found for entry in detail.get("stack-id", ())]
+    assert [prefix.split(":stack/")[1] for prefix in named] == [f"{name}/" for name in stacks]
+
+
+def test_a_policy_without_rollouts_asks_for_no_events_of_them():
+    aliases = [service for service in POLICY["services"] if service["name"] == "checkout"]
+
+    assert rollout_patterns(parse_policy({**POLICY, "services": aliases})) == []

@@ -14,6 +14,7 @@ from rollback_responder.domain.assessment import (
     has_enough,
     is_bad,
     judge,
+    served_well,
     unmeasurable,
 )
 from rollback_responder.domain.measurement import Bucket, Measurement
@@ -295,3 +296,31 @@ def test_no_conviction_below_the_floors(trigger, drawn, lag):
     if found.verdict is B:
         assert found.requests >= trigger.minimum_requests
         assert found.errors >= getattr(trigger, "minimum_errors", 0)
+
+
+# -- what speaks for a version --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("buckets", "well"),
+    [
+        ((), False),
+        (minutes(0, requests=0), False),
+        (minutes(0, 0, 0), True),
+        # Too few in each minute to convict anybody, and together they do say something.
+        (minutes(1, 1, 1, requests=6), False),
+        (minutes(0, 0, 1, requests=10), True),
+        (minutes(3, 3, 3), True),
+        (minutes(3, 3, 4), False),
+    ],
+)
+def test_what_served_well_failed_no_more_than_it_may_on_the_whole(buckets, well):
+    assert served_well(RATE, buckets) is well
+
+
+@pytest.mark.parametrize(
+    ("latencies", "well"),
+    [([], False), ([100, 100], True), ([100, 900], False), ([900, 100, 100], True), ([None], True)],
+)
+def test_what_served_well_was_slow_in_less_than_half_of_its_minutes(latencies, well):
+    assert served_well(SLOW, minutes(*[0 for _ in latencies], latency_ms=latencies)) is well

@@ -4,47 +4,95 @@ from dataclasses import replace
 
 import pytest
 
-from rollback_responder.domain.case import Case, answered, moved, recovered, stood_down, unclear
-from rollback_responder.domain.decision import UNDECIDED, Reason, StandDown
+from rollback_responder.domain.case import (
+    Case,
+    adopted,
+    answered,
+    moved,
+    recovered,
+    seen,
+    stood_down,
+    stopped,
+    unclear,
+)
+from rollback_responder.domain.decision import RollBack, StandDown, Switches
 from rollback_responder.domain.incident import State
+from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.policy import Guardrails, Mode
-from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.reason import UNDECIDED, Reason
+from rollback_responder.domain.release import Ledger, Origin, seen_rollout
+from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState
+from rollback_responder.domain.target import CloudFormationStack
+from rollback_responder.domain.trial import Returning
 from tests.builders import (
+    GROUP,
     MINUTE,
     NOW,
+    STACK,
+    TARGET,
     a_ledger,
+    a_leg,
     a_policy,
     a_release,
     a_rolled_back_incident,
+    a_sight,
+    a_trial,
     an_alarm,
     an_assessment,
+    an_attempt,
     an_incident,
     an_observation,
 )
 
 (WATCHED,) = a_policy().watched()
+ROLLOUTS = [
+    {"kind": "codedeploy_group", "application": "shop", "group": "live"},
+    {"kind": "cloudformation_stack", "stack": "shop"},
+]
+OTHER_STACK = CloudFormationStack(stack="shop-data")
+ALIAS = {"kind": "lambda_alias", "function": "shop", "alias": "live"}
+ADOPTED = {"kind": "alarm", "name": "legacy"}
+
+
+def watched_with(*targets, trigger=ADOPTED):
+    service = {"name": "shop", "targets": list(targets), "triggers": [trigger]}
+    (watched,) = a_policy(services=[service]).watched()
+    return watched
+
+
+SHOP = TARGET.target_id
 
 
 def a_case(**changes):
+    """Of an alias alone, unless `sights` are given; those are known from before, unless said."""
+    sights = changes.get("sights", ())
+    known = {SHOP: a_ledger()} | {
+        rollout.target_id: seen_rollout(Ledger(), sight) for rollout, sight in sights if sight
+    }
     given = {
         "watched": WATCHED,
         "environment": "prod",
         "mode": Mode.ENFORCE,
         "guardrails": Guardrails(),
+        "switches": Switches(),
         "now": NOW,
         "claim_id": "inc-9",
         "inherited": (),
-        "written": a_ledger(),
-        "ledger": a_ledger(),
+        "written": known,
+        "ledgers": known,
         "incident": None,
         "alarm": an_alarm(),
         "observation": an_observation(),
+        "sights": (),
     }
     return Case(**(given | changes))
 
 
 MOVED = an_observation("1", revision="r2", marker="inc-5")
+ROLL_BACK = RollBack(reason=Reason.METRIC_BREACHING, trial=a_trial(), to_version="1", revision="r1")
+MOVED_BY_OTHERS = an_observation("3", revision="r3")
+CLOSED = an_incident((State.STOOD_DOWN, Reason.COOLDOWN))
 UNDECIDED_INCIDENT = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE))
 
 
@@ -62,12 +110,12 @@ def test_the_marker_proves_that_it_acted(inherited):
 
     assert (entry.incident.state, entry.incident.reason) == (State.WATCHING, Reason.FOUND_DONE)
     assert (entry.incident.release.version, entry.incident.to_version) == ("2", "1")
-    assert entry.ledger.acted == (a_release().key,)
-    assert entry.ledger.bad[0].version == "2"
+    assert entry.ledgers[SHOP].acted == (a_release().key,)
+    assert entry.ledgers[SHOP].bad[0].version == "2"
 
 
 def test_the_marker_proves_it_even_if_nothing_was_known_before():
-    entry = recovered(a_case(inherited=("inc-5",), observation=MOVED, written=Ledger()))
+    entry = recovered(a_case(inherited=("inc-5",), observation=MOVED, written={}))
 
     assert entry.incident.state is State.WATCHING
     assert "from version unknown to 1" in entry.text
@@ -75,22 +123,67 @@ def test_the_marker_proves_it_even_if_nothing_was_known_before():
 
 @pytest.mark.parametrize(
     "observation",
-    [None, an_observation("3", revision="r3"), an_observation("1", revision="r3", marker="inc-1")],
+    [an_observation("3", revision="r3"), an_observation("1", revision="r3", marker="inc-1")],
 )
 def test_anything_else_is_indeterminate_and_counts_as_acted(observation):
     entry = recovered(a_case(inherited=("inc-5",), observation=observation))
 
-    assert entry.incident.state is State.INDETERMINATE
+    assert (entry.incident.state, entry.incident.reason) == (
+        State.INDETERMINATE,
+        Reason.RESULT_UNKNOWN,
+    )
     assert "inc-5" in entry.text
-    assert entry.ledger.acted == (a_release().key,)
-    assert entry.ledger.last_act_at == NOW
+    assert entry.ledgers[SHOP].acted == (a_release().key,)
+    assert entry.ledgers[SHOP].last_act_at == NOW
 
 
-def test_indeterminate_even_if_no_release_was_known():
-    entry = recovered(a_case(inherited=("a",), observation=None, written=Ledger(), ledger=Ledger()))
+def test_what_is_gone_proves_nothing_and_is_not_called_a_refusal_while_it_may_matter():
+    case = a_case(inherited=("inc-5",), observation=None)
 
-    assert entry.incident.state is State.INDETERMINATE
-    assert entry.ledger == Ledger()
+    assert recovered(case) is None
+    assert stood_down(
+        case, an_assessment(), StandDown(reason=Reason.TARGET_GONE, text="so")
+    ).incident.is_open
+
+
+@pytest.mark.parametrize(
+    ("current", "revision"),
+    [
+        (a_release(), "r1"),
+        (a_release(proven_at=NOW), "r9"),
+        (a_release(origin=Origin.ROLLED_BACK), "r9"),
+        (a_release(origin=Origin.FIRST_SEEN), "r9"),
+        (None, "r9"),
+    ],
+)
+def test_an_attempt_moved_from_the_written_release_or_from_none(current, revision):
+    """It writes down what it sees before it moves a pointer, and would move from no other."""
+    written = {SHOP: a_ledger(current=current)}
+    case = a_case(inherited=("inc-5",), written=written, observation=an_observation(revision="r9"))
+
+    assert [attempt.revision for attempt in case.lost] == [revision]
+    assert (recovered(case) is None) is (revision == "r9")
+    unseen = a_case(inherited=("inc-5",), written=written, observation=None)
+    assert [attempt.revision for attempt in unseen.lost] == [None if revision == "r9" else "r1"]
+
+
+@pytest.mark.parametrize(("minutes", "doubted"), [(29, True), (30, False)])
+def test_what_changes_after_nothing_can_land_any_more_is_somebody_elses(minutes, doubted):
+    pending = replace(UNDECIDED_INCIDENT, lost=(an_attempt(),))
+    case = a_case(incident=pending, observation=MOVED_BY_OTHERS, now=NOW + minutes * MINUTE)
+
+    assert (recovered(case) is not None) is doubted
+
+
+def test_a_move_is_found_done_also_after_the_watcher_has_seen_it():
+    """The ledger has the version it led to by then; the incident knows where it came from."""
+    pending = replace(UNDECIDED_INCIDENT, lost=(an_attempt(),))
+    led_to = a_ledger(current=a_release("1", since_at=NOW, origin=Origin.ROLLED_BACK))
+    entry = recovered(a_case(incident=pending, observation=MOVED, written={SHOP: led_to}))
+
+    assert entry.incident.state is State.WATCHING
+    assert (entry.incident.release.version, entry.incident.to_version) == ("2", "1")
+    assert entry.ledgers[SHOP].bad[0].version == "2"
 
 
 def test_an_open_incident_is_carried_on_for_the_alarm_it_is_about():
@@ -104,6 +197,8 @@ def test_an_open_incident_is_carried_on_for_the_alarm_it_is_about():
 def test_while_a_rollback_is_verified_there_is_nothing_to_settle(observation):
     case = a_case(inherited=("inc-5",), incident=a_rolled_back_incident(), observation=observation)
     assert recovered(case) is None
+    following = an_incident((State.ROLLING_BACK, Reason.ROLLBACK_ADOPTED), lost=(an_attempt(),))
+    assert recovered(replace(case, incident=following)) is None
 
 
 @pytest.mark.parametrize(("minutes", "gives_up"), [(14, False), (15, True)])
@@ -114,13 +209,135 @@ def test_without_a_clear_answer_a_person_is_asked_after_a_while(minutes, gives_u
 
     assert (entry is not None) is gives_up
     if entry:
-        assert entry.incident.state is State.STOOD_DOWN
+        # Its last call may still land, so nobody says that nothing was done.
+        assert (entry.incident.state, entry.incident.reason) == (
+            State.INDETERMINATE,
+            Reason.ACTION_UNCLEAR,
+        )
         assert entry.incident.needs_a_person
 
 
-# -- what answers ---------------------------------------------------------------------------------
+# -- recovering rollouts --------------------------------------------------------------------------
 
-CLOSED = an_incident((State.STOOD_DOWN, Reason.COOLDOWN))
+EVERYTHING = watched_with(*ROLLOUTS, ALIAS)
+UPDATING = a_sight(change="u-1", identity="arn:stack")
+
+
+def seen_before(*sights):
+    """The ledgers after rollouts were seen so."""
+    return {SHOP: a_ledger()} | {
+        rollout.target_id: seen_rollout(Ledger(), sight)
+        for rollout, sight in zip((GROUP, STACK), sights, strict=False)
+        if sight
+    }
+
+
+def rollout_case(before, now, **changes):
+    """The group's and the stack's sights as they were written, and as they are now."""
+    given = {
+        "watched": EVERYTHING,
+        "written": seen_before(*before),
+        "sights": tuple(zip((GROUP, STACK), now, strict=False)),
+        "inherited": ("inc-5",),
+    } | changes
+    case = a_case(**given)
+    ledgers = seen(case.written, case.watched.pointer, case.observation, case.sights, case.now)
+    return replace(case, ledgers=ledgers)
+
+
+RUNS, DRIVEN = a_sight(), a_sight(change="u-1", driver="arn:root")
+GOES_BACK, IS_BACK, STUCK = (
+    a_sight(phase) for phase in (Phase.RETURNING, Phase.RETURNED, Phase.STUCK)
+)
+FINISHED, BROKE = a_sight(Phase.SETTLED), a_sight(Phase.BROKEN)
+OURS = a_sight(change="d-2", marker="inc-5")
+FOLLOW, STOP, AGAIN = How.FOLLOW, How.STOP, How.REDEPLOY
+DONE, DOUBT, NOTHING = "done", "doubt", None
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "found", "legs"),
+    [
+        ([RUNS], [RUNS], NOTHING, ()),
+        ([RUNS], [GOES_BACK], DONE, [(GROUP, FOLLOW)]),
+        ([RUNS], [IS_BACK], DONE, [(GROUP, FOLLOW)]),
+        ([RUNS], [STUCK], DONE, [(GROUP, FOLLOW)]),
+        # It was not stopped, or not by an order that anybody can see.
+        ([RUNS], [FINISHED], NOTHING, ()),
+        ([RUNS], [BROKE], NOTHING, ()),
+        # Another change hides it.
+        ([RUNS], [a_sight(change="d-2")], DOUBT, ()),
+        ([RUNS], [None], DOUBT, ()),
+        ([RUNS], [a_sight(Phase.RETURNING, "d-2")], DOUBT, ()),
+        # Nothing was running, so there was nothing to stop.
+        ([FINISHED], [a_sight(Phase.RETURNING, "d-2")], NOTHING, ()),
+        ([FINISHED], [GOES_BACK], NOTHING, ()),
+        ([None], [GOES_BACK], NOTHING, ()),
+        # Its mark says whose deployment it is.
+        ([FINISHED], [OURS], DONE, [(GROUP, AGAIN)]),
+        ([FINISHED], [replace(OURS, marker="inc-4")], NOTHING, ()),
+        # The others are still to be stopped, but for those that go back with their root.
+        ([RUNS, UPDATING], [GOES_BACK, UPDATING], DONE, [(GROUP, FOLLOW), (STACK, STOP)]),
+        ([RUNS, DRIVEN], [GOES_BACK, DRIVEN], DONE, [(GROUP, FOLLOW)]),
+        ([RUNS, a_sight(Phase.SETTLED, "u-0")], [GOES_BACK, UPDATING], DONE, [(GROUP, FOLLOW)]),
+        ([RUNS, UPDATING], [RUNS, UPDATING], NOTHING, ()),
+        ([RUNS, UPDATING], [None, a_sight(Phase.RETURNED, "u-1")], DONE, [(STACK, FOLLOW)]),
+        ([RUNS], [a_sight(Phase.RETURNING, None)], DOUBT, ()),
+    ],
+)
+def test_what_a_lost_attempt_is_known_to_have_done_to_rollouts(before, now, found, legs):
+    case = rollout_case(before, now)
+    entry = recovered(case)
+
+    assert (entry is None) is (found is NOTHING)
+    if entry is None:
+        return
+    incident = entry.incident
+    assert incident.lost == case.lost
+    if found is DOUBT:
+        assert (incident.state, incident.reason) == (State.INDETERMINATE, Reason.RESULT_UNKNOWN)
+        assert "d-1 can no longer be seen" in entry.text
+        return
+    assert (incident.state, incident.reason) == (State.ROLLING_BACK, Reason.FOUND_DONE)
+    assert [(leg.target, leg.how) for leg in incident.legs] == legs
+    assert incident.acted_at == NOW
+    assert incident.change == incident.legs[0].change
+    for leg in incident.legs:
+        under_way = leg.how is not STOP
+        assert leg.state is (LegState.UNDER_WAY if under_way else LegState.TO_DO)
+
+
+def test_a_pointer_that_moves_while_a_deployment_runs_is_the_deployments_doing():
+    assert recovered(rollout_case([RUNS], [RUNS], observation=MOVED_BY_OTHERS)) is None
+    assert recovered(rollout_case([FINISHED], [FINISHED], observation=MOVED_BY_OTHERS))
+
+
+def test_a_doubt_where_there_is_no_pointer_marks_none():
+    case = rollout_case(
+        [RUNS], [None], watched=watched_with(*ROLLOUTS), observation=None, alarm=None
+    )
+    entry = recovered(case)
+
+    assert entry.incident.state is State.INDETERMINATE
+    assert entry.ledgers == case.ledgers
+    assert entry.incident.target == GROUP
+
+
+def test_a_lost_attempt_is_remembered_once_with_what_it_may_have_stopped():
+    pending = replace(UNDECIDED_INCIDENT, lost=(an_attempt("inc-4", changes=("d-0",)),))
+    case = rollout_case([RUNS, UPDATING], [RUNS, UPDATING], incident=pending)
+    both = replace(case, inherited=("inc-4", "inc-5"))
+
+    assert both.lost == case.lost
+    assert [(a.claim_id, a.changes) for a in case.lost] == [
+        ("inc-4", ("d-0",)),
+        ("inc-5", ("d-1", "u-1")),
+    ]
+    closed = replace(case, incident=CLOSED)
+    assert [attempt.claim_id for attempt in closed.lost] == ["inc-5"]
+
+
+# -- what answers ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -142,6 +359,11 @@ def test_which_incident_answers(incident, alarm, answers):
 
     assert (entry is not None) is answers
     assert entry is None or entry.incident is incident
+
+
+@pytest.mark.parametrize("incident", [CLOSED, UNDECIDED_INCIDENT])
+def test_while_an_attempt_is_not_settled_nothing_closed_answers(incident):
+    assert answered(a_case(incident=incident, inherited=("inc-5",))) is None
 
 
 # -- standing down --------------------------------------------------------------------------------
@@ -201,14 +423,63 @@ def test_an_incident_of_another_alarm_is_left_alone_while_it_is_in_time(minutes,
     other = replace(UNDECIDED_INCIDENT, alarm_name="other")
     entry = standing_down(Reason.COOLDOWN, incident=other, now=NOW + minutes * MINUTE)
 
-    assert (entry.incident is not other) is touched
+    assert (entry.incident != other) is touched
     if touched:
         assert entry.incident.alarm_name == WATCHED.alarm_name
         assert not entry.incident.is_open
 
 
+@pytest.mark.parametrize(("minutes", "is_open"), [(29, True), (30, False)])
+@pytest.mark.parametrize("reason", [Reason.COOLDOWN, Reason.ALARM_NOT_FIRING, Reason.TARGET_GONE])
+def test_while_a_call_may_still_land_nobody_says_that_nothing_was_done(reason, minutes, is_open):
+    pending = replace(UNDECIDED_INCIDENT, lost=(an_attempt(),))
+    entry = standing_down(reason, incident=pending, now=NOW + minutes * MINUTE)
+
+    assert entry.incident.is_open is is_open
+    assert entry.incident.reason is reason
+    assert entry.incident.lost == pending.lost
+
+
+def test_an_alarm_that_fell_silent_opens_an_incident_only_for_a_lost_attempt():
+    quiet = an_alarm(AlarmState.OK, transitioned_at=NOW)
+    assert standing_down(Reason.ALARM_NOT_FIRING, alarm=quiet).incident is None
+    entry = standing_down(Reason.ALARM_NOT_FIRING, alarm=quiet, inherited=("inc-5",))
+
+    assert entry.incident.state is State.UNDECIDED
+    assert [attempt.claim_id for attempt in entry.incident.lost] == ["inc-5"]
+
+
+def test_an_incident_of_another_alarm_learns_of_a_lost_attempt():
+    other = replace(UNDECIDED_INCIDENT, alarm_name="other")
+    entry = standing_down(Reason.COOLDOWN, incident=other, inherited=("inc-5",))
+
+    assert [attempt.claim_id for attempt in entry.incident.lost] == ["inc-5"]
+    assert entry.incident.alarm_name == "other"
+
+
+def test_what_would_have_been_done_is_written_down():
+    decision = StandDown(reason=Reason.OBSERVE_MODE, text="so", would=ROLL_BACK)
+    entry = stood_down(a_case(), an_assessment(), decision)
+
+    assert (entry.incident.to_version, entry.incident.legs) == ("1", ROLL_BACK.trial.legs)
+    assert entry.incident.acted_at is None
+    assert entry.incident.change == a_release().key
+
+
+def test_two_alarms_about_one_change_do_not_displace_each_other():
+    other = replace(CLOSED, alarm_name="other")
+    about_it = standing_down(Reason.COOLDOWN, incident=other).incident
+    about_another = standing_down(Reason.COOLDOWN, incident=replace(other, change="d-0")).incident
+
+    assert [answer.alarm_name for answer in about_it.answered] == ["other"]
+    assert about_another.answered == ()
+
+
+# -- acting ---------------------------------------------------------------------------------------
+
+
 def test_an_unclear_move_is_open_and_names_its_reason():
-    entry = unclear(a_case(), an_assessment(), "ReadTimeoutError")
+    entry = unclear(a_case(), an_assessment(), ROLL_BACK, "ReadTimeoutError")
 
     assert (entry.incident.state, entry.incident.reason) == (
         State.UNDECIDED,
@@ -218,9 +489,122 @@ def test_an_unclear_move_is_open_and_names_its_reason():
 
 
 def test_a_move_is_written_with_where_from_and_where_to():
-    entry = moved(a_case(), an_assessment(), Reason.METRIC_BREACHING, MOVED, NOW)
+    entry = moved(a_case(), an_assessment(), ROLL_BACK, MOVED, NOW)
 
     assert entry.text == "moved shop:live from version 2 to 1"
-    assert entry.ledger.current.version == "1"
-    assert entry.ledger.revision == "r2"
-    assert entry.ledger.last_act_at == entry.incident.acted_at == NOW
+    assert entry.ledgers[SHOP].current.version == "1"
+    assert entry.ledgers[SHOP].revision == "r2"
+    assert entry.ledgers[SHOP].last_act_at == entry.incident.acted_at == NOW
+
+
+STOPS = a_leg(state=LegState.UNDER_WAY)
+STOPPING = RollBack(reason=Reason.METRIC_BREACHING, trial=a_trial(STOPS))
+
+
+def test_a_stop_is_written_down_and_followed_from_there():
+    later = NOW + MINUTE
+    case = rollout_case([RUNS], [RUNS], inherited=())
+    legs = (STOPS, a_leg(STACK), a_leg(OTHER_STACK, How.FOLLOW))
+    entry = stopped(case, an_assessment(), STOPPING, legs, later)
+    incident = entry.incident
+
+    assert (incident.state, incident.reason) == (State.ROLLING_BACK, Reason.METRIC_BREACHING)
+    assert (incident.acted_at, incident.back_at) == (later, None)
+    assert (incident.change, incident.assessment) == ("d-1", an_assessment())
+    assert [leg.state for leg in incident.legs] == [
+        LegState.UNDER_WAY,
+        LegState.TO_DO,
+        LegState.UNDER_WAY,
+    ]
+    touched = {key: ledger.acted for key, ledger in entry.ledgers.items() if ledger.acted}
+    assert touched == {GROUP.target_id: ("d-1",)}
+    assert entry.ledgers[GROUP.target_id].last_act_at == later
+    assert entry.ledgers[SHOP] == case.ledgers[SHOP]
+
+
+def test_a_redeployment_is_about_the_release_and_follows_the_deployment_that_leads_back():
+    trial = a_trial(a_leg(how=How.REDEPLOY, change=a_release().key))
+    decision = replace(STOPPING, trial=trial, to_version="1", revision="r1")
+    began = a_leg(how=How.REDEPLOY, state=LegState.UNDER_WAY, change="d-9")
+    case = rollout_case([FINISHED], [FINISHED], inherited=())
+    entry = stopped(case, an_assessment(), decision, (began,), NOW)
+
+    assert entry.incident.change == a_release().key
+    assert [leg.change for leg in entry.incident.legs] == ["d-9"]
+    assert entry.incident.to_version == "1"
+    assert entry.ledgers[GROUP.target_id].acted == (a_release().key,)
+
+
+@pytest.mark.parametrize(
+    ("observation", "release", "to_version"),
+    [
+        # Traffic is shifting: back to the version that takes the rest.
+        (an_observation("1", "2"), a_release("2"), "1"),
+        # The alias was not touched yet.
+        (an_observation("1"), a_release("1", since_at=NOW - 60 * MINUTE), "1"),
+        # It is all on the new version already: to what proved itself before, as far as one can say.
+        (an_observation("2"), a_release("2"), "1"),
+        (an_observation("1"), a_release("1"), None),
+        (None, None, None),
+        (an_observation("2"), None, None),
+    ],
+)
+def test_where_a_stop_is_expected_to_lead(observation, release, to_version):
+    ledgers = {SHOP: a_ledger(current=release)}
+    case = rollout_case([RUNS], [RUNS], inherited=(), observation=observation)
+    case = replace(case, ledgers=ledgers)
+    entry = stopped(case, an_assessment(), STOPPING, (STOPS,), NOW)
+
+    assert entry.incident.to_version == to_version
+
+
+def test_somebody_elses_rollback_is_followed_and_nothing_counts_as_acted():
+    returning = Returning(
+        change="d-1", text="so", legs=(a_leg(how=How.FOLLOW), a_leg(STACK, FOLLOW)), over=False
+    )
+    case = rollout_case([RUNS], [GOES_BACK], inherited=())
+    entry = adopted(case, an_assessment(), returning)
+
+    assert (entry.incident.state, entry.incident.reason) == (
+        State.ROLLING_BACK,
+        Reason.ROLLBACK_ADOPTED,
+    )
+    assert {leg.state for leg in entry.incident.legs} == {LegState.UNDER_WAY}
+    assert (entry.incident.change, entry.incident.acted_at) == ("d-1", NOW)
+    assert entry.ledgers == case.ledgers
+    assert entry.incident.adopted
+
+
+def test_an_unclear_stop_is_about_the_change_it_may_have_stopped():
+    case = rollout_case([RUNS], [RUNS], inherited=())
+    entry = unclear(case, an_assessment(), STOPPING, "ReadTimeoutError")
+
+    assert (entry.incident.state, entry.incident.reason) == (
+        State.UNDECIDED,
+        Reason.ACTION_UNCLEAR,
+    )
+    assert entry.incident.change == "d-1"
+
+
+# -- what is seen ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pointer", [None, TARGET])
+@pytest.mark.parametrize("observation", [None, an_observation("3", revision="r3")])
+@pytest.mark.parametrize("sight", [None, RUNS])
+def test_only_what_was_seen_changes_its_ledger(pointer, observation, sight):
+    written = {SHOP: a_ledger(), "other": Ledger()}
+    kept = seen(written, pointer, observation, ((GROUP, sight),), NOW)
+
+    assert kept["other"] == written["other"]
+    assert (kept[SHOP] != written[SHOP]) is bool(pointer and observation)
+    assert kept.get(GROUP.target_id) == (Ledger(revision="d-1 running") if sight else None)
+    assert written == {SHOP: a_ledger(), "other": Ledger()}
+
+
+def test_where_there_is_no_pointer_there_is_no_release():
+    case = a_case(watched=watched_with(*ROLLOUTS), observation=None)
+
+    assert (case.ledger, case.release) == (Ledger(), None)
+    assert case.on_trial().reason is Reason.NO_RECENT_CHANGE
+    assert replace(case, alarm=None).on_trial() == case.on_trial()

@@ -7,24 +7,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollback_responder.domain import decision as decision_module
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, Verdict
 from rollback_responder.domain.decision import (
-    Reason,
+    Adopt,
     RollBack,
     Situation,
     StandDown,
+    Switches,
+    change_objects,
     decide,
+    guardrails_object,
 )
+from rollback_responder.domain.leg import How
 from rollback_responder.domain.policy import Guardrails, Mode
+from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Bad, Ledger, Origin, Release, way_back
 from rollback_responder.domain.signal import AlarmReading, AlarmState
+from rollback_responder.domain.trial import NoTrial, Returning, Trial
 from rollback_responder.domain.trigger import AdoptedAlarm, ErrorRate, WhenUnmeasurable
 from tests.builders import (
+    GROUP,
     MINUTE,
     NOW,
+    STACK,
+    TARGET,
     a_good,
     a_ledger,
+    a_leg,
+    a_moved_leg,
     a_release,
+    a_trial,
     an_alarm,
     an_assessment,
     an_observation,
@@ -35,7 +48,18 @@ ADOPTED = AdoptedAlarm(name="legacy")
 TRUSTED = AdoptedAlarm(name="legacy", when_unmeasurable=WhenUnmeasurable.TRUST_ALARM)
 
 
+NO_TRIAL = NoTrial(reason=Reason.CHANGE_BROKEN, text="so")
+PAUSED, SPENT = Switches(paused_by="ann"), Switches(in_budget=False)
+
+
+def trial_of(release):
+    """The release behind the alias on trial, as `on_trial` makes it."""
+    leg = a_moved_leg(change=release.key, title=f"version {release.version}")
+    return a_trial(leg, change=release.key, since_at=release.since_at, exact=False)
+
+
 def a_situation(**changes):
+    """About the alias, unless a trial is given."""
     given = {
         "now": NOW,
         "alarm": an_alarm(),
@@ -46,13 +70,18 @@ def a_situation(**changes):
         "assessment": an_assessment(),
         "mode": Mode.ENFORCE,
         "guardrails": Guardrails(),
-    }
-    return Situation(**(given | changes))
+        "switches": Switches(),
+    } | changes
+    given = {"ledgers": {TARGET.target_id: given["ledger"]}} | given
+    return Situation(**({"on_trial": trial_of(given["release"] or a_release())} | given))
 
 
 def test_a_clean_slate_rolls_back_to_the_proven_version_at_the_revision_that_was_seen():
     assert decide(a_situation()) == RollBack(
-        reason=Reason.METRIC_BREACHING, from_version="2", to_version="1", revision="r1"
+        reason=Reason.METRIC_BREACHING,
+        trial=trial_of(a_release()),
+        to_version="1",
+        revision="r1",
     )
 
 
@@ -63,24 +92,31 @@ OBJECTIONS = [
     (Reason.ALARM_SUPPRESSED, {"alarm": {"suppressed_by": "Alarm"}}),
     (Reason.ALARM_DISABLED, {"alarm": {"actions_enabled": False}}),
     (Reason.ALARM_UNSOUND, {"alarm": {"unsound": "PARTIAL_DATA"}}),
+    (Reason.CHANGE_BROKEN, {"trial": NO_TRIAL}),
     (Reason.ALIAS_ON_LATEST, {"release": {"version": "$LATEST"}}),
     (Reason.NO_RECENT_CHANGE, {"release": {"since_at": NOW - 61 * MINUTE}}),
     (Reason.CHANGE_IS_ROLLBACK, {"release": {"origin": Origin.ROLLED_BACK}}),
+    (Reason.RELEASE_PROVED, {"release": {"proven_at": NOW - MINUTE}}),
     (Reason.ALARM_BEFORE_CHANGE, {"alarm": {"transitioned_at": NOW - 8 * MINUTE}}),
     (Reason.INCONCLUSIVE, {"verdict": Verdict.INCONCLUSIVE}),
     (Reason.ALREADY_ACTED, {"ledger": {"acted": (a_release().key,)}}),
     (Reason.COOLDOWN, {"ledger": {"last_act_at": NOW - 29 * MINUTE}}),
     (Reason.NO_PROVEN_RELEASE, {"ledger": {"good": ()}}),
     (Reason.OBSERVE_MODE, {"mode": Mode.OBSERVE}),
+    (Reason.PAUSED, {"switches": {"paused_by": "ann"}}),
+    (Reason.BUDGET_SPENT, {"switches": {"in_budget": False}}),
 ]
 
 
 def objecting(*objections):
-    alarm, release, ledger, verdict, mode = {}, {}, {}, Verdict.BREACHING, Mode.ENFORCE
+    alarm, release, ledger, switches = {}, {}, {}, {}
+    verdict, mode, trial = Verdict.BREACHING, Mode.ENFORCE, None
     for objection in objections:
         alarm |= objection.get("alarm", {})
         release |= objection.get("release", {})
         ledger |= objection.get("ledger", {})
+        switches |= objection.get("switches", {})
+        trial = objection.get("trial", trial)
         verdict = objection.get("verdict", verdict)
         mode = objection.get("mode", mode)
     suspect = a_release(**release)
@@ -91,6 +127,8 @@ def objecting(*objections):
         ledger=a_ledger(**({"current": suspect} | ledger)),
         assessment=an_assessment(verdict),
         mode=mode,
+        switches=Switches(**switches),
+        on_trial=trial or trial_of(suspect),
     )
 
 
@@ -146,10 +184,127 @@ def test_the_cooldown_ends_when_it_says(minutes, rolls):
     assert isinstance(decide(a_situation(ledger=ledger)), RollBack) is rolls
 
 
-def test_observe_says_where_it_would_have_gone():
-    decision = decide(a_situation(mode=Mode.OBSERVE))
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        ({"mode": Mode.OBSERVE}, "the mode is observe"),
+        ({"switches": PAUSED}, "paused by ann"),
+        ({"switches": SPENT}, "10 rollbacks were made or begun in this hour"),
+    ],
+)
+def test_whoever_holds_it_back_hears_what_would_have_been_done(held, words):
+    decision = decide(a_situation(**held))
 
-    assert decision.would_move_to == "1"
+    assert words in decision.text
+    assert decision.would == decide(a_situation())
+    assert decision.would.to_version == "1"
+
+
+def test_any_other_objection_promises_nothing():
+    assert decide(a_situation(mode=Mode.OBSERVE, alarm=an_alarm(AlarmState.OK))).would is None
+
+
+# -- what a rollout brings ------------------------------------------------------------------------
+
+OLD = a_release("1", since_at=NOW - 600 * MINUTE, origin=Origin.FIRST_SEEN)
+
+
+def of_rollouts(*legs, ledgers=None, **changes):
+    """About a deployment or a stack; whatever the pointer shows is of no account."""
+    legs = legs or (a_leg(),)
+    given = {"release": OLD, "on_trial": a_trial(*legs), "ledgers": ledgers or {}} | changes
+    return a_situation(**given)
+
+
+def test_a_rollback_that_is_under_way_is_followed_whatever_the_evidence_says():
+    returning = Returning(change="d-1", text="so", legs=(a_leg(how=How.FOLLOW),), over=False)
+    situation = a_situation(
+        on_trial=returning,
+        release=OLD,
+        assessment=an_assessment(Verdict.HEALTHY),
+        mode=Mode.OBSERVE,
+        switches=PAUSED,
+    )
+
+    assert decide(situation) == Adopt(returning=returning)
+    assert decide(replace(situation, alarm=an_alarm(AlarmState.OK))).reason is (
+        Reason.ALARM_NOT_FIRING
+    )
+
+
+@pytest.mark.parametrize("observation", [None, an_observation("1"), an_observation("$LATEST")])
+def test_a_rollout_is_stopped_whatever_its_pointer_shows(observation):
+    """No version is named: AWS knows where it came from."""
+    situation = of_rollouts(observation=observation)
+
+    assert decide(situation) == RollBack(reason=Reason.METRIC_BREACHING, trial=situation.on_trial)
+
+
+def test_where_there_is_no_pointer_a_trusted_alarm_is_enough():
+    situation = of_rollouts(
+        observation=None,
+        release=None,
+        ledger=None,
+        trigger=TRUSTED,
+        assessment=an_assessment(Verdict.UNMEASURABLE),
+    )
+
+    assert decide(situation).reason is Reason.ALARM_TRUSTED
+    assert decide(replace(situation, trigger=ADOPTED)).reason is Reason.ALARM_NOT_TRUSTED
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [(0, Reason.METRIC_BREACHING), (1, Reason.ALARM_BEFORE_CHANGE)],
+)
+def test_aws_says_when_a_rollout_began_so_there_is_no_tolerance(before, reason):
+    trial = a_trial(a_leg())
+    fired_at = trial.since_at - timedelta(seconds=before)
+
+    assert decide(of_rollouts(alarm=an_alarm(transitioned_at=fired_at))).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("legs", "acted", "reason"),
+    [
+        ((a_leg(),), {GROUP: "d-1"}, Reason.ALREADY_ACTED),
+        ((a_leg(),), {GROUP: "d-0"}, Reason.COOLDOWN),
+        ((a_leg(),), {STACK: "d-1"}, Reason.METRIC_BREACHING),
+        ((a_leg(), a_leg(STACK)), {STACK: "d-1"}, Reason.ALREADY_ACTED),
+        ((a_leg(), a_leg(STACK)), {STACK: "d-0"}, Reason.COOLDOWN),
+        # What is only followed is not touched.
+        ((a_leg(), a_leg(STACK, How.FOLLOW)), {STACK: "d-1"}, Reason.METRIC_BREACHING),
+    ],
+)
+def test_every_leg_is_asked_whether_it_was_touched_a_moment_ago(legs, acted, reason):
+    kept = {
+        target.target_id: Ledger(acted=(change,), last_act_at=NOW - MINUTE)
+        for target, change in acted.items()
+    }
+
+    assert decide(of_rollouts(*legs, ledgers=kept)).reason is reason
+
+
+def test_a_redeployment_needs_a_way_back_like_a_move():
+    redeploy = a_trial(a_leg(how=How.REDEPLOY), since_at=a_release().since_at)
+
+    decision = decide(a_situation(on_trial=redeploy))
+    assert (decision.to_version, decision.revision) == ("1", "r1")
+    lost = a_situation(on_trial=redeploy, ledger=a_ledger(good=()))
+    assert decide(lost).reason is Reason.NO_PROVEN_RELEASE
+    for missing in ("ledger", "observation"):
+        assert decide(replace(lost, **{missing: None})).reason is Reason.NO_PROVEN_RELEASE
+
+
+@pytest.mark.parametrize("gate", [change_objects, guardrails_object])
+def test_where_there_is_no_change_only_its_own_gate_objects(gate):
+    assert gate(a_situation(on_trial=NO_TRIAL)) is None
+
+
+def test_no_gate_may_be_lost_that_keeps_from_acting_on_nothing(monkeypatch):
+    monkeypatch.setattr(decision_module, "GATES", ())
+    with pytest.raises(TypeError, match="no gate objected"):
+        decide(a_situation(on_trial=NO_TRIAL))
 
 
 @pytest.mark.parametrize(
@@ -217,10 +372,19 @@ def ledgers(draw):
     )
 
 
+ROLLOUT_LEDGERS = st.builds(
+    Ledger,
+    acted=st.sampled_from([(), ("d-1",), ("d-0",)]),
+    last_act_at=st.none() | INSTANTS,
+)
+
+
 @st.composite
 def situations(draw):
     ledger = draw(ledgers())
     verdicts = st.sampled_from(Verdict)
+    release = ledger.current
+    kept = {TARGET.target_id: ledger, GROUP.target_id: draw(ROLLOUT_LEDGERS)}
     return Situation(
         now=NOW,
         alarm=draw(
@@ -234,18 +398,31 @@ def situations(draw):
             )
         ),
         observation=draw(OBSERVATIONS),
-        release=ledger.current,
+        release=release,
         ledger=ledger,
+        ledgers=kept,
+        on_trial=draw(
+            st.sampled_from(
+                [
+                    trial_of(release),
+                    a_trial(a_leg(), since_at=draw(INSTANTS)),
+                    a_trial(a_leg(change=release.key, how=How.REDEPLOY)),
+                    NO_TRIAL,
+                    Returning(change="d-1", text="so", legs=(a_leg(),), over=False),
+                ]
+            )
+        ),
         trigger=draw(st.sampled_from([ErrorRate(threshold_percent=5), ADOPTED, TRUSTED])),
         assessment=Assessment(
             new=evidence(draw(verdicts)), previous=draw(st.none() | verdicts.map(evidence))
         ),
         mode=draw(st.sampled_from(Mode)),
         guardrails=Guardrails(),
+        switches=draw(st.sampled_from([Switches(), PAUSED, SPENT])),
     )
 
 
-def forced(situation):
+def forced(situation, *, moving):
     """As near to a rollback as it can be: so that the property is asked of real rollbacks too."""
     release = replace(situation.release, version="4", since_at=NOW - MINUTE, origin=Origin.DEPLOYED)
     return replace(
@@ -253,18 +430,22 @@ def forced(situation):
         alarm=an_alarm(),
         release=release,
         observation=an_observation("4"),
-        ledger=replace(situation.ledger, current=release),
+        ledger=(ledger := replace(situation.ledger, current=release)),
+        ledgers={**situation.ledgers, TARGET.target_id: ledger},
+        on_trial=trial_of(release) if moving else a_trial(a_leg()),
+        switches=Switches(),
         assessment=an_assessment(),
         mode=Mode.ENFORCE,
         trigger=ErrorRate(threshold_percent=5),
     )
 
 
-@given(situations(), st.booleans())
+@given(situations(), st.sampled_from([None, "move", "stop"]))
 def test_a_rollback_has_no_objection_whatever_the_situation(situation, force):
-    situation = forced(situation) if force else situation
+    situation = forced(situation, moving=force == "move") if force else situation
     decision = decide(situation)
-    if isinstance(decision, StandDown):
+    if not isinstance(decision, RollBack):
+        assert isinstance(decision, StandDown) or situation.on_trial == decision.returning
         return
     new, ledger, alarm = situation.assessment.new, situation.ledger, situation.alarm
 
@@ -275,8 +456,17 @@ def test_a_rollback_has_no_objection_whatever_the_situation(situation, force):
         new.verdict is Verdict.UNMEASURABLE and situation.trigger == TRUSTED
     )
     assert situation.mode is Mode.ENFORCE
-    assert situation.release.key not in ledger.acted
-    assert not ledger.last_act_at or NOW - ledger.last_act_at >= 30 * MINUTE
+    assert situation.switches == Switches()
+    assert isinstance(situation.on_trial, Trial)
+    assert decision.trial is situation.on_trial
+    for leg in decision.trial.legs:
+        touched = situation.ledgers[leg.target.target_id]
+        assert leg.change not in touched.acted
+        assert not touched.last_act_at or NOW - touched.last_act_at >= 30 * MINUTE
+    if not decision.trial.moves_pointer:
+        assert (decision.to_version, decision.revision) == (None, None)
+        assert alarm.transitioned_at >= decision.trial.since_at
+        return
     assert situation.release.origin is Origin.DEPLOYED
     assert decision.to_version in {good.version for good in ledger.good}
     assert decision.revision == situation.observation.revision

@@ -1,28 +1,53 @@
 """Incidents: legal steps only, who must look, and which alarm an incident answers for."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_responder.domain.decision import QUIET, UNDECIDED, Reason
-from rollback_responder.domain.incident import OPEN, TRANSITIONS, State
+from rollback_responder.domain.incident import FIRST, OPEN, SETTLED_AFTER, TRANSITIONS, State
+from rollback_responder.domain.leg import How, LegState
+from rollback_responder.domain.reason import QUIET, UNDECIDED, URGENT, Reason
+from rollback_responder.domain.release import Origin
 from rollback_responder.domain.trigger import Severity
 from rollback_responder.journal.codec import decode_incident, encode
-from tests.builders import MINUTE, NOW, a_release, a_rolled_back_incident, an_incident
+from tests.builders import (
+    GROUP,
+    MINUTE,
+    NOW,
+    STACK,
+    TARGET,
+    a_leg,
+    a_release,
+    a_rolled_back_incident,
+    an_attempt,
+    an_incident,
+)
 
+ANYTHING = {
+    State.UNDECIDED,
+    State.ROLLING_BACK,
+    State.WATCHING,
+    State.STOOD_DOWN,
+    State.INDETERMINATE,
+}
 LEGAL = {
-    None: {State.UNDECIDED, State.WATCHING, State.STOOD_DOWN, State.INDETERMINATE},
-    State.UNDECIDED: {State.UNDECIDED, State.WATCHING, State.STOOD_DOWN, State.INDETERMINATE},
+    None: ANYTHING,
+    State.UNDECIDED: ANYTHING,
+    State.ROLLING_BACK: {State.ROLLING_BACK, State.WATCHING, State.INCOMPLETE},
     State.WATCHING: {State.FIXED, State.NOT_FIXED, State.UNKNOWN},
 }
 TO_REACH = {
     None: (),
     State.UNDECIDED: (State.UNDECIDED,),
+    State.ROLLING_BACK: (State.ROLLING_BACK,),
     State.WATCHING: (State.WATCHING,),
     State.FIXED: (State.WATCHING, State.FIXED),
     State.NOT_FIXED: (State.WATCHING, State.NOT_FIXED),
     State.UNKNOWN: (State.WATCHING, State.UNKNOWN),
     State.STOOD_DOWN: (State.STOOD_DOWN,),
+    State.INCOMPLETE: (State.ROLLING_BACK, State.INCOMPLETE),
     State.INDETERMINATE: (State.INDETERMINATE,),
 }
 
@@ -55,9 +80,17 @@ def test_a_closed_incident_stays_closed(states):
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_a_person_is_needed_where_it_ended_and_not_well(reason):
+def test_a_person_is_needed_where_it_ended_and_not_well_or_goes_badly(reason):
     assert an_incident((State.STOOD_DOWN, reason)).needs_a_person is (reason not in QUIET)
-    assert not an_incident((State.UNDECIDED, reason)).needs_a_person
+    assert an_incident((State.UNDECIDED, reason)).needs_a_person is (reason in URGENT)
+
+
+def test_what_is_urgent_is_never_quiet():
+    assert not URGENT & QUIET
+
+
+def test_an_incident_may_begin_as_it_may_go_on_while_it_is_undecided():
+    assert FIRST == ANYTHING
 
 
 def test_what_the_watcher_asks_again_is_never_a_refusal_of_ours():
@@ -75,12 +108,28 @@ def test_what_pages_by_its_name_is_not_quiet():
         Reason.NO_PROVEN_RELEASE,
         Reason.VERSION_DELETED,
         Reason.ALARM_GONE,
+        Reason.ROLLBACK_STUCK,
+        Reason.ROLLBACK_OVERDUE,
+        Reason.ROLLBACK_INCOMPLETE,
+        Reason.FINISHED_ANYWAY,
+        Reason.WRONG_VERSION,
+        Reason.CHANGE_FINISHED,
+        Reason.BUDGET_SPENT,
+        Reason.UNKNOWN_STATUS,
     }
     assert not loud & QUIET
 
 
-SAME, OTHER = a_release("2"), a_release("3")
-BACK = a_release("1", since_at=NOW)
+SAME = a_release("2")
+# Deployed after the act, and where the act led.
+NEXT = a_release("3", since_at=NOW + MINUTE)
+BACK = a_release("1", since_at=NOW + MINUTE, origin=Origin.ROLLED_BACK)
+OLD = a_release("1", since_at=NOW - 600 * MINUTE, origin=Origin.FIRST_SEEN)
+STOPPED = a_rolled_back_incident(change="d-1", release=OLD, to_version=None, legs=(a_leg(),))
+
+
+def key_of(release):
+    return release and release.key
 
 
 @pytest.mark.parametrize(
@@ -90,32 +139,79 @@ BACK = a_release("1", since_at=NOW)
         (an_incident(), None, NOW - 3 * MINUTE, SAME, True),
         (an_incident(), None, NOW - MINUTE, SAME, False),
         (an_incident(), "other", NOW - 2 * MINUTE, SAME, False),
-        (an_incident(), None, NOW - 2 * MINUTE, OTHER, False),
+        (an_incident(), None, NOW - 2 * MINUTE, NEXT, False),
         (an_incident(), None, NOW - 2 * MINUTE, None, False),
         (an_incident(release=None), None, NOW - 2 * MINUTE, None, True),
         (an_incident(release=None), None, NOW - 2 * MINUTE, SAME, False),
         (an_incident(to_version="1"), None, NOW - 2 * MINUTE, BACK, False),
         (a_rolled_back_incident(), None, NOW - 2 * MINUTE, BACK, True),
-        (a_rolled_back_incident(), None, NOW - 2 * MINUTE, OTHER, False),
+        (a_rolled_back_incident(), None, NOW - 2 * MINUTE, NEXT, False),
+        (a_rolled_back_incident(to_version="9"), None, NOW - 2 * MINUTE, BACK, False),
+        # A deployment that was stopped: what it led back to was there before.
+        (STOPPED, None, NOW - 2 * MINUTE, OLD, True),
+        (STOPPED, None, NOW - 2 * MINUTE, BACK, True),
+        (STOPPED, None, NOW - 2 * MINUTE, NEXT, False),
+        (STOPPED, None, NOW - 2 * MINUTE, None, True),
     ],
 )
 def test_which_alarm_an_incident_answers_for(incident, name, since_at, release, covered):
-    assert incident.covers(name or incident.alarm_name, since_at, release) is covered
+    name = name or incident.alarm_name
+    assert incident.covers(name, since_at, key_of(release), release) is covered
+
+
+def test_the_next_change_of_a_rollout_is_another_thing():
+    name = STOPPED.alarm_name
+
+    assert STOPPED.covers(name, NOW - 2 * MINUTE, "d-1", OLD)
+    assert not STOPPED.covers(name, NOW - 2 * MINUTE, "d-2", OLD)
+    assert not STOPPED.covers(name, NOW - 2 * MINUTE, "d-2", None)
+
+
+@pytest.mark.parametrize(("seconds", "settled"), [(-1, False), (0, True), (1, True)])
+def test_an_attempt_without_a_word_is_settled_after_a_while(seconds, settled):
+    at = NOW + SETTLED_AFTER + timedelta(seconds=seconds)
+
+    assert an_attempt(lost_at=NOW).is_settled(at) is settled
+
+
+def test_legs_are_counted_and_an_adopted_rollback_is_known():
+    legs = tuple(a_leg(state=state) for state in LegState)
+    own = an_incident((State.ROLLING_BACK, Reason.METRIC_BREACHING), legs=legs)
+    adopted = an_incident((State.ROLLING_BACK, Reason.ROLLBACK_ADOPTED), legs=legs)
+
+    assert own.leg_counts() == (1, len(LegState))
+    assert (own.adopted, adopted.adopted) == (False, True)
 
 
 def test_severity_is_the_triggers():
     assert an_incident().severity is Severity.HIGH
 
 
+LEGS = st.builds(
+    a_leg,
+    st.sampled_from([TARGET, GROUP, STACK]),
+    st.sampled_from(How),
+    st.sampled_from(LegState),
+    at=st.sampled_from([None, NOW]),
+    called=st.booleans(),
+    continued=st.booleans(),
+)
+ATTEMPTS = st.builds(an_attempt, changes=st.lists(st.text(max_size=9), max_size=2).map(tuple))
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(Reason), st.text(max_size=40)), max_size=4),
     st.booleans(),
     st.text(min_size=1, max_size=40),
+    st.lists(LEGS, max_size=3).map(tuple),
+    st.lists(ATTEMPTS, max_size=2).map(tuple),
 )
-def test_an_incident_is_read_back_as_it_was_written(steps, acted, name):
+def test_an_incident_is_read_back_as_it_was_written(steps, acted, name, legs, lost):
     incident = an_incident(
         *[(State.UNDECIDED, reason, text or "x") for reason, text in steps],
         alarm_name=name,
         acted_at=NOW if acted else None,
+        legs=legs,
+        lost=lost,
     )
     assert decode_incident(encode(incident)) == incident

@@ -5,17 +5,39 @@ from dataclasses import replace
 import pytest
 
 from rollback_responder.domain.assessment import Assessment, Verdict
-from rollback_responder.domain.decision import Reason
 from rollback_responder.domain.incident import State
+from rollback_responder.domain.leg import How, LegState
+from rollback_responder.domain.reason import Reason
 from rollback_responder.notifiers.message import ICONS, headline, message_of, reply
 from rollback_responder.notifiers.words import WORDS
-from tests.builders import MINUTE, NOW, a_rolled_back_incident, an_incident, evidence
+from tests.builders import (
+    GROUP,
+    MINUTE,
+    NOW,
+    STACK,
+    TARGET,
+    a_leg,
+    a_rolled_back_incident,
+    a_trial,
+    an_incident,
+    evidence,
+)
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 
 
 def told(incident):
     return message_of(incident, account_id=ACCOUNT, region=REGION)
+
+
+STOPPED = a_leg(state=LegState.UNDER_WAY, title="deployment d-1")
+FOLLOWED = a_leg(STACK, How.FOLLOW, LegState.BACK, title="the update of stack shop")
+CANCELLED = a_leg(STACK, How.STOP, LegState.TO_DO, title="the update of stack shop")
+
+
+def a_rollout_incident(*more, legs=(STOPPED,), reason=Reason.METRIC_BREACHING, **changes):
+    given = {"acted_at": NOW, "legs": legs, "to_version": "1"}
+    return an_incident((State.ROLLING_BACK, reason), *more, **(given | changes))
 
 
 HEADLINES = [
@@ -25,11 +47,11 @@ HEADLINES = [
     ),
     (
         an_incident((State.UNDECIDED, Reason.ACTION_UNCLEAR)),
-        "shop: an attempt to roll back was made: AWS gave no clear answer to the move",
+        "shop: an attempt to roll back was made: AWS gave no clear answer to the rollback",
     ),
     (
         an_incident((State.STOOD_DOWN, Reason.ACTION_UNCLEAR)),
-        "shop: did not roll back: AWS gave no clear answer to the move",
+        "shop: did not roll back: AWS gave no clear answer to the rollback",
     ),
     (a_rolled_back_incident(), "shop rolled back v2 → v1, watching whether it helps"),
     (
@@ -46,17 +68,47 @@ HEADLINES = [
     ),
     (
         an_incident((State.INDETERMINATE, Reason.RESULT_UNKNOWN)),
-        "shop: an attempt may or may not have moved it",
+        "shop: an attempt may or may not have rolled it back",
     ),
     (
         an_incident((State.STOOD_DOWN, Reason.COOLDOWN)),
         "shop: did not roll back: the last rollback here was a moment ago",
     ),
     (
-        an_incident((State.STOOD_DOWN, Reason.OBSERVE_MODE), to_version="1"),
+        an_incident((State.STOOD_DOWN, Reason.OBSERVE_MODE), to_version="1", legs=a_trial().legs),
         "shop: would have rolled back v2 → v1; the mode is observe",
     ),
     (a_rolled_back_incident(release=None), "shop rolled back v? → v1, watching whether it helps"),
+    (a_rollout_incident(), "shop: rolling back deployment d-1"),
+    (a_rollout_incident(legs=(STOPPED, FOLLOWED)), "shop: rolling back deployment d-1"),
+    (a_rollout_incident(legs=(FOLLOWED,)), "shop: rolling back the update of stack shop"),
+    (a_rollout_incident(legs=(STOPPED, CANCELLED)), "shop: rolling back 2 parts"),
+    (
+        a_rollout_incident(legs=(replace(STOPPED, how=How.REDEPLOY),)),
+        "shop: rolling back v2 → v1",
+    ),
+    (
+        a_rollout_incident((State.ROLLING_BACK, Reason.ROLLBACK_STUCK)),
+        "shop: rolling back deployment d-1: the rollback itself failed",
+    ),
+    (
+        a_rollout_incident((State.WATCHING, Reason.ALL_BACK)),
+        "shop rolled back deployment d-1, watching whether it helps",
+    ),
+    (
+        a_rollout_incident((State.INCOMPLETE, Reason.FINISHED_ANYWAY)),
+        "shop not rolled back: the change finished in spite of the rollback",
+    ),
+    (
+        a_rollout_incident(
+            (State.INCOMPLETE, Reason.ROLLBACK_INCOMPLETE), legs=(STOPPED, FOLLOWED)
+        ),
+        "shop rolled back in part, 1 of 2: not everything could be rolled back",
+    ),
+    (
+        an_incident((State.STOOD_DOWN, Reason.PAUSED), legs=(CANCELLED,)),
+        "shop: would have rolled back the update of stack shop; the responder is paused",
+    ),
 ]
 
 
@@ -69,14 +121,48 @@ def test_every_state_has_a_headline_above():
     assert {incident.state for incident, _ in HEADLINES} == set(State) == set(ICONS)
 
 
+DID = ("Moved shop:live", "Stopped", "Cancelled", "Deployed", "Followed")
+
+
 @pytest.mark.parametrize("incident", [incident for incident, _ in HEADLINES])
-def test_only_what_was_moved_is_said_to_have_been_moved(incident):
+def test_only_what_was_done_is_said_to_have_been_done(incident):
     message = told(incident)
 
-    assert message.done.startswith("Moved shop:live") is bool(incident.acted_at)
-    assert ("rolled back v" in message.headline.replace("would have rolled back v", "")) is bool(
-        incident.acted_at
+    assert message.done.startswith(DID) is bool(incident.acted_at)
+    assert ("shop rolled back" in message.headline) is (
+        bool(incident.acted_at)
+        and incident.state is not State.ROLLING_BACK
+        and (incident.state is not State.INCOMPLETE or incident.leg_counts()[0] > 0)
     )
+    assert len(message.done.splitlines()) == len(incident.legs) or not incident.acted_at
+
+
+@pytest.mark.parametrize("state", LegState)
+@pytest.mark.parametrize(
+    ("how", "target", "did", "would"),
+    [
+        (How.MOVE, TARGET, "Moved shop:live v2 → v1 at ", "moved shop:live v2 → v1"),
+        (How.STOP, GROUP, "Stopped x: ", "stopped x"),
+        (How.STOP, STACK, "Cancelled x: ", "stopped x"),
+        (How.REDEPLOY, GROUP, "Deployed v2 → v1 again: ", "deployed v2 → v1 through shop/live"),
+        (How.FOLLOW, STACK, "Followed x: ", "followed x"),
+    ],
+)
+def test_each_leg_is_told_with_how_and_where_it_stands(how, target, did, would, state):
+    leg = a_leg(target, how, state, title="x")
+    done = told(a_rollout_incident(legs=(leg,))).done
+    unstamped = told(a_rollout_incident(legs=(replace(leg, at=None),))).done
+    observed = an_incident((State.STOOD_DOWN, Reason.OBSERVE_MODE), legs=(leg,), to_version="1")
+
+    # Of what was not told yet, never told, or told in vain, nothing is said to have been done.
+    if how is How.STOP and state not in {LegState.UNDER_WAY, LegState.BACK}:
+        did = "X: "
+    if how is How.REDEPLOY and state is LegState.FAILED:
+        did = "Tried to deploy v2 → v1 again, and that failed"
+    assert done.startswith(did)
+    assert "22 Nov 04:00:00 UTC" in done
+    assert "22 Nov 04:00:00 UTC" in unstamped
+    assert told(observed).done == f"Nothing. It would have {would}."
 
 
 @pytest.mark.parametrize(
@@ -90,12 +176,16 @@ def test_what_may_have_been_moved_is_never_said_to_be_nothing(incident):
     assert told(incident).done.startswith("An attempt was made")
 
 
+PLAIN_ENGLISH = {Reason.PAUSED}
+
+
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_words_that_need_no_glossary(reason):
     words = WORDS[reason]
 
     assert 5 < len(words.said) < 60
-    assert reason.value not in words.said
+    assert "_" not in words.said
+    assert reason.value not in words.said or reason in PLAIN_ENGLISH
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -135,6 +225,41 @@ def test_where_it_stands_and_what_comes_next():
     assert "healthy for 3 min, for 15 min at most" in watching.stands
     assert watching.next_step == "Nothing yet: the outcome follows here."
     assert "looked at again each minute" in undecided.next_step
+
+
+def test_whoever_is_called_on_the_way_back_is_told_what_to_do():
+    going = told(a_rollout_incident())
+    stuck = told(a_rollout_incident((State.ROLLING_BACK, Reason.ROLLBACK_STUCK, "run: this")))
+
+    assert going.next_step == "Nothing yet: the outcome follows here."
+    assert not going.pages
+    assert stuck.next_step == WORDS[Reason.ROLLBACK_STUCK].next_step
+    assert stuck.pages
+    assert "run: this" in stuck.stands
+
+
+def test_the_command_stays_in_sight_when_aws_refused_to_continue():
+    stuck = (State.ROLLING_BACK, Reason.ROLLBACK_STUCK, "failed. run: this")
+    refused = (State.ROLLING_BACK, Reason.ROLLBACK_STUCK, "AWS refused")
+    again = told(a_rollout_incident(stuck, refused, stuck))
+    back = told(a_rollout_incident(stuck, (State.ROLLING_BACK, Reason.LEG_BACK, "one is back")))
+
+    assert again.stands.startswith("Not back yet: failed. run: this. AWS refused (")
+    assert back.stands.startswith("Not back yet: one is back (")
+
+
+def test_each_target_has_its_link_once():
+    legs = (STOPPED, STOPPED, FOLLOWED)
+    links = told(a_rollout_incident(legs=legs, target=TARGET)).links
+
+    assert [link.label for link in links] == [
+        "Alarm",
+        "Function",
+        "Logs",
+        "Deployments of live",
+        "Stack shop",
+    ]
+    assert all(link.url.startswith("https://us-east-1.console.aws.amazon.com/") for link in links)
 
 
 def test_a_page_only_where_a_person_is_needed():

@@ -26,13 +26,16 @@ SCHEMA = jsonschema.Draft202012Validator(policy_schema())
 # What no schema of one document says: conflicts between fields, and Python's own `$`.
 ONLY_THE_PARSER = {
     "adopted_alarm_of_our_own",
-    "adopted_alarm_on_two_targets",
+    "adopted_alarm_on_two_aliases",
     "alarm_name_too_long",
     "duplicates",
     "healthy_later_than_the_deadline",
+    "measured_trigger_without_an_alias",
     "more_bad_minutes_than_minutes",
     "newline_at_the_end",
+    "redeploy_without_one_alias",
     "same_adopted_alarm",
+    "same_rollout_in_two_services",
 }
 
 
@@ -170,7 +173,35 @@ def test_names_of_alarms_and_topic():
     assert entry.alarm_name == "rollback.prod.shop.shop.live.error-rate"
     assert naming.topic_name("prod") == "rollback-alarms-prod"
     assert naming.metrics_service("prod") == "rollback-responder-prod"
-    assert entry.target.title == "shop:live"
+    assert entry.pointer.title == "shop:live"
+
+
+def test_a_service_tells_what_is_moved_from_what_carries_a_change():
+    policy = parse_policy(case(POLICIES / "good" / "an_alias_and_what_moves_it.json")["policy"])
+    (service,) = policy.services
+
+    assert [target.kind for target in service.pointers] == ["lambda_alias"]
+    assert [t.kind for t in service.rollouts] == ["codedeploy_group", "cloudformation_stack"]
+    assert [target.title for target in service.targets] == ["shop/live", "stack shop", "shop:live"]
+    assert {w.pointer for w in policy.watched()} == set(service.pointers)
+    assert len({target.target_id for target in service.targets}) == 3
+
+
+def test_an_alarm_of_a_service_without_an_alias_has_no_pointer():
+    policy = parse_policy(case(POLICIES / "good" / "a_service_without_an_alias.json")["policy"])
+    (entry,) = policy.watched()
+
+    assert (entry.alarm_name, entry.pointer) == ("legacy", None)
+    assert [stack.stack for stack in entry.service.rollouts] == ["shop-data", "shop-api"]
+
+
+def test_each_alias_has_its_own_measured_alarm_whatever_else_is_rolled_back_with_it():
+    policy = parse_policy(case(POLICIES / "good" / "two_aliases_and_a_stack.json")["policy"])
+
+    assert [entry.alarm_name for entry in policy.watched()] == [
+        "rollback.prod.shop.shop.live.error-rate",
+        "rollback.prod.shop.shop.beta.error-rate",
+    ]
 
 
 def test_an_adopted_alarm_keeps_its_name():
@@ -196,6 +227,11 @@ def test_a_windows_floor_is_spread_over_its_minutes():
 
 WORDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
 ALIASES = st.from_regex(r"[a-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
+GROUPS = st.text(
+    st.characters(blacklist_categories=["Cc", "Cs", "Z"], blacklist_characters="/*?$"),
+    min_size=1,
+    max_size=100,
+)
 SEVERITIES = st.sampled_from([s.value for s in Severity])
 
 
@@ -205,8 +241,8 @@ def windows(draw):
 
 
 @st.composite
-def triggers(draw):
-    kind = draw(st.sampled_from(["error_rate", "latency", "alarm"]))
+def triggers(draw, kinds=("error_rate", "latency", "alarm")):
+    kind = draw(st.sampled_from(kinds))
     common = {"kind": kind, "severity": draw(SEVERITIES)}
     if kind == "alarm":
         name = draw(st.text(st.characters(blacklist_categories=["Cc", "Cs"]), min_size=1))
@@ -226,15 +262,50 @@ def triggers(draw):
     }
 
 
+def an_alias(name):
+    return st.fixed_dictionaries(
+        {"kind": st.just("lambda_alias"), "function": st.just(f"{name}-f"), "alias": ALIASES}
+    )
+
+
+def kind_of(target):
+    return target["kind"]
+
+
+@st.composite
+def rollouts(draw, name, bare):
+    """None, one or both kinds, under names that no other service has; one at least if `bare`."""
+    given = [
+        {
+            "kind": "codedeploy_group",
+            "application": name,
+            "group": draw(GROUPS),
+            "after_success": draw(st.sampled_from(["ask"] if bare else ["ask", "redeploy"])),
+        },
+        {
+            "kind": "cloudformation_stack",
+            "stack": f"s-{name}".replace("_", "-"),
+            "continue_rollback": draw(st.booleans()),
+        },
+    ]
+    chosen = draw(st.lists(st.sampled_from(given), min_size=bare, max_size=2, unique_by=kind_of))
+    return [target | {"deadline_minutes": draw(st.integers(5, 1440))} for target in chosen]
+
+
 @st.composite
 def documents(draw):
     services = []
-    names = draw(st.lists(WORDS, min_size=1, max_size=3, unique=True))
+    names = draw(
+        st.lists(WORDS, min_size=1, max_size=3, unique_by=lambda name: name.replace("_", "-"))
+    )
     adopted = set()
     lag = draw(st.integers(0, 10))
     for name in names:
         chosen = []
-        for trigger in draw(st.lists(triggers(), min_size=1, max_size=3)):
+        bare = draw(st.booleans())
+        rolled = draw(rollouts(name, bare))
+        kinds = ("alarm",) if bare else ("error_rate", "latency", "alarm")
+        for trigger in draw(st.lists(triggers(kinds), min_size=1, max_size=3)):
             label = trigger.get("statistic", trigger.get("name", trigger["kind"]))
             if label in {c["label"] for c in chosen} or label in adopted:
                 continue
@@ -242,17 +313,20 @@ def documents(draw):
                 adopted.add(label)
             chosen.append({"label": label, "trigger": trigger})
         if not chosen:
+            bare = False
             chosen = [{"label": "", "trigger": {"kind": "error_rate", "threshold_percent": 5}}]
         deadline = draw(st.integers(lag + 2, 240))
         service = {
             "name": name,
-            "targets": [{"kind": "lambda_alias", "function": f"{name}-f", "alias": draw(ALIASES)}],
+            "targets": rolled if bare else draw(st.permutations([draw(an_alias(name)), *rolled])),
             "triggers": [c["trigger"] for c in chosen],
             "verification": {
                 "healthy_minutes": draw(st.integers(1, min(60, deadline - lag - 1))),
                 "deadline_minutes": deadline,
             },
         }
+        if draw(st.booleans()):
+            service["after_failure"] = draw(st.sampled_from(["stop", "go_on"]))
         if draw(st.booleans()):
             service["mode"] = draw(st.sampled_from(["observe", "enforce"]))
         services.append(service)
@@ -268,6 +342,7 @@ def documents(draw):
             "cooldown_minutes": draw(st.integers(0, 1440)),
             "bake_minutes": draw(st.integers(1, 1440)),
             "recheck_minutes": draw(st.integers(1, 60)),
+            "rollbacks_an_hour": draw(st.integers(1, 1000)),
             "metric_lag_minutes": lag,
         },
         "health": {"emails": draw(st.sampled_from([[], ["a@b.c"]]))},
@@ -316,7 +391,7 @@ def replaced(document, path, value):
 
 
 @given(documents(), st.data(), JSON)
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_a_document_with_anything_anywhere_is_read_or_refused_never_worse(document, data, value):
     path = data.draw(st.sampled_from(sorted(paths(document), key=repr)))
     changed = replaced(document, path, value)

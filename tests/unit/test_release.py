@@ -12,14 +12,25 @@ from rollback_responder.domain.release import (
     Ledger,
     Origin,
     acting,
+    condemned,
     proved,
     rolled_back,
     seen,
+    seen_rollout,
     vanished,
     way_back,
 )
-from rollback_responder.journal.codec import decode_ledger, encode
-from tests.builders import MINUTE, NOW, a_good, a_ledger, a_release, an_observation
+from rollback_responder.domain.rollout import Phase
+from rollback_responder.journal.codec import decode_ledgers, encode_ledgers
+from tests.builders import (
+    MINUTE,
+    NOW,
+    a_good,
+    a_ledger,
+    a_release,
+    a_sight,
+    an_observation,
+)
 from tests.unit.test_decision import ledgers
 
 LATER = NOW + MINUTE
@@ -105,7 +116,7 @@ def test_histories_are_bounded():
     ledger = Ledger(current=a_release())
     for version in range(50):
         release = a_release(str(version))
-        ledger = acting(proved(ledger, release, NOW), release, NOW)
+        ledger = acting(proved(ledger, release, NOW), release.key, NOW)
     assert len(ledger.good) == len(ledger.acted) == LONGEST_HISTORY
     for version in range(50):
         ledger = back(ledger, a_release(str(version)))
@@ -128,6 +139,25 @@ def test_a_rollback_condemns_the_version_and_its_code():
     assert [(b.version, b.code_sha256, b.incident_id) for b in ledger.bad] == [
         ("2", "bad code", "inc-1")
     ]
+
+
+def test_a_release_that_something_else_rolled_back_is_condemned_where_the_pointer_is_left_alone():
+    release = a_release("2", code_sha256="bad code")
+    before = a_ledger(current=a_release("1"), good=(a_good("2"), a_good("1")))
+    ledger = condemned(before, release, incident_id="inc-1", now=LATER)
+
+    assert (ledger.current, ledger.revision) == (before.current, before.revision)
+    assert ledger.bad == back(before, release).bad
+    assert ledger.good == back(before, release).good
+
+
+def test_a_rollout_is_known_again_until_somebody_touches_it():
+    ledger = seen_rollout(Ledger(acted=("d-0",)), a_sight())
+
+    assert ledger.acted == ("d-0",)
+    assert ledger == seen_rollout(ledger, a_sight(status="Baking"))
+    assert ledger != seen_rollout(ledger, a_sight(change="d-2"))
+    assert ledger != seen_rollout(ledger, a_sight(Phase.RETURNING))
 
 
 def test_a_rollback_does_not_condemn_code_that_has_proved_itself_elsewhere():
@@ -173,9 +203,12 @@ def test_the_way_back(ledger, observation, version):
     assert way_back(ledger, observation) == version
 
 
-@given(ledgers())
-def test_a_ledger_is_read_back_as_it_was_written(ledger):
-    assert decode_ledger(encode(ledger)) == ledger
+NAMES = st.text(max_size=20)
+
+
+@given(st.dictionaries(NAMES, ledgers(), max_size=3))
+def test_the_ledgers_of_a_service_are_read_back_as_they_were_written(kept):
+    assert decode_ledgers(encode_ledgers(kept)) == kept
 
 
 @given(ledgers(), st.sampled_from(["1", "2", "3", "10", "$LATEST"]))

@@ -169,7 +169,7 @@ def only_signal_errors(message):
 
 
 @given(JSON)
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 def test_any_json_is_a_signal_or_a_signal_error(value):
     only_signal_errors(value)
     only_signal_errors(json.dumps(value))
@@ -193,7 +193,7 @@ def places(value, path=()):
 
 
 @given(st.sampled_from(MESSAGES), st.data(), JSON)
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 def test_a_real_message_with_anything_anywhere_is_a_signal_or_a_signal_error(message, data, value):
     path = data.draw(st.sampled_from(list(places(message))))
     changed = json.loads(json.dumps(message))

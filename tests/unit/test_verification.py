@@ -4,15 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from rollback_responder.domain.decision import Reason
 from rollback_responder.domain.incident import State
+from rollback_responder.domain.leg import LegState
 from rollback_responder.domain.measurement import Measurement
+from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.trigger import AdoptedAlarm
 from rollback_responder.domain.verification import overdue, verify
 from tests.builders import (
     MINUTE,
     NOW,
+    STACK,
+    a_leg,
+    a_moved_leg,
     a_rolled_back_incident,
     an_alarm,
     an_incident,
@@ -23,9 +27,10 @@ from tests.builders import (
 OK = an_alarm(AlarmState.OK)
 BACK = an_observation("1")
 DUE = 15
+NONE = frozenset()
 
 
-def outcome(*, after, errors=(), alarm=OK, observation=BACK, lag=0, seconds=0, **changes):
+def outcome(*, after, errors=(), alarm=OK, observation=BACK, lag=0, seconds=0, bad=NONE, **changes):
     """`after` minutes after the act, with these errors in the minutes that end then."""
     now = NOW + after * MINUTE + timedelta(seconds=seconds)
     measurement = Measurement(
@@ -36,6 +41,7 @@ def outcome(*, after, errors=(), alarm=OK, observation=BACK, lag=0, seconds=0, *
         alarm=alarm,
         observation=observation,
         measurement=measurement,
+        bad_versions=bad,
         now=now,
         lag=lag * MINUTE,
     )
@@ -47,6 +53,7 @@ def said(found):
 
 FIXED = (State.FIXED, Reason.SYMPTOM_GONE)
 TOO_LITTLE = (State.UNKNOWN, Reason.NOT_ENOUGH_DATA)
+MOVED = (State.UNKNOWN, Reason.MOVED_AGAIN)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +84,9 @@ TOO_LITTLE = (State.UNKNOWN, Reason.NOT_ENOUGH_DATA)
         ({"after": DUE, "observation": None, "alarm": an_alarm()}, TOO_LITTLE),
         ({"after": DUE - 1}, None),
         ({"after": 3, "errors": (0, 0, 0), "observation": an_observation("3")},
-         (State.UNKNOWN, Reason.MOVED_AGAIN)),
+         MOVED),
         ({"after": 1, "observation": an_observation("1", "2")},
-         (State.UNKNOWN, Reason.MOVED_AGAIN)),
+         MOVED),
     ],
 )  # fmt: skip
 def test_outcomes(given, expected):
@@ -110,6 +117,7 @@ def test_a_minute_with_too_few_requests_is_not_healthy():
         alarm=OK,
         observation=BACK,
         measurement=measurement,
+        bad_versions=NONE,
         now=NOW + 3 * MINUTE,
         lag=timedelta(0),
     )
@@ -127,10 +135,66 @@ def test_an_adopted_alarm_must_have_been_quiet_for_as_long(quiet_for, after, exp
         alarm=an_alarm(AlarmState.OK, transitioned_at=now - quiet_for * MINUTE),
         observation=BACK,
         measurement=None,
+        bad_versions=NONE,
         now=now,
         lag=timedelta(0),
     )
     assert said(found) == expected
+
+
+STOPPED = {"to_version": None, "legs": (a_leg(state=LegState.BACK),)}
+BAD = frozenset({"7"})
+WRONG = (State.UNKNOWN, Reason.WRONG_VERSION)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # Nobody knows what a rollout puts back, so wherever the pointer is, it is where it was put.
+        ({"observation": an_observation("7")}, FIXED),
+        ({"observation": an_observation("7"), "to_version": "6"}, MOVED),
+        ({"observation": an_observation("6", "7")}, MOVED),
+        ({"observation": an_observation("7"), "bad": BAD}, WRONG),
+        ({"observation": an_observation("6", "7"), "bad": BAD}, WRONG),
+        ({"observation": an_observation("7"), "bad": BAD, "to_version": "7"}, WRONG),
+        ({"observation": None, "bad": BAD}, None),
+        # Where we moved it ourselves, we knew where to.
+        ({"bad": frozenset({"1"}), "to_version": "1", "legs": (a_moved_leg(),)}, FIXED),
+    ],
+)
+def test_where_a_rollout_leads_back_to(given, expected):
+    assert said(outcome(**({"after": 3, "errors": (0, 0, 0)} | STOPPED | given))) == expected
+
+
+@pytest.mark.parametrize(
+    ("alarm", "after", "expected"),
+    [
+        (AlarmState.OK, 5, FIXED),
+        (AlarmState.ALARM, 5, None),
+        (AlarmState.ALARM, DUE, (State.NOT_FIXED, Reason.SYMPTOM_REMAINS)),
+        (AlarmState.INSUFFICIENT_DATA, DUE, TOO_LITTLE),
+    ],
+)
+def test_a_service_without_an_alias_has_nothing_but_its_alarm(alarm, after, expected):
+    found = verify(
+        a_rolled_back_incident(
+            target=STACK, trigger=AdoptedAlarm(name="legacy"), release=None, **STOPPED
+        ),
+        alarm=an_alarm(alarm, transitioned_at=NOW),
+        observation=None,
+        measurement=None,
+        bad_versions=NONE,
+        now=NOW + after * MINUTE,
+        lag=timedelta(0),
+    )
+    assert said(found) == expected
+
+
+def test_the_deadline_runs_from_when_everything_was_back_not_from_the_act():
+    late = {"acted_at": NOW - 300 * MINUTE, "alarm": an_alarm()}
+
+    assert outcome(after=DUE - 1, **late) is None
+    assert outcome(after=DUE, **late).state is State.NOT_FIXED
 
 
 def test_without_a_measurement_a_measured_trigger_is_never_fixed():
@@ -139,6 +203,7 @@ def test_without_a_measurement_a_measured_trigger_is_never_fixed():
         alarm=OK,
         observation=BACK,
         measurement=None,
+        bad_versions=NONE,
         now=NOW + 5 * MINUTE,
         lag=timedelta(0),
     )
@@ -150,8 +215,16 @@ def test_what_cannot_be_looked_at_ends_by_its_deadline(after, expected):
     assert said(overdue(a_rolled_back_incident(), "AccessDenied", NOW + after * MINUTE)) == expected
 
 
-def test_what_was_never_acted_upon_has_no_outcome():
+def test_what_is_not_back_has_no_outcome():
     incident = an_incident((State.WATCHING, Reason.METRIC_BREACHING))
-    with pytest.raises(ValueError, match="never acted upon"):
-        verify(incident, alarm=OK, observation=BACK, measurement=None, now=NOW, lag=timedelta(0))
+    with pytest.raises(ValueError, match="has nothing back yet"):
+        verify(
+            incident,
+            alarm=OK,
+            observation=BACK,
+            measurement=None,
+            bad_versions=NONE,
+            now=NOW,
+            lag=timedelta(0),
+        )
     assert overdue(incident, "x", NOW + 60 * MINUTE) is None

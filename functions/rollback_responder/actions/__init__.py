@@ -1,26 +1,47 @@
-"""One file for each kind of target: observe, execute, confirm. The only room that mutates AWS."""
+"""One file for each kind of target: observe, act. The only room that mutates AWS."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
+from rollback_responder.actions.cloudformation_stack import CloudFormationStackAction
+from rollback_responder.actions.codedeploy_group import CodeDeployGroupAction
 from rollback_responder.actions.lambda_alias import LambdaAliasAction
-from rollback_responder.ports import Action
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
+from rollback_responder.ports import PointerAction, RolloutAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """The AWS clients that actions need. Clients that move must not repeat a call by themselves."""
+    """How actions get their AWS clients, by the SDK's name of the service.
 
-    lambda_reads: "LambdaClient"
-    lambda_moves: "LambdaClient"
+    A client from `acts` must not repeat a call by itself: the state machine is its only retry
+    layer.
+    """
+
+    reads: Callable[[str], Any]
+    acts: Callable[[str], Any]
 
 
-def actions(clients: Clients) -> Mapping[str, Action]:
-    """The table of kinds. A contract test holds it equal to the members of `Target`."""
-    return {
-        "lambda_alias": LambdaAliasAction(reads=clients.lambda_reads, moves=clients.lambda_moves),
-    }
+POINTERS: Mapping[str, Callable[[Clients], PointerAction]] = {
+    "lambda_alias": lambda clients: LambdaAliasAction(
+        reads=clients.reads("lambda"), acts=clients.acts("lambda")
+    ),
+}
+ROLLOUTS: Mapping[str, Callable[[Clients], RolloutAction]] = {
+    "codedeploy_group": lambda clients: CodeDeployGroupAction(
+        reads=clients.reads("codedeploy"), acts=clients.acts("codedeploy")
+    ),
+    "cloudformation_stack": lambda clients: CloudFormationStackAction(
+        reads=clients.reads("cloudformation"), acts=clients.acts("cloudformation")
+    ),
+}
+
+
+def pointers(kinds: Collection[str], clients: Clients) -> Mapping[str, PointerAction]:
+    """The actions of these kinds; a client that no kind needs is never made."""
+    return {kind: make(clients) for kind, make in POINTERS.items() if kind in kinds}
+
+
+def rollouts(kinds: Collection[str], clients: Clients) -> Mapping[str, RolloutAction]:
+    """The same for rollouts."""
+    return {kind: make(clients) for kind, make in ROLLOUTS.items() if kind in kinds}

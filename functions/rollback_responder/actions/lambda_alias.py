@@ -7,20 +7,19 @@ the weights is not documented, so empty weights are always sent (assumption A1).
 """
 
 import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from rollback_responder.actions.refusal import refused
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.errors import (
     ActionDenied,
     ActionError,
-    ActionThrottled,
-    ActionUnclear,
     TargetChanged,
     TargetGone,
 )
 from rollback_responder.domain.release import Observation
 from rollback_responder.domain.target import LambdaAlias
-from rollback_responder.ports import Plan
+from rollback_responder.ports import Move
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -30,32 +29,24 @@ if TYPE_CHECKING:
 # put the alias: it proves nothing about an alias that has been moved since.
 MARKER = re.compile(r"rollback-responder claim (\S+) to version (\S+)")
 
-# Each of these answers means that nothing was applied. A code that is not here is unclear.
 NOT_APPLIED: dict[str, type[ActionError]] = {
     "ResourceNotFoundException": TargetGone,
     "PreconditionFailedException": TargetChanged,
     "ResourceConflictException": TargetChanged,
-    "AccessDeniedException": ActionDenied,
-    "AccessDenied": ActionDenied,
-    "ExpiredTokenException": ActionDenied,
-    "UnrecognizedClientException": ActionDenied,
     "InvalidParameterValueException": ActionDenied,
     "ValidationException": ActionDenied,
-    "TooManyRequestsException": ActionThrottled,
-    "ThrottlingException": ActionThrottled,
-    "Throttling": ActionThrottled,
 }
 
 
 class LambdaAliasAction:
-    """Reads and moves aliases. `moves` must be a client without retries."""
+    """Reads and moves aliases. `acts` must be a client without retries."""
 
-    def __init__(self, *, reads: "LambdaClient", moves: "LambdaClient") -> None:
+    def __init__(self, *, reads: "LambdaClient", acts: "LambdaClient") -> None:
         self._reads = reads
-        self._moves = moves
+        self._acts = acts
 
     def observe(self, target: LambdaAlias) -> Observation | None:
-        """See `Action.observe`. One GetAlias."""
+        """See `PointerAction.observe`. One GetAlias."""
         try:
             alias = self._reads.get_alias(FunctionName=target.function, Name=target.alias)
         except AwsError as error:
@@ -64,24 +55,25 @@ class LambdaAliasAction:
             raise ActionError(f"GetAlias of {target.title}: {name_of(error)}") from error
         return _observation(alias)
 
-    def execute(self, target: LambdaAlias, plan: Plan) -> Observation:
-        """See `Action.execute`. One UpdateAlias."""
-        marker = f"rollback-responder claim {plan.claim_id} to version {plan.to_version}"
+    def move(self, target: LambdaAlias, move: Move) -> Observation:
+        """See `PointerAction.move`. One UpdateAlias."""
+        marker = f"rollback-responder claim {move.claim_id} to version {move.to_version}"
         try:
-            alias = self._moves.update_alias(
+            alias = self._acts.update_alias(
                 FunctionName=target.function,
                 Name=target.alias,
-                FunctionVersion=plan.to_version,
+                FunctionVersion=move.to_version,
                 RoutingConfig={"AdditionalVersionWeights": {}},
-                RevisionId=plan.expected_revision,
+                RevisionId=move.expected_revision,
                 Description=marker,
             )
         except AwsError as error:
-            _refused(target, plan, error)
+            what = f"moving {target.title} to version {move.to_version}"
+            refused(what, error, NOT_APPLIED)
         return _observation(alias)
 
     def fingerprint(self, target: LambdaAlias, version: str) -> str | None:
-        """See `Action.fingerprint`. One GetFunctionConfiguration; the hash is `CodeSha256`."""
+        """See `PointerAction.fingerprint`: `CodeSha256`, by one GetFunctionConfiguration."""
         try:
             found = self._reads.get_function_configuration(
                 FunctionName=target.function, Qualifier=version
@@ -107,8 +99,3 @@ def _observation(alias: "AliasConfigurationResponseTypeDef") -> Observation:
         revision=alias["RevisionId"],
         marker=marker.group(1) if marker else None,
     )
-
-
-def _refused(target: LambdaAlias, plan: Plan, error: Exception) -> NoReturn:
-    kind = NOT_APPLIED.get(name_of(error), ActionUnclear)
-    raise kind(f"moving {target.title} to version {plan.to_version}: {name_of(error)}") from error

@@ -107,6 +107,11 @@ def _at_the_very_begin(measurement: Measurement) -> bool:
     return measurement.new[0].start_at < measurement.since_at + MINUTE
 
 
+def span_of(buckets: Sequence[Bucket]) -> timedelta:
+    """From the begin of the first minute with traffic to the end of the last."""
+    return buckets[-1].start_at + MINUTE - buckets[0].start_at
+
+
 def served_well(trigger: MeasuredTrigger, buckets: Sequence[Bucket]) -> bool:
     """Whether minutes of real traffic speak for a version: asked of the whole, not of each minute.
 

@@ -1,18 +1,26 @@
-"""A case: one look at a target, and what is to be written about it. Pure bookkeeping, no order.
+"""A case: one look at a service, and what is to be written about it. Pure bookkeeping, no order.
 
 Every function here returns an `Entry` or None for "that is not what this is about".
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.assessment import Assessment
-from rollback_responder.domain.decision import UNDECIDED, Reason, StandDown
-from rollback_responder.domain.incident import Incident, State
+from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment
+from rollback_responder.domain.decision import RollBack, StandDown, Switches
+from rollback_responder.domain.incident import Attempt, Incident, State
+from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.policy import Guardrails, Mode, Watched
-from rollback_responder.domain.release import Ledger, Observation, Release
+from rollback_responder.domain.reason import UNDECIDED, Reason
+from rollback_responder.domain.release import Ledger, Observation, Origin, Release
+from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.signal import AlarmReading, AlarmState
+from rollback_responder.domain.target import Pointer, Rollout
+from rollback_responder.domain.trial import OnTrial, Returning, Trial, leg_of, on_trial
+
+Ledgers = Mapping[str, Ledger]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,141 +30,374 @@ class Case:
     Attributes:
         claim_id: names this attempt; becomes the incident's id if it opens one.
         inherited: earlier attempts that may have acted and never said so.
-        written: the ledger as the journal has it.
-        ledger: the same after seeing `observation`.
-        incident: the target's latest incident, open or closed.
-        alarm, observation: as read now; None where it does not exist.
+        written: the ledgers as the journal has them, by target id.
+        ledgers: the same after seeing `observation` and `sights`.
+        incident: the service's latest incident, open or closed.
+        alarm, observation: as read now; None where it does not exist, or where the service has no
+            pointer.
+        sights: the service's rollouts as they are now, in the policy's order.
     """
 
     watched: Watched
     environment: str
     mode: Mode
     guardrails: Guardrails
+    switches: Switches
     now: datetime
     claim_id: str
     inherited: tuple[str, ...]
-    written: Ledger
-    ledger: Ledger
+    written: Ledgers
+    ledgers: Ledgers
     incident: Incident | None
     alarm: AlarmReading | None
     observation: Observation | None
+    sights: tuple[tuple[Rollout, Sight | None], ...]
+
+    @property
+    def ledger(self) -> Ledger:
+        """The pointer's ledger; an empty one where there is no pointer."""
+        pointer = self.watched.pointer
+        return self.ledgers.get(pointer.target_id, Ledger()) if pointer else Ledger()
 
     @property
     def release(self) -> Release | None:
-        """The deploy on trial."""
-        return self.ledger.current
+        """The release behind the pointer."""
+        return self.ledger.current if self.observation else None
 
     @property
     def open_incident(self) -> Incident | None:
-        """The target's incident, if it is still open."""
+        """The service's incident, if it is still open."""
         return self.incident if self.incident and self.incident.is_open else None
+
+    @property
+    def lost(self) -> tuple[Attempt, ...]:
+        """Every attempt that ended without a word and may still have a call in flight."""
+        before = self.open_incident.lost if self.open_incident else ()
+        known = {attempt.claim_id for attempt in before}
+        # An attempt writes down what it sees before it acts, so these are what it may have stopped.
+        changes = {change for change, running in _written_changes(self).items() if running}
+        new = (
+            Attempt(
+                claim_id=claim_id,
+                lost_at=self.now,
+                changes=tuple(sorted(changes)),
+                revision=self._untouched,
+            )
+            for claim_id in self.inherited
+            if claim_id not in known
+        )
+        return (*before, *new)
+
+    @property
+    def _untouched(self) -> str | None:
+        """The pointer's revision if no earlier attempt has moved it.
+
+        An attempt writes down what it sees before it moves a pointer, so it moved from the written
+        release or from nothing; and it would not have moved from one that is no deploy on trial.
+        """
+        pointer = self.watched.pointer
+        written = self.written.get(pointer.target_id, Ledger()) if pointer else Ledger()
+        release = written.current
+        if release and release.origin is Origin.DEPLOYED and release.proven_at is None:
+            return written.revision
+        return self.observation.revision if self.observation else None
+
+    def on_trial(self) -> OnTrial:
+        """What the alarm may be about."""
+        return on_trial(
+            sights=self.sights,
+            pointer=self.watched.pointer,
+            release=self.release,
+            alarm_since_at=self.alarm.transitioned_at if self.alarm else self.now,
+            now=self.now,
+            change_age=timedelta(minutes=self.guardrails.change_age_minutes),
+        )
+
+
+def _written_changes(case: Case) -> dict[str, bool]:
+    """The change that each rollout's ledger names, and whether it was running when written."""
+    found = {}
+    for target, _ in case.sights:
+        revision = case.written.get(target.target_id, Ledger()).revision
+        if revision:
+            change, _, phase = revision.rpartition(" ")
+            found[change] = phase == Phase.RUNNING.value
+    return found
+
+
+def seen(
+    written: Mapping[str, Ledger],
+    pointer: Pointer | None,
+    observation: Observation | None,
+    sights: tuple[tuple[Rollout, Sight | None], ...],
+    now: datetime,
+) -> dict[str, Ledger]:
+    """The ledgers after looking at the targets."""
+    kept = dict(written)
+    if pointer and observation:
+        kept[pointer.target_id] = ledgers.seen(
+            written.get(pointer.target_id, Ledger()), observation, now
+        )
+    for rollout, sight in sights:
+        if sight is not None:
+            before = written.get(rollout.target_id, Ledger())
+            kept[rollout.target_id] = ledgers.seen_rollout(before, sight)
+    return kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What is to be written about a target, and a sentence for the log.
+    """What is to be written about a service, and a sentence for the log.
 
     `news` is the reason of the step that this look added to the incident, if it added one.
     """
 
-    ledger: Ledger
+    ledgers: Ledgers
     incident: Incident | None
     text: str
     news: Reason | None = None
 
 
 def recovered(case: Case) -> Entry | None:
-    """Settles an earlier attempt that may have acted, before any gate is asked.
+    """Settles earlier attempts that may have acted, before any gate is asked.
 
-    Its marker in the target proves that it acted. An unchanged revision proves that nobody did.
-    Anything else can be proved neither way: it is never called a refusal, and the release counts as
-    acted upon. While a rollback is being verified nobody acts, so there is nothing to settle then.
+    A mark in the target proves that one acted, and so does a rollout that was running and goes back
+    now. An unchanged revision proves that nobody has touched the target yet. Anything else can be
+    proved neither way: it is never called a refusal. While a rollback is followed or verified its
+    targets are looked at anyway.
     """
-    if not case.inherited or (case.incident and case.incident.state is State.WATCHING):
+    if not case.lost:
         return None
-    observation, before = case.observation, case.written.current
-    incident = case.open_incident or _incident(case)
-    if observation and observation.marker in case.inherited:
-        return _watching(
-            case, incident, before, reason=Reason.FOUND_DONE, after=observation, now=case.now
-        )
-    if observation and observation.revision == case.written.revision:
-        return _given_up(case, incident)
-    ledger = ledgers.acting(case.ledger, before, case.now) if before else case.ledger
+    if case.incident and case.incident.state in {State.ROLLING_BACK, State.WATCHING}:
+        return None
+    ids = {attempt.claim_id for attempt in case.lost}
+    if case.observation and case.observation.marker in ids:
+        return _moved_by_another(case, case.observation)
+    if entry := _stopped_by_another(case, ids):
+        return entry
+    for attempt in case.lost:
+        if doubt := _doubt(case, attempt):
+            return _indeterminate(case, attempt, doubt)
+    return _given_up(case)
+
+
+def _moved_by_another(case: Case, after: Observation) -> Entry:
+    # The watcher may have seen the move already, and written where it led.
+    pending = case.open_incident
+    before = pending.release if pending and pending.lost else _written_release(case)
+    incident = _own_incident(case)
+    return _watching(case, incident, before, reason=Reason.FOUND_DONE, after=after, now=case.now)
+
+
+def _written_release(case: Case) -> Release | None:
+    pointer = case.watched.pointer
+    return case.written.get(pointer.target_id, Ledger()).current if pointer else None
+
+
+def _stopped_by_another(case: Case, ids: set[str]) -> Entry | None:
+    """A rollout goes back that was running when an attempt was lost, or was begun by one."""
+    changes = {change for attempt in case.lost for change in attempt.changes}
+    legs, undone = [], []
+    for target, sight in case.sights:
+        if sight is None or sight.change is None:
+            continue
+        if sight.marker in ids:
+            legs.append(leg_of(target, sight, How.REDEPLOY))
+        elif sight.change in changes and sight.is_undone:
+            legs.append(leg_of(target, sight, How.FOLLOW))
+        elif sight.change in changes and sight.phase is Phase.RUNNING and sight.driver is None:
+            legs.append(leg_of(target, sight, How.STOP))
+            continue
+        else:
+            continue
+        undone.append(f"{target.title} is {sight.status}")
+    if not undone:
+        return None
+    text = ", ".join(["an earlier attempt ended without a word", *undone])
+    return _rolling_back(case, _own_incident(case), tuple(legs), Reason.FOUND_DONE, text)
+
+
+def _doubt(case: Case, attempt: Attempt) -> str | None:
+    """What has changed since an attempt was lost, and could be its doing."""
+    if attempt.is_settled(case.now):
+        return None
+    seen_now = {sight.change for _, sight in case.sights if sight}
+    hidden = [change for change in attempt.changes if change not in seen_now]
+    if hidden:
+        return f"{', '.join(hidden)} can no longer be seen"
+    observation = case.observation
+    if attempt.changes or observation is None or observation.revision == attempt.revision:
+        return None
+    return "the alias has changed since"
+
+
+def _indeterminate(case: Case, attempt: Attempt, doubt: str) -> Entry:
+    release = _written_release(case)
+    pointer = case.watched.pointer
+    kept = case.ledgers
+    if release and pointer:
+        acted = ledgers.acting(case.ledger, release.key, case.now)
+        kept = {**kept, pointer.target_id: acted}
     return _stepped(
-        replace(case, ledger=ledger),
-        incident,
+        replace(case, ledgers=kept),
+        _own_incident(case),
         State.INDETERMINATE,
         Reason.RESULT_UNKNOWN,
-        f"attempt {', '.join(case.inherited)} ended without a word; the target has changed since",
+        f"attempt {attempt.claim_id} ended without a word; {doubt}",
     )
 
 
-def _given_up(case: Case, incident: Incident) -> Entry | None:
-    """Nothing was applied. After `recheck_minutes` without a clear answer a person is asked."""
+def _given_up(case: Case) -> Entry | None:
+    """Nothing was applied yet. After `recheck_minutes` without a clear answer a person is asked.
+
+    The last attempt may still land, so it is not called a refusal.
+    """
+    incident = case.open_incident
     recheck = timedelta(minutes=case.guardrails.recheck_minutes)
-    unclear_since = incident.opened_at if incident.steps else case.now
-    if case.now < unclear_since + recheck or incident.reason is not Reason.ACTION_UNCLEAR:
+    if incident is None or incident.reason is not Reason.ACTION_UNCLEAR:
         return None
-    text = "no attempt got a clear answer; the target is untouched"
-    return _stepped(case, incident, State.STOOD_DOWN, Reason.ACTION_UNCLEAR, text)
+    if case.now < incident.opened_at + recheck:
+        return None
+    text = "no attempt got a clear answer; the target is untouched so far"
+    return _stepped(case, incident, State.INDETERMINATE, Reason.ACTION_UNCLEAR, text)
 
 
 def answered(case: Case) -> Entry | None:
-    """The target's latest incident already answers for this alarm."""
+    """The service's latest incident already answers for this alarm."""
     incident = case.incident
     if incident is None:
         return None
     if incident.state is State.WATCHING:
-        return Entry(ledger=case.written, incident=incident, text="a rollback is being verified")
-    if incident.is_open:
+        return Entry(ledgers=case.written, incident=incident, text="a rollback is being verified")
+    if incident.is_open or case.lost:
         return None
     if case.alarm is None:
         same = incident.alarm_name == case.watched.alarm_name
         told = same and incident.reason is Reason.ALARM_GONE
         text = f"incident {incident.id} has said that it is gone"
-        return Entry(ledger=case.ledger, incident=incident, text=text) if told else None
-    if incident.covers(case.watched.alarm_name, case.alarm.transitioned_at, case.release):
+        return Entry(ledgers=case.ledgers, incident=incident, text=text) if told else None
+    since_at, change = case.alarm.transitioned_at, case.on_trial().change
+    if incident.covers(case.watched.alarm_name, since_at, change, case.release):
         text = f"answered by incident {incident.id}"
-        return Entry(ledger=case.ledger, incident=incident, text=text)
+        return Entry(ledgers=case.ledgers, incident=incident, text=text)
     return None
 
 
 def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry:
-    """Nothing is done. While the reason may still go either way, the incident stays open."""
+    """Nothing is done. While it may still go either way, the incident stays open.
+
+    It may as long as the reason may pass, and as long as an attempt that ended without a word may
+    still have a call in flight.
+    """
     pending = case.open_incident
     recheck = timedelta(minutes=case.guardrails.recheck_minutes)
     in_time = pending is None or case.now < pending.opened_at + recheck
+    unsettled = any(not attempt.is_settled(case.now) for attempt in case.lost)
     if pending and in_time and pending.alarm_name != case.watched.alarm_name:
         text = f"incident {pending.id} is open for another alarm"
-        return Entry(ledger=case.ledger, incident=pending, text=text)
-    if decision.reason is Reason.ALARM_NOT_FIRING and pending is None:
-        return Entry(ledger=case.ledger, incident=case.incident, text=decision.text)
+        pending = replace(pending, lost=case.lost)
+        return Entry(ledgers=case.ledgers, incident=pending, text=text)
+    if decision.reason is Reason.ALARM_NOT_FIRING and pending is None and not unsettled:
+        return Entry(ledgers=case.ledgers, incident=case.incident, text=decision.text)
+    would = decision.would
     incident = replace(
         _incident(case),
         assessment=assessment,
         release=case.release,
-        to_version=decision.would_move_to,
+        change=case.on_trial().change,
+        to_version=would.to_version if would else None,
+        legs=would.trial.legs if would else (),
     )
-    again = decision.reason in UNDECIDED and in_time
+    # However long the pause lasts, the present is judged when it is over.
+    waits = in_time or decision.reason is Reason.PAUSED
+    again = (decision.reason in UNDECIDED and waits) or unsettled
     if again and pending and pending.reason is decision.reason:
-        return Entry(ledger=case.ledger, incident=incident, text=decision.text)
+        return Entry(ledgers=case.ledgers, incident=incident, text=decision.text)
     state = State.UNDECIDED if again else State.STOOD_DOWN
     return _stepped(case, incident, state, decision.reason, decision.text)
 
 
-def unclear(case: Case, assessment: Assessment, text: str) -> Entry:
-    """AWS gave no clear answer to the move. Open until somebody has looked at the target."""
-    incident = replace(_incident(case), assessment=assessment, release=case.release)
+def unclear(case: Case, assessment: Assessment, decision: RollBack, text: str) -> Entry:
+    """AWS gave no clear answer to the act. Open until somebody has looked at the target."""
+    incident = replace(
+        _incident(case),
+        assessment=assessment,
+        release=case.release,
+        change=decision.trial.change,
+    )
     return _stepped(case, incident, State.UNDECIDED, Reason.ACTION_UNCLEAR, text)
 
 
 def moved(
-    case: Case, assessment: Assessment, reason: Reason, after: Observation, now: datetime
+    case: Case, assessment: Assessment, decision: RollBack, after: Observation, now: datetime
 ) -> Entry:
-    """The target was moved by this attempt."""
-    incident = replace(_incident(case), assessment=assessment)
-    return _watching(case, incident, case.release, reason=reason, after=after, now=now)
+    """The pointer was moved by this attempt."""
+    incident = replace(_incident(case), assessment=assessment, change=decision.trial.change)
+    return _watching(case, incident, case.release, reason=decision.reason, after=after, now=now)
+
+
+def stopped(
+    case: Case, assessment: Assessment, decision: RollBack, legs: tuple[Leg, ...], now: datetime
+) -> Entry:
+    """The first leg of a rollback was told to go back; the others are to follow."""
+    case = replace(case, now=now)
+    trial = decision.trial
+    first = legs[0]
+    text = f"{first.title} was told to go back: {trial.why}"
+    entry = _rolling_back(case, _incident(case), legs, decision.reason, text)
+    assert entry.incident is not None
+    incident = replace(
+        entry.incident,
+        assessment=assessment,
+        change=trial.change,
+        to_version=decision.to_version or _leads_to(case, trial),
+    )
+    ledger = case.ledgers.get(first.target.target_id, Ledger())
+    acted = ledgers.acting(ledger, trial.legs[0].change, now)
+    return replace(
+        entry, incident=incident, ledgers={**case.ledgers, first.target.target_id: acted}
+    )
+
+
+def adopted(case: Case, assessment: Assessment, returning: Returning) -> Entry:
+    """Somebody else's rollback is followed from here."""
+    legs = tuple(leg.to(LegState.UNDER_WAY, case.now) for leg in returning.legs)
+    entry = _rolling_back(case, _incident(case), legs, Reason.ROLLBACK_ADOPTED, returning.text)
+    assert entry.incident is not None
+    incident = replace(entry.incident, assessment=assessment, change=returning.change)
+    return replace(entry, incident=incident)
+
+
+def _leads_to(case: Case, trial: Trial) -> str | None:
+    """The version that the pointer will be at when a rollout is back, where that can be said."""
+    observation, release = case.observation, case.release
+    if observation is None or release is None:
+        return None
+    if observation.rest is not None:
+        return observation.rest
+    if release.since_at < trial.since_at - CHANGE_TOLERANCE:
+        return observation.primary
+    return ledgers.way_back(case.ledger, observation)
+
+
+def _rolling_back(
+    case: Case, incident: Incident, legs: tuple[Leg, ...], reason: Reason, text: str
+) -> Entry:
+    """From here the legs are followed until everything is back."""
+    started = tuple(
+        leg.to(LegState.UNDER_WAY, case.now)
+        if leg.state is LegState.TO_DO and leg.how in {How.FOLLOW, How.REDEPLOY}
+        else leg
+        for leg in legs
+    )
+    incident = replace(
+        incident,
+        release=case.release,
+        change=started[0].change,
+        legs=started,
+        acted_at=case.now,
+    )
+    return _stepped(case, incident, State.ROLLING_BACK, reason, text)
 
 
 def _watching(
@@ -169,21 +410,47 @@ def _watching(
     now: datetime,
 ) -> Entry:
     """From here the watcher follows it until the symptom is gone or the deadline has passed."""
-    title, version = case.watched.target.title, release.version if release else "unknown"
-    text = f"moved {title} from version {version} to {after.primary}"
-    incident = replace(incident, release=release, to_version=after.primary, acted_at=now)
+    pointer = case.watched.pointer
+    assert pointer is not None
+    version = release.version if release else "unknown"
+    text = f"moved {pointer.title} from version {version} to {after.primary}"
+    leg = Leg(
+        target=pointer,
+        how=How.MOVE,
+        change=release.key if release else "unknown",
+        title=f"version {version}",
+        state=LegState.BACK,
+        at=now,
+    )
+    incident = replace(
+        incident,
+        target=pointer,
+        change=leg.change,
+        release=release,
+        legs=(leg,),
+        to_version=after.primary,
+        acted_at=now,
+        back_at=now,
+    )
     incident = incident.step(now, State.WATCHING, reason, text)
-    ledger = case.ledger
+    kept = case.ledgers
     if release:
         ledger = ledgers.rolled_back(
-            ledgers.acting(ledger, release, now),
+            ledgers.acting(case.ledger, release.key, now),
             release,
             to_version=after.primary,
             revision=after.revision,
             incident_id=incident.id,
             now=now,
         )
-    return Entry(ledger=ledger, incident=incident, text=text, news=reason)
+        kept = {**kept, pointer.target_id: ledger}
+    return Entry(ledgers=kept, incident=incident, text=text, news=reason)
+
+
+def _own_incident(case: Case) -> Incident:
+    """The open incident as it is about its own alarm, or a new one: for what is settled."""
+    pending = case.open_incident
+    return replace(pending, lost=case.lost) if pending else _incident(case)
 
 
 def _incident(case: Case) -> Incident:
@@ -195,26 +462,34 @@ def _incident(case: Case) -> Incident:
         since_at = case.alarm.transitioned_at
     if pending:
         return replace(
-            pending, trigger=watched.trigger, alarm_name=watched.alarm_name, alarm_since_at=since_at
+            pending,
+            trigger=watched.trigger,
+            alarm_name=watched.alarm_name,
+            alarm_since_at=since_at,
+            lost=case.lost,
         )
-    before = case.incident
+    before, service = case.incident, watched.service
+    change = case.on_trial().change
     return Incident(
         id=case.claim_id,
         environment=case.environment,
-        service=watched.service.name,
+        service=service.name,
         mode=case.mode,
-        target=watched.target,
+        target=watched.pointer or service.targets[0],
         trigger=watched.trigger,
-        verification=watched.service.verification,
+        verification=service.verification,
         alarm_name=watched.alarm_name,
         alarm_since_at=since_at,
         opened_at=case.now,
+        change=change,
         release=case.release,
+        after_failure=service.after_failure,
+        lost=case.lost,
         # Two alarms that fire together must not displace each other for ever.
-        answered=before.answers() if before and before.is_about(case.release) else (),
+        answered=before.answers() if before and before.is_about(change, case.release) else (),
     )
 
 
 def _stepped(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:
     stepped = incident.step(case.now, state, reason, text)
-    return Entry(ledger=case.ledger, incident=stepped, text=text, news=reason)
+    return Entry(ledgers=case.ledgers, incident=stepped, text=text, news=reason)

@@ -1,159 +1,126 @@
 """Deciding: every fork is a value with a reason. The order of the gates is written down once."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import assert_never
 
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, Evidence, Verdict
+from rollback_responder.domain.leg import How
 from rollback_responder.domain.policy import Guardrails, Mode
+from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Ledger, Observation, Origin, Release, way_back
 from rollback_responder.domain.signal import AlarmReading, AlarmState
+from rollback_responder.domain.trial import NoTrial, OnTrial, Returning, Trial
 from rollback_responder.domain.trigger import AdoptedAlarm, Trigger, WhenUnmeasurable
 
 # Both versions fail, unless the new one is this many times as bad: then going back does help.
 MUCH_WORSE = 4
 
 
-class Reason(StrEnum):
-    """Why something was done or not. Each has its sentence in `docs/runbook.md`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBack:
+    """Undo what is on trial. `to_version` and `revision` are for what moves a pointer."""
 
-    # Rolling back.
-    METRIC_BREACHING = "metric_breaching"
-    ALARM_TRUSTED = "alarm_trusted"
-    FOUND_DONE = "found_done"
-    # Not rolling back: the alarm.
-    ALARM_GONE = "alarm_gone"
-    ALARM_NOT_FIRING = "alarm_not_firing"
-    ALARM_SUPPRESSED = "alarm_suppressed"
-    ALARM_DISABLED = "alarm_disabled"
-    ALARM_UNSOUND = "alarm_unsound"
-    # Not rolling back: the change.
-    TARGET_GONE = "target_gone"
-    ALIAS_ON_LATEST = "alias_on_latest"
-    NO_RECENT_CHANGE = "no_recent_change"
-    CHANGE_IS_ROLLBACK = "change_is_rollback"
-    ALARM_BEFORE_CHANGE = "alarm_before_change"
-    RELEASE_PROVED = "release_proved"
-    # Not rolling back: the evidence.
-    ALARM_NOT_TRUSTED = "alarm_not_trusted"
-    UNMEASURABLE = "unmeasurable"
-    INCONCLUSIVE = "inconclusive"
-    METRIC_HEALTHY = "metric_healthy"
-    BOTH_VERSIONS_FAIL = "both_versions_fail"
-    # Not rolling back: the guardrails.
-    ALREADY_ACTED = "already_acted"
-    COOLDOWN = "cooldown"
-    NO_PROVEN_RELEASE = "no_proven_release"
-    OBSERVE_MODE = "observe_mode"
-    # Not rolling back: the target refused.
-    VERSION_DELETED = "version_deleted"
-    TARGET_CHANGED = "target_changed"
-    ACTION_DENIED = "action_denied"
-    ACTION_THROTTLED = "action_throttled"
-    ACTION_UNCLEAR = "action_unclear"
-    # How it ended.
-    SYMPTOM_GONE = "symptom_gone"
-    SYMPTOM_REMAINS = "symptom_remains"
-    NOT_ENOUGH_DATA = "not_enough_data"
-    MOVED_AGAIN = "moved_again"
-    RESULT_UNKNOWN = "result_unknown"
-
-
-# These may still turn out either way: the watcher asks again each minute, for a while.
-UNDECIDED = frozenset(
-    {
-        Reason.INCONCLUSIVE,
-        Reason.METRIC_HEALTHY,
-        Reason.UNMEASURABLE,
-        Reason.ALARM_UNSOUND,
-        Reason.ALARM_SUPPRESSED,
-        Reason.ALARM_DISABLED,
-        Reason.ACTION_THROTTLED,
-    }
-)
-# Nobody needs to get up for these: the symptom is gone, or somebody asked for silence.
-QUIET = frozenset(
-    {
-        Reason.METRIC_BREACHING,
-        Reason.ALARM_TRUSTED,
-        Reason.FOUND_DONE,
-        Reason.ALARM_NOT_FIRING,
-        Reason.ALARM_SUPPRESSED,
-        Reason.ALARM_DISABLED,
-        Reason.METRIC_HEALTHY,
-        Reason.OBSERVE_MODE,
-        Reason.SYMPTOM_GONE,
-    }
-)
+    reason: Reason
+    trial: Trial
+    to_version: str | None = None
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RollBack:
-    """Move the target from one version to another, if it is still at `revision`."""
+class Adopt:
+    """Follow a rollback that somebody else began; nothing is to be done."""
 
-    reason: Reason
-    from_version: str
-    to_version: str
-    revision: str
+    returning: Returning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandDown:
-    """Do nothing. `would_move_to` is where it would have gone but for the reason, if anywhere."""
+    """Do nothing. `would` is what would have been undone but for the reason, if anything."""
 
     reason: Reason
     text: str
-    would_move_to: str | None = None
+    would: RollBack | None = None
 
 
-Decision = RollBack | StandDown
+Decision = RollBack | Adopt | StandDown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switches:
+    """What people flip and what all services share, as it was when the target was claimed.
+
+    `paused_by` names who paused the responder, or is None. `in_budget` says whether one more
+    rollback fits into this hour; it is then set aside for this attempt.
+    """
+
+    paused_by: str | None = None
+    in_budget: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """Everything a decision may rest on.
 
-    `release` is the suspect as the ledger knows it; the ledger has already seen `observation`.
+    `release` is the pointer's, as the ledger knows it; `ledger` is the pointer's and has already
+    seen `observation`; all three are None where the service has no pointer. `ledgers` are those of
+    all targets, by their ids.
     """
 
     now: datetime
     alarm: AlarmReading
-    observation: Observation
-    release: Release
-    ledger: Ledger
+    observation: Observation | None
+    release: Release | None
+    ledger: Ledger | None
+    ledgers: Mapping[str, Ledger]
     trigger: Trigger
+    on_trial: OnTrial
     assessment: Assessment
     mode: Mode
     guardrails: Guardrails
+    switches: Switches
 
 
 def decide(situation: Situation) -> Decision:
-    """Rolls back only where no gate objects; the first objection is the reason."""
+    """Roll back, follow a rollback, or stand down, with the one reason that settled it.
+
+    The gates are asked in the order of `GATES`, and the first that objects is the answer.
+    """
     for gate in GATES:
         objection = gate(situation)
         if objection:
             return objection
-    to_version = way_back(situation.ledger, situation.observation)
-    if to_version is None:
+    trial = situation.on_trial
+    if not isinstance(trial, Trial):
+        raise TypeError(f"no gate objected, and yet {trial} is no change to undo")
+    trusted = situation.assessment.new.verdict is Verdict.UNMEASURABLE
+    decision = RollBack(
+        reason=Reason.ALARM_TRUSTED if trusted else Reason.METRIC_BREACHING, trial=trial
+    )
+    if trial.moves_pointer:
+        back = _way_back(situation)
+        if isinstance(back, StandDown):
+            return back
+        decision = replace(decision, to_version=back[0], revision=back[1])
+    for switch in SWITCHES:
+        objection = switch(situation, decision)
+        if objection:
+            return objection
+    return decision
+
+
+def _way_back(situation: Situation) -> tuple[str, str] | StandDown:
+    """The version to go back to, and the revision to move the pointer from."""
+    ledger, observation = situation.ledger, situation.observation
+    version = way_back(ledger, observation) if ledger and observation else None
+    if version is None or observation is None:
+        suspect = observation.suspect if observation else "it"
         return StandDown(
             reason=Reason.NO_PROVEN_RELEASE,
-            text=f"no version older than {situation.release.version} has proved itself",
+            text=f"no version older than {suspect} has proved itself",
         )
-    if situation.mode is Mode.OBSERVE:
-        return StandDown(
-            reason=Reason.OBSERVE_MODE,
-            text="the mode is observe: nothing was touched",
-            would_move_to=to_version,
-        )
-    trusted = situation.assessment.new.verdict is Verdict.UNMEASURABLE
-    return RollBack(
-        reason=Reason.ALARM_TRUSTED if trusted else Reason.METRIC_BREACHING,
-        from_version=situation.release.version,
-        to_version=to_version,
-        revision=situation.observation.revision,
-    )
+    return version, observation.revision
 
 
 def alarm_objects(situation: Situation) -> StandDown | None:
@@ -176,9 +143,44 @@ def alarm_objects(situation: Situation) -> StandDown | None:
     return None
 
 
+def trial_objects(situation: Situation) -> StandDown | Adopt | None:
+    """Nothing can be undone, or it is being undone already."""
+    match situation.on_trial:
+        case NoTrial(reason=reason, text=text):
+            return StandDown(reason=reason, text=text)
+        case Returning():
+            return Adopt(returning=situation.on_trial)
+        case Trial():
+            return None
+        case _:
+            assert_never(situation.on_trial)
+
+
 def change_objects(situation: Situation) -> StandDown | None:
-    """No recent deploy can be what the alarm is about."""
-    release, now = situation.release, situation.now
+    """The change on trial is not what the alarm is about."""
+    trial, release = situation.on_trial, situation.release
+    if not isinstance(trial, Trial):
+        return None
+    live_at, tolerance = trial.since_at, timedelta(0)
+    if trial.moves_pointer and release:
+        objection = release_objects(situation, release)
+        if objection:
+            return objection
+        # The ledger may have heard of the deploy late; the minutes know since when it serves.
+        live_at = min(live_at, situation.assessment.served_since_at or live_at)
+        tolerance = CHANGE_TOLERANCE
+    if situation.alarm.transitioned_at < live_at - tolerance:
+        return StandDown(
+            reason=Reason.ALARM_BEFORE_CHANGE,
+            text=f"the alarm fired at {situation.alarm.transitioned_at:%H:%M:%S}, before"
+            f" {trial.title} began at {live_at:%H:%M:%S} UTC",
+        )
+    return None
+
+
+def release_objects(situation: Situation, release: Release) -> StandDown | None:
+    """The release behind a pointer is not one that may be undone."""
+    now = situation.now
     if not release.version.isdigit():
         return StandDown(
             reason=Reason.ALIAS_ON_LATEST,
@@ -205,15 +207,6 @@ def change_objects(situation: Situation) -> StandDown | None:
             reason=Reason.RELEASE_PROVED,
             text=f"version {release.version} had proved itself by {release.proven_at:%H:%M:%S} UTC;"
             " what broke came later",
-        )
-    # The ledger may have heard of the deploy late; the minutes know since when it serves.
-    served_since_at = situation.assessment.served_since_at or release.since_at
-    live_at = min(release.since_at, served_since_at)
-    if situation.alarm.transitioned_at < live_at - CHANGE_TOLERANCE:
-        return StandDown(
-            reason=Reason.ALARM_BEFORE_CHANGE,
-            text=f"the alarm fired at {situation.alarm.transitioned_at:%H:%M:%S}, before version"
-            f" {release.version} went live at {live_at:%H:%M:%S} UTC",
         )
     return None
 
@@ -256,26 +249,64 @@ def _is_much_worse(new: Evidence, previous: Evidence) -> bool:
 
 def guardrails_object(situation: Situation) -> StandDown | None:
     """Acting now would be acting twice, or too often."""
-    ledger, release = situation.ledger, situation.release
-    if release.key in ledger.acted:
-        return StandDown(
-            reason=Reason.ALREADY_ACTED,
-            text=f"this deploy of version {release.version} was acted upon before",
-        )
+    trial = situation.on_trial
+    if not isinstance(trial, Trial):
+        return None
     cooldown = timedelta(minutes=situation.guardrails.cooldown_minutes)
-    if ledger.last_act_at and situation.now < ledger.last_act_at + cooldown:
-        return StandDown(
-            reason=Reason.COOLDOWN,
-            text=f"the last rollback here was at {ledger.last_act_at:%H:%M:%S} UTC;"
-            f" hands off for {situation.guardrails.cooldown_minutes} min after one",
-        )
+    for leg in trial.legs:
+        ledger = situation.ledgers.get(leg.target.target_id)
+        if ledger is None or leg.how is How.FOLLOW:
+            continue
+        if leg.change in ledger.acted:
+            return StandDown(reason=Reason.ALREADY_ACTED, text=f"{leg.title} was acted upon before")
+        if ledger.last_act_at and situation.now < ledger.last_act_at + cooldown:
+            return StandDown(
+                reason=Reason.COOLDOWN,
+                text=f"the last rollback here was at {ledger.last_act_at:%H:%M:%S} UTC;"
+                f" hands off for {situation.guardrails.cooldown_minutes} min after one",
+            )
     return None
 
 
-# The order in which objections are heard.
-GATES: tuple[Callable[[Situation], StandDown | None], ...] = (
+def mode_objects(situation: Situation, would: RollBack) -> StandDown | None:
+    """The service is only observed."""
+    if situation.mode is not Mode.OBSERVE:
+        return None
+    text = "the mode is observe: nothing was touched"
+    return StandDown(reason=Reason.OBSERVE_MODE, text=text, would=would)
+
+
+def pause_objects(situation: Situation, would: RollBack) -> StandDown | None:
+    """Somebody paused the responder."""
+    by = situation.switches.paused_by
+    if by is None:
+        return None
+    return StandDown(reason=Reason.PAUSED, text=f"paused by {by}", would=would)
+
+
+def budget_objects(situation: Situation, would: RollBack) -> StandDown | None:
+    """This hour has seen as many rollbacks as the policy allows."""
+    if situation.switches.in_budget:
+        return None
+    limit = situation.guardrails.rollbacks_an_hour
+    return StandDown(
+        reason=Reason.BUDGET_SPENT,
+        text=f"{limit} rollbacks were made or begun in this hour, the most that the policy allows",
+        would=would,
+    )
+
+
+# The order in which objections are heard: is it true, what is it about, is it bad, may we again.
+GATES: tuple[Callable[[Situation], StandDown | Adopt | None], ...] = (
     alarm_objects,
+    trial_objects,
     change_objects,
     evidence_objects,
     guardrails_object,
+)
+# What people have said about acting at all comes last, so that it can say what would be done.
+SWITCHES: tuple[Callable[[Situation, RollBack], StandDown | None], ...] = (
+    mode_objects,
+    pause_objects,
+    budget_objects,
 )

@@ -16,15 +16,28 @@ import dataclasses
 import enum
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from rollback_responder.domain.errors import Problem
 
 T = TypeVar("T")
 LONGEST_ECHO = 60
+# What is JSON already.
+PLAIN = frozenset({str, int, float, bool, type(None)})
 # The largest number that a float and a whole number can both be.
 LARGEST = 2**53
 
@@ -80,15 +93,22 @@ class Field:
         return None
 
 
-def fields_of(cls: type) -> Iterator[Field]:
+def fields_of(cls: Any) -> tuple[Field, ...]:
     """The fields of a document type, in the order they were written."""
+    return _fields_of(cls)
+
+
+@cache
+def _fields_of(cls: Any) -> tuple[Field, ...]:
     hints = get_type_hints(cls, include_extras=True)
+    found = []
     for field in dataclasses.fields(cls):
         hint, notes = _bare(hints[field.name], ())
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
-        yield Field(field.name, hint, notes, default)
+        found.append(Field(field.name, hint, notes, default))
+    return tuple(found)
 
 
 def members_of(hint: Any) -> tuple[type, ...]:
@@ -98,7 +118,8 @@ def members_of(hint: Any) -> tuple[type, ...]:
     return (hint,)
 
 
-def kind_of(cls: type) -> str | None:
+@cache
+def kind_of(cls: Any) -> str | None:
     """The value of the `kind` literal that tells a union's member apart, if it has one."""
     kind = next((field for field in fields_of(cls) if field.name == "kind"), None)
     return str(get_args(kind.hint)[0]) if kind else None
@@ -106,16 +127,23 @@ def kind_of(cls: type) -> str | None:
 
 def write(value: object) -> Any:
     """A value of a document type as plain JSON. What is None is left out."""
-    if dataclasses.is_dataclass(value):
-        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
-        return {name: write(member) for name, member in pairs if member is not None}
-    if isinstance(value, tuple):
-        return [write(item) for item in value]
+    kind = type(value)
+    if kind in PLAIN:
+        return value
+    if kind is tuple:
+        return [write(item) for item in cast("tuple[object, ...]", value)]
+    if kind is datetime:
+        return cast("datetime", value).isoformat()
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value
+    names = _names(cast("Any", kind))
+    pairs = ((name, getattr(value, name)) for name in names)
+    return {name: write(member) for name, member in pairs if member is not None}
+
+
+@cache
+def _names(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 class Reader:

@@ -4,15 +4,16 @@ Every step it took is kept; the journal writes it whole, and Slack reads nothing
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 from rollback_responder.domain.assessment import Assessment
-from rollback_responder.domain.decision import QUIET, Reason
 from rollback_responder.domain.document import Doc
-from rollback_responder.domain.policy import Mode, Verification
-from rollback_responder.domain.release import Release
+from rollback_responder.domain.leg import Leg, LegState
+from rollback_responder.domain.policy import AfterFailure, Mode, Verification
+from rollback_responder.domain.reason import QUIET, URGENT, Reason
+from rollback_responder.domain.release import Origin, Release
 from rollback_responder.domain.target import Target
 from rollback_responder.domain.trigger import Severity, Trigger
 
@@ -21,22 +22,35 @@ class State(StrEnum):
     """Where an incident stands."""
 
     UNDECIDED = "undecided"
+    ROLLING_BACK = "rolling_back"
     WATCHING = "watching"
     FIXED = "fixed"
     NOT_FIXED = "not_fixed"
     UNKNOWN = "unknown"
     STOOD_DOWN = "stood_down"
+    INCOMPLETE = "incomplete"
     INDETERMINATE = "indeterminate"
 
 
-OPEN = frozenset({State.UNDECIDED, State.WATCHING})
+OPEN = frozenset({State.UNDECIDED, State.ROLLING_BACK, State.WATCHING})
+FIRST = frozenset(
+    {
+        State.UNDECIDED,
+        State.ROLLING_BACK,
+        State.WATCHING,
+        State.STOOD_DOWN,
+        State.INDETERMINATE,
+    }
+)
+# An attempt that ended without a word may have a call in flight. Its process ends within its
+# timeout, and no clock is wrong by more than some minutes; after this nothing of it can land.
+SETTLED_AFTER = timedelta(minutes=30)
 
 # None stands for "no incident yet". A closed incident stays closed.
 TRANSITIONS: dict[State | None, frozenset[State]] = {
-    None: frozenset({State.UNDECIDED, State.WATCHING, State.STOOD_DOWN, State.INDETERMINATE}),
-    State.UNDECIDED: frozenset(
-        {State.UNDECIDED, State.WATCHING, State.STOOD_DOWN, State.INDETERMINATE}
-    ),
+    None: FIRST,
+    State.UNDECIDED: FIRST,
+    State.ROLLING_BACK: frozenset({State.ROLLING_BACK, State.WATCHING, State.INCOMPLETE}),
     State.WATCHING: frozenset({State.FIXED, State.NOT_FIXED, State.UNKNOWN}),
     **{state: frozenset() for state in State if state not in OPEN},
 }
@@ -61,10 +75,27 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An attempt that ended without a word: it may have acted, or may still.
+
+    It meant to stop `changes`, or, where there are none, to move the pointer from `revision`.
+    """
+
+    claim_id: Annotated[str, Doc("The claim it held.")]
+    lost_at: Annotated[datetime, Doc("When somebody took over from it.")]
+    changes: Annotated[tuple[str, ...], Doc("What was being rolled out.")] = ()
+    revision: Annotated[str | None, Doc("The pointer's revision while it is untouched.")] = None
+
+    def is_settled(self, now: datetime) -> bool:
+        """Whether nothing of it can land any more."""
+        return now >= self.lost_at + SETTLED_AFTER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """An incident as the journal keeps it. Old incidents outlive new policies, so it holds its own.
 
-    `alarm_since_at` is the alarm's transition that began it; with `release` it tells one incident
+    `alarm_since_at` is the alarm's transition that began it; with `change` it tells one incident
     from the next.
     """
 
@@ -72,18 +103,25 @@ class Incident:
     environment: Annotated[str, Doc("The policy's environment.")]
     service: Annotated[str, Doc("The service's name.")]
     mode: Annotated[Mode, Doc("What the responder was allowed to do.")]
-    target: Annotated[Target, Doc("What moves.")]
+    target: Annotated[Target, Doc("Where the symptom shows, or what goes back first.")]
     trigger: Annotated[Trigger, Doc("What fired.")]
     verification: Annotated[Verification, Doc("When it counts as fixed.")]
     alarm_name: Annotated[str, Doc("The alarm that fired.")]
     alarm_since_at: Annotated[datetime, Doc("When the alarm entered ALARM.")]
     opened_at: Annotated[datetime, Doc("When the responder first looked.")]
-    release: Annotated[Release | None, Doc("The deploy on trial, if the target exists.")] = None
+    change: Annotated[str | None, Doc("Names the change on trial.")] = None
+    release: Annotated[Release | None, Doc("What the pointer shows of it, if there is one.")] = None
+    after_failure: Annotated[AfterFailure, Doc("What to do after a leg that failed.")] = (
+        AfterFailure.STOP
+    )
+    legs: Annotated[tuple[Leg, ...], Doc("Each target's part in the rollback, in order.")] = ()
+    lost: Annotated[tuple[Attempt, ...], Doc("Attempts that ended without a word.")] = ()
     answered: Annotated[tuple[Answered, ...], Doc("What else it answers for.")] = ()
     steps: Annotated[tuple[Step, ...], Doc("Everything that happened, oldest first.")] = ()
     assessment: Annotated[Assessment | None, Doc("The numbers of the latest judgement.")] = None
     to_version: Annotated[str | None, Doc("Where it was moved, or would have been.")] = None
-    acted_at: Annotated[datetime | None, Doc("When it was moved.")] = None
+    acted_at: Annotated[datetime | None, Doc("When the rollback began.")] = None
+    back_at: Annotated[datetime | None, Doc("When everything was back.")] = None
 
     @property
     def state(self) -> State:
@@ -107,8 +145,17 @@ class Incident:
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether somebody must look: it ended, and not well."""
-        return not self.is_open and self.reason not in QUIET
+        """Whether somebody must look: it ended, and not well, or it goes badly."""
+        return self.reason in URGENT or (not self.is_open and self.reason not in QUIET)
+
+    @property
+    def adopted(self) -> bool:
+        """Whether somebody else began the rollback."""
+        return any(step.reason is Reason.ROLLBACK_ADOPTED for step in self.steps)
+
+    def leg_counts(self) -> tuple[int, int]:
+        """How many legs are back, of how many."""
+        return sum(leg.state is LegState.BACK for leg in self.legs), len(self.legs)
 
     def step(self, at: datetime, state: State, reason: Reason, text: str) -> "Incident":
         """The incident after one more thing happened.
@@ -129,17 +176,26 @@ class Incident:
         others = (other for other in self.answered if other.alarm_name != self.alarm_name)
         return (own, *others)
 
-    def is_about(self, release: Release | None) -> bool:
-        """Whether it is about that release; after a rollback also about where that led."""
-        if release is None or self.release is None:
-            return release is self.release
-        return release.key == self.release.key or (
-            self.acted_at is not None and release.version == self.to_version
+    def is_about(self, change: str | None, release: Release | None) -> bool:
+        """Whether it is about that change; after a rollback also about where that led."""
+        if change == self.change:
+            return True
+        if self.acted_at is None:
+            return False
+        if release is None:
+            return change is None
+        if change != release.key:
+            return False
+        led_here = self.to_version in {None, release.version}
+        return release.since_at <= self.acted_at or (
+            release.origin is Origin.ROLLED_BACK and led_here
         )
 
-    def covers(self, alarm_name: str, since_at: datetime, release: Release | None) -> bool:
-        """Whether this incident already answers for an alarm's transition on a release."""
-        return self.is_about(release) and any(
+    def covers(
+        self, alarm_name: str, since_at: datetime, change: str | None, release: Release | None
+    ) -> bool:
+        """Whether this incident already answers for an alarm's transition on a change."""
+        return self.is_about(change, release) and any(
             answer.alarm_name == alarm_name and answer.since_at >= since_at
             for answer in self.answers()
         )

@@ -7,7 +7,7 @@ contract test compares the renderings.
 from dataclasses import dataclass
 from typing import assert_never
 
-from rollback_responder.domain.target import LambdaAlias, Target
+from rollback_responder.domain.target import LambdaAlias, Pointer
 from rollback_responder.domain.trigger import ErrorRate, Latency, MeasuredTrigger
 
 PERIOD_SECONDS = 60
@@ -38,7 +38,7 @@ class AlarmQuery:
 
 
 def series_of(
-    trigger: MeasuredTrigger, target: Target, *, version: str | None = None
+    trigger: MeasuredTrigger, target: Pointer, *, version: str | None = None
 ) -> tuple[Series, ...]:
     """The series that judge a trigger on a target, as a whole or for one version of it.
 
@@ -78,7 +78,7 @@ def series_of(
             assert_never(trigger)
 
 
-def alarm_query(trigger: MeasuredTrigger, target: Target) -> AlarmQuery:
+def alarm_query(trigger: MeasuredTrigger, target: Pointer) -> AlarmQuery:
     """What the trigger's alarm watches: the same series as `series_of` reads at run time.
 
     A minute without enough requests counts as zero percent: the alarm only wakes the responder,

@@ -1,7 +1,7 @@
 """Names that the deployment and the functions must agree on without asking each other."""
 
-from rollback_responder.domain.target import Target
-from rollback_responder.domain.trigger import AdoptedAlarm, Trigger
+from rollback_responder.domain.target import Pointer
+from rollback_responder.domain.trigger import MeasuredTrigger
 
 PREFIX = "rollback"
 # CloudWatch API, PutMetricAlarm.
@@ -13,14 +13,12 @@ def own_alarm_prefix(environment: str) -> str:
     return f"{PREFIX}.{environment}."
 
 
-def alarm_name(environment: str, service: str, target: Target, trigger: Trigger) -> str:
-    """The name of a trigger's alarm on a target; an adopted alarm keeps its own.
+def alarm_name(environment: str, service: str, pointer: Pointer, trigger: MeasuredTrigger) -> str:
+    """The name of a trigger's alarm on a pointer; an adopted alarm keeps its own.
 
     Dots part the pieces, and no piece may hold a dot, so two triggers never share a name.
     """
-    if isinstance(trigger, AdoptedAlarm):
-        return trigger.name
-    return f"{own_alarm_prefix(environment)}{service}.{target.slug}.{trigger.label}"
+    return f"{own_alarm_prefix(environment)}{service}.{pointer.slug}.{trigger.label}"
 
 
 def topic_name(environment: str) -> str:

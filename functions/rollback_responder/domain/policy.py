@@ -1,15 +1,19 @@
 """The policy: what an operator writes in `cdk.json`, typed once, for the synth and the function."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from rollback_responder.domain import naming
+from rollback_responder.domain.conflicts import conflicts_of
 from rollback_responder.domain.document import AtLeastOne, Doc, Limits, Pattern, Reader, write
-from rollback_responder.domain.errors import PolicyError, Problem
-from rollback_responder.domain.target import Target
+from rollback_responder.domain.errors import PolicyError
+from rollback_responder.domain.target import (
+    Pointer,
+    Rollout,
+    Target,
+)
 from rollback_responder.domain.trigger import AdoptedAlarm, Trigger
 
 T = TypeVar("T")
@@ -21,6 +25,13 @@ class Mode(StrEnum):
 
     OBSERVE = "observe"
     ENFORCE = "enforce"
+
+
+class AfterFailure(StrEnum):
+    """What to do about the targets that follow one which could not be rolled back."""
+
+    STOP = "stop"
+    GO_ON = "go_on"
 
 
 class Mention(StrEnum):
@@ -69,6 +80,14 @@ class Guardrails:
         Doc("How long an undecided alarm is judged again each minute before a person is asked."),
         Limits(1, 60),
     ] = 15
+    rollbacks_an_hour: Annotated[
+        int,
+        Doc(
+            "More than this many rollbacks in one hour, of all services together, look like a "
+            "shared outage: the rest is left to people."
+        ),
+        Limits(1, 1000),
+    ] = 10
     metric_lag_minutes: Annotated[
         int,
         Doc("A minute younger than this may still be incomplete and never counts as healthy."),
@@ -98,12 +117,30 @@ class Service:
         Doc("The service's name, as people say it.", "use letters, digits and hyphens"),
         Pattern(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "1 to 64 letters, digits, hyphens, underscores"),
     ]
-    targets: Annotated[tuple[Target, ...], Doc("What is rolled back."), AtLeastOne()]
+    targets: Annotated[
+        tuple[Target, ...],
+        Doc("What is deployed, judged and rolled back together; stacks in this order."),
+        AtLeastOne(),
+    ]
     triggers: Annotated[tuple[Trigger, ...], Doc("What shows that it is broken."), AtLeastOne()]
     verification: Annotated[Verification, Doc("When a rollback counts as having helped.")] = field(
         default_factory=Verification
     )
     mode: Annotated[Mode | None, Doc("Overrides the policy's mode for this service.")] = None
+    after_failure: Annotated[
+        AfterFailure,
+        Doc("After a target that could not be rolled back: stop there, or go on with the next."),
+    ] = AfterFailure.STOP
+
+    @property
+    def pointers(self) -> tuple[Pointer, ...]:
+        """The targets that are moved, and measured."""
+        return tuple(target for target in self.targets if isinstance(target, Pointer))
+
+    @property
+    def rollouts(self) -> tuple[Rollout, ...]:
+        """The targets that carry a change, in the policy's order."""
+        return tuple(target for target in self.targets if isinstance(target, Rollout))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +154,14 @@ class Health:
 
 
 class Watched(NamedTuple):
-    """One alarm in scope: which service, target and trigger it stands for."""
+    """One alarm in scope: which service and trigger it stands for.
+
+    `pointer` is where the symptom shows; None for an adopted alarm of a service without one.
+    """
 
     alarm_name: str
     service: Service
-    target: Target
+    pointer: Pointer | None
     trigger: Trigger
 
 
@@ -148,10 +188,14 @@ class Policy:
     def watched(self) -> Iterator[Watched]:
         """Every alarm in scope, in the order of the document."""
         for service in self.services:
-            for target in service.targets:
-                for trigger in service.triggers:
-                    name = naming.alarm_name(self.environment, service.name, target, trigger)
-                    yield Watched(name, service, target, trigger)
+            for trigger in service.triggers:
+                if isinstance(trigger, AdoptedAlarm):
+                    pointer = next(iter(service.pointers), None)
+                    yield Watched(trigger.name, service, pointer, trigger)
+                    continue
+                for pointer in service.pointers:
+                    name = naming.alarm_name(self.environment, service.name, pointer, trigger)
+                    yield Watched(name, service, pointer, trigger)
 
     def mode_of(self, service: Service) -> Mode:
         """The service's own mode, else the policy's."""
@@ -176,7 +220,7 @@ def parse_policy(document: object) -> Policy:
     reader = Reader()
     policy = reader.read(Policy, document, "rollback")
     whole, places = (policy, range(len(policy.services))) if policy else _readable(document)
-    problems = [*reader.problems, *_conflicts(whole, places)]
+    problems = [*reader.problems, *conflicts_of(whole, places)]
     if problems or policy is None:
         raise PolicyError("the rollback policy", tuple(problems))
     return policy
@@ -201,116 +245,3 @@ def _readable(document: object) -> tuple[Policy, list[int]]:
 
 def _read(cls: type[T], document: object) -> T | None:
     return Reader().read(cls, document, "")
-
-
-def _conflicts(policy: Policy, places: Sequence[int]) -> Iterator[Problem]:
-    """What no single field can be wrong about. `places` are the services' own indices."""
-    services = list(zip(places, policy.services, strict=True))
-    yield from _repeated(
-        [(f"rollback.services[{i}].name", s.name) for i, s in services],
-        "a name no other service has",
-    )
-    yield from _repeated(
-        [
-            (f"rollback.services[{i}].targets[{j}]", target.target_id)
-            for i, service in services
-            for j, target in enumerate(service.targets)
-        ],
-        "a target that no other entry names",
-    )
-    lag = policy.guardrails.metric_lag_minutes
-    for i, service in services:
-        path = f"rollback.services[{i}]"
-        yield from _service_conflicts(service, path, lag)
-    yield from _mode_conflicts(policy, services)
-    yield from _alarm_conflicts(policy)
-
-
-def _service_conflicts(service: Service, path: str, lag: int) -> Iterator[Problem]:
-    yield from _repeated(
-        [(f"{path}.triggers[{j}]", t.label) for j, t in enumerate(service.triggers)],
-        "a trigger that the service does not have yet",
-    )
-    for j, trigger in enumerate(service.triggers):
-        if isinstance(trigger, AdoptedAlarm):
-            if len(service.targets) > 1:
-                yield Problem(
-                    path=f"{path}.triggers[{j}]",
-                    got=f"an adopted alarm on {len(service.targets)} targets",
-                    allowed="an adopted alarm in a service with one target",
-                    change="give each target its own service: one alarm cannot say which broke",
-                )
-            continue
-        where = f"{path}.triggers[{j}].breaching_minutes"
-        if trigger.breaching_minutes > trigger.minutes:
-            yield Problem(
-                path=where,
-                got=str(trigger.breaching_minutes),
-                allowed=f"at most minutes, which is {trigger.minutes}",
-                change="lower breaching_minutes or raise minutes",
-            )
-    verification = service.verification
-    # The act falls into a minute that counts for nothing, and the last ones come late.
-    soonest = verification.healthy_minutes + lag + 1
-    if soonest > verification.deadline_minutes:
-        yield Problem(
-            path=f"{path}.verification.healthy_minutes",
-            got=str(verification.healthy_minutes),
-            allowed=f"at most {verification.deadline_minutes - lag - 1}: deadline_minutes less"
-            " metric_lag_minutes less one",
-            change="raise deadline_minutes",
-        )
-
-
-def _mode_conflicts(policy: Policy, services: list[tuple[int, Service]]) -> Iterator[Problem]:
-    """IAM cannot tell the aliases of one function apart, so they share a mode."""
-    modes: dict[str, Mode] = {}
-    for i, service in services:
-        mode = policy.mode_of(service)
-        for target in service.targets:
-            other = modes.setdefault(target.function, mode)
-            if other is not mode:
-                yield Problem(
-                    path=f"rollback.services[{i}].mode",
-                    got=f"{mode.value} for an alias of function {target.function}",
-                    allowed=f"{other.value}, the mode of its other alias",
-                    change="give all aliases of one function the same mode",
-                )
-
-
-def _alarm_conflicts(policy: Policy) -> Iterator[Problem]:
-    watched = list(policy.watched())
-    yield from _repeated(
-        [
-            (f"alarm of service {w.service.name!r}, trigger {w.trigger.label!r}", w.alarm_name)
-            for w in watched
-        ],
-        "an alarm name that no other trigger has",
-    )
-    prefix = naming.own_alarm_prefix(policy.environment)
-    for entry in watched:
-        if len(entry.alarm_name) > naming.LONGEST_ALARM_NAME:
-            yield Problem(
-                path=f"alarm of service {entry.service.name!r}, trigger {entry.trigger.label!r}",
-                got=f"a name of {len(entry.alarm_name)} characters",
-                allowed=f"at most {naming.LONGEST_ALARM_NAME}, CloudWatch's limit",
-                change="shorten the service's, function's or alias's name",
-            )
-        if isinstance(entry.trigger, AdoptedAlarm) and entry.alarm_name.startswith(prefix):
-            yield Problem(
-                path=f"alarm of service {entry.service.name!r}",
-                got=repr(entry.alarm_name),
-                allowed=f"a name that does not begin with {prefix}",
-                change="adopt an alarm that this policy does not make itself",
-            )
-
-
-def _repeated(named: list[tuple[str, str]], allowed: str) -> Iterator[Problem]:
-    counts = Counter(value for _, value in named)
-    seen: set[str] = set()
-    for path, value in named:
-        if counts[value] > 1 and value in seen:
-            yield Problem(
-                path=path, got=f"{value!r} again", allowed=allowed, change="remove or rename one"
-            )
-        seen.add(value)

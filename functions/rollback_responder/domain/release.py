@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from rollback_responder.domain.document import Doc
+from rollback_responder.domain.rollout import Sight
 
 LONGEST_HISTORY = 20
 
@@ -65,15 +66,16 @@ class Bad:
 class Ledger:
     """What is known of a target. Empty until the watcher has seen it once.
 
-    `revision` is the alias's `RevisionId` when it was last seen: it rotates with every change, so
-    an equal one proves that nobody, we included, has touched the alias since.
+    `revision` is an alias's `RevisionId`, or a rollout's `Sight.revision`, when it was last seen:
+    an equal one proves that nobody, we included, has touched the target since. A rollout has no
+    releases of its own, only what was acted upon.
     """
 
     current: Annotated[Release | None, Doc("The release that is live.")] = None
-    revision: Annotated[str | None, Doc("The alias's RevisionId when it was last seen.")] = None
+    revision: Annotated[str | None, Doc("Its revision when it was last seen.")] = None
     good: Annotated[tuple[Good, ...], Doc("Proven versions, latest first.")] = ()
     bad: Annotated[tuple[Bad, ...], Doc("Versions rolled back from, latest first.")] = ()
-    acted: Annotated[tuple[str, ...], Doc("Releases that were acted upon, latest first.")] = ()
+    acted: Annotated[tuple[str, ...], Doc("Changes that were acted upon, latest first.")] = ()
     last_act_at: Annotated[datetime | None, Doc("When the responder last acted here.")] = None
 
 
@@ -151,9 +153,14 @@ def vanished(ledger: Ledger, version: str) -> Ledger:
     return replace(ledger, good=tuple(good for good in ledger.good if good.version != version))
 
 
-def acting(ledger: Ledger, release: Release, now: datetime) -> Ledger:
-    """The ledger as it must be written before acting upon a release: never twice."""
-    return replace(ledger, acted=(release.key, *ledger.acted)[:LONGEST_HISTORY], last_act_at=now)
+def acting(ledger: Ledger, change: str, now: datetime) -> Ledger:
+    """The ledger after acting upon a change: never twice."""
+    return replace(ledger, acted=(change, *ledger.acted)[:LONGEST_HISTORY], last_act_at=now)
+
+
+def seen_rollout(ledger: Ledger, sight: Sight) -> Ledger:
+    """The ledger of a rollout after looking at it."""
+    return replace(ledger, revision=sight.revision)
 
 
 def rolled_back(
@@ -165,7 +172,16 @@ def rolled_back(
     incident_id: str,
     now: datetime,
 ) -> Ledger:
-    """The ledger after a release was rolled back from.
+    """The ledger after a pointer was moved back from a release."""
+    return replace(
+        condemned(ledger, release, incident_id=incident_id, now=now),
+        current=Release(version=to_version, since_at=now, origin=Origin.ROLLED_BACK),
+        revision=revision,
+    )
+
+
+def condemned(ledger: Ledger, release: Release, *, incident_id: str, now: datetime) -> Ledger:
+    """The ledger after a release was rolled back from, by whatever.
 
     Its code is condemned with it, unless another version with the same code has proved itself: then
     it was the configuration (a version is published for either; the hash is of the code alone).
@@ -178,13 +194,7 @@ def rolled_back(
         incident_id=incident_id,
         code_sha256=None if acquitted else release.code_sha256,
     )
-    return replace(
-        ledger,
-        current=Release(version=to_version, since_at=now, origin=Origin.ROLLED_BACK),
-        revision=revision,
-        good=good,
-        bad=(entry, *ledger.bad)[:LONGEST_HISTORY],
-    )
+    return replace(ledger, good=good, bad=(entry, *ledger.bad)[:LONGEST_HISTORY])
 
 
 def way_back(ledger: Ledger, observation: Observation) -> str | None:

@@ -1,12 +1,15 @@
 """What can be rolled back: a tagged union, one dataclass for each kind.
 
-A new kind starts here; the type checker then lists every `match` to finish.
+Two families. A *pointer* names one of several versions and is moved back at once. A *rollout*
+carries a change step by step: it is told to stop, and goes back by itself. A new kind starts here,
+in its family; the type checker then lists every `match` to finish.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Literal
 
-from rollback_responder.domain.document import Doc, Pattern
+from rollback_responder.domain.document import Doc, Limits, Pattern
 
 # Lambda API, CreateFunction and CreateAlias: patterns of FunctionName and Name.
 FUNCTION_NAME = Pattern(
@@ -50,4 +53,89 @@ class LambdaAlias:
         return f"{self.function}.{self.alias}"
 
 
-Target = LambdaAlias
+# CodeDeploy API, ApplicationName and DeploymentGroupName: 1 to 100 characters. A slash would make
+# the ARN of a group ambiguous, and CodeDeploy's own ARN pattern has none; in a resource of IAM a
+# star, a question mark and a dollar sign stand for more than themselves.
+CODEDEPLOY_NAME = Pattern(
+    r"[^/\s*?$]{1,100}", "a name of 1 to 100 characters without space or any of / * ? $"
+)
+# CloudFormation API, CreateStack: StackName.
+STACK_NAME = Pattern(
+    r"[a-zA-Z][-a-zA-Z0-9]{0,127}",
+    "a stack name: a letter, then up to 127 letters, digits or hyphens",
+)
+
+
+class AfterSuccess(StrEnum):
+    """What to do about a deployment that has finished and proves bad only then."""
+
+    ASK = "ask"
+    REDEPLOY = "redeploy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeDeployGroup:
+    """A CodeDeploy deployment group that shifts a Lambda alias from version to version."""
+
+    kind: Annotated[Literal["codedeploy_group"], Doc("The kind of target.")] = "codedeploy_group"
+    application: Annotated[str, Doc("The application's name."), CODEDEPLOY_NAME]
+    group: Annotated[str, Doc("The deployment group's name."), CODEDEPLOY_NAME]
+    after_success: Annotated[
+        AfterSuccess,
+        Doc(
+            "A finished deployment cannot be stopped. ask: call a person. "
+            "redeploy: deploy the version before through CodeDeploy."
+        ),
+    ] = AfterSuccess.ASK
+    deadline_minutes: Annotated[
+        int, Doc("A rollback that is not over by then calls a person."), Limits(5, 1440)
+    ] = 60
+
+    @property
+    def target_id(self) -> str:
+        """Names the target in the journal; never shown as the only name."""
+        return f"{self.kind}/{self.application}/{self.group}"
+
+    @property
+    def title(self) -> str:
+        """Names the target for people."""
+        return f"{self.application}/{self.group}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudFormationStack:
+    """A CloudFormation stack whose update can be cancelled while it is under way."""
+
+    kind: Annotated[Literal["cloudformation_stack"], Doc("The kind of target.")] = (
+        "cloudformation_stack"
+    )
+    stack: Annotated[
+        str,
+        Doc("The stack's name; of nested stacks, the root's.", "write the bare name"),
+        STACK_NAME,
+    ]
+    continue_rollback: Annotated[
+        bool,
+        Doc(
+            "Whether to continue a rollback that failed, once, without skipping any resource. "
+            "Otherwise a person is called with the command."
+        ),
+    ] = False
+    deadline_minutes: Annotated[
+        int, Doc("A rollback that is not over by then calls a person."), Limits(5, 1440)
+    ] = 360
+
+    @property
+    def target_id(self) -> str:
+        """Names the target in the journal; never shown as the only name."""
+        return f"{self.kind}/{self.stack}"
+
+    @property
+    def title(self) -> str:
+        """Names the target for people."""
+        return f"stack {self.stack}"
+
+
+Pointer = LambdaAlias
+Rollout = CodeDeployGroup | CloudFormationStack
+Target = LambdaAlias | CodeDeployGroup | CloudFormationStack

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rollback_responder.domain.assessment import has_enough, is_bad
-from rollback_responder.domain.decision import Reason
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.measurement import MINUTE, Measurement
+from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Observation
 from rollback_responder.domain.signal import AlarmReading, AlarmState
+from rollback_responder.domain.target import Pointer
 from rollback_responder.domain.trigger import AdoptedAlarm
 
 
@@ -27,38 +28,50 @@ def verify(
     alarm: AlarmReading | None,
     observation: Observation | None,
     measurement: Measurement | None,
+    bad_versions: frozenset[str],
     now: datetime,
     lag: timedelta,
 ) -> Outcome | None:
-    """Judges an incident that was acted upon.
+    """Judges an incident whose targets are all back.
 
     Fixed means: the target is where it was put, the alarm is OK, and each of the last
     `healthy_minutes` complete minutes since the act had traffic and none was bad. An adopted alarm
-    has no metric of ours; it must have been OK for as long.
+    has no metric of ours; it must have been OK for as long. A service without an alias has nothing
+    to look at but the alarm. A version in `bad_versions` was rolled back from before: a stack's
+    rollback restores what its template says, which may be just that.
 
     Returns:
         The outcome, or None while it is too early to say.
     """
-    if incident.acted_at is None:
-        raise ValueError(f"incident {incident.id} was never acted upon")
+    if incident.back_at is None:
+        raise ValueError(f"incident {incident.id} has nothing back yet")
+    pointed = isinstance(incident.target, Pointer)
+    by_rollout = any(not isinstance(leg.target, Pointer) for leg in incident.legs)
+    if observation and by_rollout and observation.suspect in bad_versions:
+        return Outcome(
+            state=State.UNKNOWN,
+            reason=Reason.WRONG_VERSION,
+            text=f"it is at version {observation.suspect}, which was rolled back from before",
+        )
     if observation and not _is_where_it_was_put(incident, observation):
         return Outcome(
             state=State.UNKNOWN,
             reason=Reason.MOVED_AGAIN,
             text=f"somebody moved it to version {observation.suspect} since",
         )
-    healthy = _healthy_text(incident, alarm, measurement, now, lag) if observation else None
+    there = observation is not None or not pointed
+    healthy = _healthy_text(incident, alarm, measurement, now, lag) if there else None
     if healthy:
         return Outcome(state=State.FIXED, reason=Reason.SYMPTOM_GONE, text=healthy)
     if not _is_overdue(incident, now):
         return None
-    if observation and alarm and alarm.state is AlarmState.ALARM:
+    if there and alarm and alarm.state is AlarmState.ALARM:
         return Outcome(
             state=State.NOT_FIXED,
             reason=Reason.SYMPTOM_REMAINS,
             text=f"the alarm still fires {incident.verification.deadline_minutes} min after",
         )
-    return _unknown(_why_unknown(alarm, observation))
+    return _unknown(_why_unknown(alarm, there=there))
 
 
 def overdue(incident: Incident, problem: str, now: datetime) -> Outcome | None:
@@ -68,15 +81,15 @@ def overdue(incident: Incident, problem: str, now: datetime) -> Outcome | None:
 
 def _is_overdue(incident: Incident, now: datetime) -> bool:
     deadline = timedelta(minutes=incident.verification.deadline_minutes)
-    return incident.acted_at is not None and now >= incident.acted_at + deadline
+    return incident.back_at is not None and now >= incident.back_at + deadline
 
 
 def _unknown(text: str) -> Outcome:
     return Outcome(state=State.UNKNOWN, reason=Reason.NOT_ENOUGH_DATA, text=text)
 
 
-def _why_unknown(alarm: AlarmReading | None, observation: Observation | None) -> str:
-    if observation is None:
+def _why_unknown(alarm: AlarmReading | None, *, there: bool) -> str:
+    if not there:
         return "the target does not exist any more"
     if alarm is None:
         return "the alarm can no longer be found"
@@ -84,7 +97,8 @@ def _why_unknown(alarm: AlarmReading | None, observation: Observation | None) ->
 
 
 def _is_where_it_was_put(incident: Incident, observation: Observation) -> bool:
-    return observation.primary == incident.to_version and observation.other is None
+    at_the_version = incident.to_version in {None, observation.primary}
+    return at_the_version and observation.other is None
 
 
 def _healthy_text(
@@ -95,11 +109,11 @@ def _healthy_text(
     lag: timedelta,
 ) -> str | None:
     """Why it counts as healthy, or None if it does not (yet)."""
-    if alarm is None or alarm.state is not AlarmState.OK or incident.acted_at is None:
+    if alarm is None or alarm.state is not AlarmState.OK or incident.back_at is None:
         return None
     minutes = incident.verification.healthy_minutes
     if isinstance(incident.trigger, AdoptedAlarm):
-        quiet_since = max(alarm.transitioned_at, incident.acted_at)
+        quiet_since = max(alarm.transitioned_at, incident.back_at)
         long_enough = now - quiet_since >= timedelta(minutes=minutes)
         return f"alarm OK for {minutes} min" if long_enough else None
     if measurement is None:
@@ -110,7 +124,7 @@ def _healthy_text(
     since = [
         bucket
         for bucket in measurement.total
-        if bucket.start_at >= incident.acted_at and bucket.start_at > window_at
+        if bucket.start_at >= incident.back_at and bucket.start_at > window_at
     ]
     latest = [bucket for bucket in since if bucket.start_at + MINUTE <= now - lag]
     bad_since = [bucket for bucket in since if is_bad(trigger, bucket)]

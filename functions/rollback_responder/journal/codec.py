@@ -1,7 +1,8 @@
 """Ledgers and incidents as the text the journal keeps, and back. A damaged row names its damage."""
 
 import json
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from rollback_responder.domain.document import Reader, write
 from rollback_responder.domain.errors import DocumentError, RowDamaged
@@ -11,32 +12,45 @@ from rollback_responder.domain.release import Ledger
 T = TypeVar("T")
 
 
-def encode(value: Ledger | Incident) -> str:
+def encode(value: Incident) -> str:
     """One line of JSON, the same for the same value."""
     return json.dumps(write(value), separators=(",", ":"), sort_keys=True)
 
 
-def decode_ledger(text: str) -> Ledger:
-    """A ledger from its text.
+def encode_ledgers(ledgers: Mapping[str, Ledger]) -> str:
+    """The ledgers of a service, by target id."""
+    document = {target_id: write(ledger) for target_id, ledger in ledgers.items()}
+    return json.dumps(document, separators=(",", ":"), sort_keys=True)
+
+
+def decode_ledgers(text: str) -> Mapping[str, Ledger]:
+    """Ledgers from their text, by target id.
 
     Raises:
         RowDamaged: naming what in the row is damaged.
     """
-    return _decode(Ledger, text)
+    document = _parse("ledgers", text)
+    if not isinstance(document, dict):
+        raise RowDamaged("a row's ledgers are not an object")
+    return {target_id: _read(Ledger, value, target_id) for target_id, value in document.items()}
 
 
 def decode_incident(text: str) -> Incident:
-    """An incident from its text; errors as `decode_ledger`."""
-    return _decode(Incident, text)
+    """An incident from its text; errors as `decode_ledgers`."""
+    return _read(Incident, _parse("incident", text), "incident")
 
 
-def _decode(cls: type[T], text: str) -> T:
-    reader = Reader()
+def _parse(what: str, text: str) -> Any:
     try:
-        value = reader.read(cls, json.loads(text), cls.__name__.lower())
+        return json.loads(text)
     except ValueError as error:
-        raise RowDamaged(f"a row's {cls.__name__.lower()} is not JSON: {error}") from error
+        raise RowDamaged(f"a row's {what} is not JSON: {error}") from error
+
+
+def _read(cls: type[T], document: object, what: str) -> T:
+    reader = Reader()
+    value = reader.read(cls, document, what)
     if value is None:
-        damage = DocumentError(f"a row's {cls.__name__.lower()}", tuple(reader.problems))
+        damage = DocumentError(f"a row's {what}", tuple(reader.problems))
         raise RowDamaged(str(damage)) from damage
     return value

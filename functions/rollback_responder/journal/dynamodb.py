@@ -1,7 +1,7 @@
 """The journal in DynamoDB.
 
-A target's row (`pk` = `target#<id>`, `sk` = `row`) has `ledger` and `incident` as JSON text, and
-while somebody holds it `claim_id`, `claim_until` (epoch milliseconds), `claim_acts` and
+A service's row (`pk` = `service#<name>`, `sk` = `row`) has `ledgers` and `incident` as JSON text,
+and while somebody holds it `claim_id`, `claim_until` (epoch milliseconds), `claim_acts` and
 `claim_inherited`. `closed_by` is the last claim that was closed: it tells a lost reply from a lost
 claim. An incident that ended is copied to `sk` = `incident#<id>` in the same transaction, with
 `expires_at`.
@@ -21,7 +21,12 @@ from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
-from rollback_responder.journal.codec import decode_incident, decode_ledger, encode
+from rollback_responder.journal.codec import (
+    decode_incident,
+    decode_ledgers,
+    encode,
+    encode_ledgers,
+)
 from rollback_responder.ports import Claim, Row
 
 if TYPE_CHECKING:
@@ -44,11 +49,11 @@ class DynamoDbJournal:
         self._table = table
         self._lease = lease
 
-    def claim(self, target_id: str, *, claim_id: str, may_act: bool, now: datetime) -> Claim | None:
+    def claim(self, service: str, *, claim_id: str, may_act: bool, now: datetime) -> Claim | None:
         """See `Journal.claim`. One UpdateItem; a second one to inherit from a dead holder."""
         until = now + self._lease
         item, refused = self._take(
-            target_id,
+            service,
             claim_id,
             until,
             "attribute_not_exists(claim_id) OR claim_id = :id",
@@ -59,7 +64,7 @@ class DynamoDbJournal:
             if millis(now) <= int(item["claim_until"]["N"]) or (acts and not may_act):
                 return None
             item, refused = self._take(
-                target_id,
+                service,
                 claim_id,
                 until,
                 "claim_id = :holder OR claim_id = :id",
@@ -71,36 +76,38 @@ class DynamoDbJournal:
                 return None
         return Claim(
             id=claim_id,
-            target_id=target_id,
+            service=service,
             until=until,
-            ledger=_ledger(item),
+            ledgers=_ledgers(item),
             incident=_incident(item),
             inherited=tuple(sorted(item.get("claim_inherited", {}).get("SS", ()))),
         )
 
-    def keep(self, claim: Claim, *, ledger: Ledger, incident: Incident | None) -> None:
+    def keep(
+        self, claim: Claim, *, ledgers: Mapping[str, Ledger], incident: Incident | None
+    ) -> None:
         """See `Journal.keep`. One UpdateItem."""
-        self._write(claim, self._update(claim, ledger, incident, closing=False))
+        self._write(claim, self._update(claim, ledgers, incident, closing=False))
 
-    def close(self, claim: Claim, *, ledger: Ledger, incident: Incident | None) -> None:
+    def close(
+        self, claim: Claim, *, ledgers: Mapping[str, Ledger], incident: Incident | None
+    ) -> None:
         """See `Journal.close`. One UpdateItem; a transaction with the archive where it ended."""
-        update = self._update(claim, ledger, incident, closing=True)
+        update = self._update(claim, ledgers, incident, closing=True)
         ended = incident if incident and not incident.is_open else None
         self._write(claim, update, archive=None if ended == claim.incident else ended)
 
-    def rows(self, target_ids: Collection[str]) -> Mapping[str, Row]:
-        """See `Journal.rows`. One BatchGetItem for each hundred targets."""
-        wanted = sorted(target_ids)
+    def rows(self, services: Collection[str]) -> Mapping[str, Row]:
+        """See `Journal.rows`. One BatchGetItem for each hundred services."""
+        wanted = sorted(services)
         items: list[Item] = []
         for first in range(0, len(wanted), KEYS_A_CALL):
-            items += self._batch(
-                [_key(target_id) for target_id in wanted[first : first + KEYS_A_CALL]]
-            )
-        return {item["pk"]["S"].removeprefix("target#"): _row(item) for item in items}
+            items += self._batch([_key(service) for service in wanted[first : first + KEYS_A_CALL]])
+        return {item["pk"]["S"].removeprefix("service#"): _row(item) for item in items}
 
     def _take(
         self,
-        target_id: str,
+        service: str,
         claim_id: str,
         until: datetime,
         condition: str,
@@ -124,7 +131,7 @@ class DynamoDbJournal:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key=_key(target_id),
+                Key=_key(service),
                 UpdateExpression=expression,
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
@@ -136,10 +143,15 @@ class DynamoDbJournal:
         return answer["Attributes"], False
 
     def _update(
-        self, claim: Claim, ledger: Ledger, incident: Incident | None, *, closing: bool
+        self,
+        claim: Claim,
+        ledgers: Mapping[str, Ledger],
+        incident: Incident | None,
+        *,
+        closing: bool,
     ) -> dict[str, Any]:
-        sets = ["ledger = :ledger"]
-        values = {":id": {"S": claim.id}, ":ledger": {"S": encode(ledger)}}
+        sets = ["ledgers = :ledgers"]
+        values = {":id": {"S": claim.id}, ":ledgers": {"S": encode_ledgers(ledgers)}}
         if incident:
             sets.append("incident = :incident")
             values[":incident"] = {"S": encode(incident)}
@@ -148,7 +160,7 @@ class DynamoDbJournal:
             expression += " REMOVE claim_id, claim_until, claim_acts, claim_inherited"
         return {
             "TableName": self._table,
-            "Key": _key(claim.target_id),
+            "Key": _key(claim.service),
             "UpdateExpression": expression,
             "ConditionExpression": "claim_id = :id",
             "ExpressionAttributeValues": values,
@@ -160,7 +172,7 @@ class DynamoDbJournal:
             if archive is None:
                 self._client.update_item(**update)
             else:
-                put = {"TableName": self._table, "Item": _archived(claim.target_id, archive)}
+                put = {"TableName": self._table, "Item": _archived(claim.service, archive)}
                 items: Any = [{"Update": update}, {"Put": put}]
                 self._client.transact_write_items(
                     TransactItems=items,
@@ -169,9 +181,7 @@ class DynamoDbJournal:
         except AwsError as error:
             # An own write whose reply was lost and which the SDK repeated looks like a lost claim.
             if standing(error).get("closed_by", {}).get("S") != claim.id:
-                raise ClaimLost(
-                    f"{claim.target_id} is no longer held by claim {claim.id}"
-                ) from error
+                raise ClaimLost(f"{claim.service} is no longer held by claim {claim.id}") from error
 
     def _batch(self, keys: list[dict[str, Any]]) -> list[Item]:
         items: list[Item] = []
@@ -189,14 +199,14 @@ class DynamoDbJournal:
         raise JournalError(f"BatchGetItem left {len(keys)} rows unread after {MOST_TRIES} tries")
 
 
-def _key(target_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"target#{target_id}"}, "sk": {"S": ROW}}
+def _key(service: str) -> dict[str, Any]:
+    return {"pk": {"S": f"service#{service}"}, "sk": {"S": ROW}}
 
 
-def _archived(target_id: str, incident: Incident) -> dict[str, Any]:
+def _archived(service: str, incident: Incident) -> dict[str, Any]:
     last_at = incident.steps[-1].at
     return {
-        "pk": {"S": f"target#{target_id}"},
+        "pk": {"S": f"service#{service}"},
         "sk": {"S": f"incident#{incident.id}"},
         "archive": {"S": encode(incident)},
         "expires_at": {"N": str(int((last_at + ARCHIVE_KEPT).timestamp()))},
@@ -206,13 +216,15 @@ def _archived(target_id: str, incident: Incident) -> dict[str, Any]:
 def _row(item: Item) -> Row:
     """One row. A damaged one does not keep the others from being read."""
     try:
-        return Row(ledger=_ledger(item), incident=_incident(item), acting_until=_acting_until(item))
+        return Row(
+            ledgers=_ledgers(item), incident=_incident(item), acting_until=_acting_until(item)
+        )
     except RowDamaged as error:
-        return Row(ledger=Ledger(), incident=None, acting_until=None, damage=str(error))
+        return Row(ledgers={}, incident=None, acting_until=None, damage=str(error))
 
 
-def _ledger(item: Item) -> Ledger:
-    return decode_ledger(item["ledger"]["S"]) if "ledger" in item else Ledger()
+def _ledgers(item: Item) -> Mapping[str, Ledger]:
+    return decode_ledgers(item["ledgers"]["S"]) if "ledgers" in item else {}
 
 
 def _incident(item: Item) -> Incident | None:

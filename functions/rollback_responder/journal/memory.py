@@ -4,15 +4,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from rollback_responder.domain.decision import Switches
 from rollback_responder.domain.errors import ClaimLost, JournalError
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
+from rollback_responder.journal.budget import hour_of
 from rollback_responder.ports import Claim, Notice, Row
 
 
 @dataclass(slots=True, kw_only=True)
 class _Kept:
-    ledger: Ledger = field(default_factory=Ledger)
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
     incident: Incident | None = None
     claim: Claim | None = None
     acts: bool = False
@@ -26,9 +28,9 @@ class MemoryJournal:
         self._kept: dict[str, _Kept] = {}
         self.archive: dict[str, Incident] = {}
 
-    def claim(self, target_id: str, *, claim_id: str, may_act: bool, now: datetime) -> Claim | None:
+    def claim(self, service: str, *, claim_id: str, may_act: bool, now: datetime) -> Claim | None:
         """See `Journal.claim`."""
-        kept = self._kept.setdefault(target_id, _Kept())
+        kept = self._kept.setdefault(service, _Kept())
         holder = kept.claim
         inherited = holder.inherited if holder else ()
         if holder and holder.id != claim_id:
@@ -38,43 +40,72 @@ class MemoryJournal:
         kept.acts = may_act
         kept.claim = Claim(
             id=claim_id,
-            target_id=target_id,
+            service=service,
             until=now + self._lease,
-            ledger=kept.ledger,
+            ledgers=kept.ledgers,
             incident=kept.incident,
             inherited=inherited,
         )
         return kept.claim
 
-    def keep(self, claim: Claim, *, ledger: Ledger, incident: Incident | None) -> None:
+    def keep(
+        self, claim: Claim, *, ledgers: Mapping[str, Ledger], incident: Incident | None
+    ) -> None:
         """See `Journal.keep`."""
         kept = self._held(claim)
-        kept.ledger, kept.incident = ledger, incident
+        kept.ledgers, kept.incident = ledgers, incident
 
-    def close(self, claim: Claim, *, ledger: Ledger, incident: Incident | None) -> None:
+    def close(
+        self, claim: Claim, *, ledgers: Mapping[str, Ledger], incident: Incident | None
+    ) -> None:
         """See `Journal.close`."""
         kept = self._held(claim)
-        kept.ledger, kept.incident, kept.claim = ledger, incident, None
+        kept.ledgers, kept.incident, kept.claim = ledgers, incident, None
         if incident and not incident.is_open:
             self.archive[incident.id] = incident
 
-    def rows(self, target_ids: Collection[str]) -> Mapping[str, Row]:
+    def rows(self, services: Collection[str]) -> Mapping[str, Row]:
         """See `Journal.rows`."""
         return {
-            target_id: Row(
-                ledger=kept.ledger,
+            service: Row(
+                ledgers=kept.ledgers,
                 incident=kept.incident,
                 acting_until=kept.claim.until if kept.claim and kept.acts else None,
             )
-            for target_id, kept in self._kept.items()
-            if target_id in target_ids
+            for service, kept in self._kept.items()
+            if service in services
         }
 
     def _held(self, claim: Claim) -> _Kept:
-        kept = self._kept.get(claim.target_id)
+        kept = self._kept.get(claim.service)
         if kept is None or kept.claim is None or kept.claim.id != claim.id:
-            raise ClaimLost(f"{claim.target_id} is no longer held by claim {claim.id}")
+            raise ClaimLost(f"{claim.service} is no longer held by claim {claim.id}")
         return kept
+
+
+class MemoryBudget:
+    """Switches and budget in memory: the same contract as DynamoDB's. `paused_by` is the pause."""
+
+    def __init__(self) -> None:
+        self.paused_by: str | None = None
+        self._hour = 0
+        self._spent: set[str] = set()
+
+    def set_aside(self, claim_id: str, *, limit: int, now: datetime) -> Switches:
+        """See `Budget.set_aside`."""
+        if self.paused_by is not None:
+            return Switches(paused_by=self.paused_by)
+        hour = hour_of(now)
+        if hour > self._hour:
+            self._hour, self._spent = hour, set()
+        if claim_id not in self._spent and len(self._spent) >= limit:
+            return Switches(in_budget=False)
+        self._spent.add(claim_id)
+        return Switches()
+
+    def give_back(self, claim_id: str) -> None:
+        """See `Budget.give_back`."""
+        self._spent.discard(claim_id)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from rollback_responder.domain.errors import MeasurementError
 from rollback_responder.domain.measurement import Bucket, Measurement
 from rollback_responder.domain.metric import Series
 from rollback_responder.domain.signal import AlarmReading, AlarmState
-from rollback_responder.domain.target import Target
+from rollback_responder.domain.target import Pointer
 from rollback_responder.domain.trigger import ErrorRate, MeasuredTrigger
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class CloudWatchMetrics:
     def measure(
         self,
         trigger: MeasuredTrigger,
-        target: Target,
+        target: Pointer,
         *,
         new: str | None,
         previous: str | None,
@@ -89,7 +89,7 @@ class CloudWatchMetrics:
             previous=buckets.get(PREVIOUS, ()),
         )
 
-    def count_requests(self, target: Target, *, since_at: datetime, now: datetime) -> int:
+    def count_requests(self, target: Pointer, *, since_at: datetime, now: datetime) -> int:
         """See `Metrics.count_requests`. One GetMetricData call with one series."""
         # Requests are the same series whatever is asked of them.
         (requests, _) = metric.series_of(ErrorRate(threshold_percent=50), target)

@@ -8,10 +8,16 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import quote
 
-from rollback_responder.domain.decision import Reason
 from rollback_responder.domain.incident import Incident, State, Step
-from rollback_responder.domain.target import LambdaAlias
-from rollback_responder.notifiers.words import WORDS
+from rollback_responder.domain.leg import How, Leg, LegState
+from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.target import (
+    CloudFormationStack,
+    CodeDeployGroup,
+    LambdaAlias,
+    Target,
+)
+from rollback_responder.notifiers.words import FIX_FIRST, SHIP_NEW_VERSION, WORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +65,13 @@ def message_of(incident: Incident, *, account_id: str, region: str) -> Message:
 
 ICONS: dict[State, str] = {
     State.UNDECIDED: "eyes",
+    State.ROLLING_BACK: "rewind",
     State.WATCHING: "rewind",
     State.FIXED: "white_check_mark",
     State.NOT_FIXED: "rotating_light",
     State.UNKNOWN: "grey_question",
     State.STOOD_DOWN: "raised_hand",
+    State.INCOMPLETE: "rotating_light",
     State.INDETERMINATE: "rotating_light",
 }
 
@@ -77,28 +85,51 @@ EVIDENT = frozenset(
 def headline(incident: Incident) -> str:
     """One line that tells the whole story so far."""
     service, said = incident.service, WORDS[incident.reason].said
-    moved = f"{service} rolled back {_arrow(incident)}"
-    match incident.state:
-        case State.UNDECIDED:
-            if incident.reason is Reason.ACTION_UNCLEAR:
-                return f"{service}: an attempt to roll back was made: {said}"
-            return f"{service}: not rolled back yet: {said}"
-        case State.WATCHING:
-            return f"{moved}, watching whether it helps"
-        case State.FIXED:
-            return f"{moved}, {said} after {_minutes(incident)} min"
-        case State.NOT_FIXED:
-            return f"{moved}, but {said}"
-        case State.UNKNOWN:
-            return f"{moved}, but {said}"
-        case State.INDETERMINATE:
-            return f"{service}: {said}"
-        case State.STOOD_DOWN:
-            if incident.to_version:
-                return f"{service}: would have rolled back {_arrow(incident)}; {said}"
-            return f"{service}: did not roll back: {said}"
-        case _:
-            assert_never(incident.state)
+    if incident.acted_at:
+        return _headline_of_rollback(incident, said)
+    if incident.state is State.INDETERMINATE:
+        return f"{service}: {said}"
+    if incident.is_open and incident.reason is Reason.ACTION_UNCLEAR:
+        return f"{service}: an attempt to roll back was made: {said}"
+    if incident.is_open:
+        return f"{service}: not rolled back yet: {said}"
+    if incident.legs:
+        return f"{service}: would have rolled back {_what(incident)}; {said}"
+    return f"{service}: did not roll back: {said}"
+
+
+def _headline_of_rollback(incident: Incident, said: str) -> str:
+    service, what = incident.service, _what(incident)
+    back, count = incident.leg_counts()
+    if incident.adopted:
+        return f"{service}: {what} {_headline_of_adopted(incident, said)}"
+    if incident.state is State.ROLLING_BACK:
+        return f"{service}: rolling back {what}" + (f": {said}" if incident.needs_a_person else "")
+    if incident.state is State.WATCHING:
+        return f"{service} rolled back {what}, watching whether it helps"
+    if incident.state is State.FIXED:
+        return f"{service} rolled back {what}, {said} after {_minutes(incident)} min"
+    if incident.state is State.INCOMPLETE and count > 1:
+        return f"{service} rolled back in part, {back} of {count}: {said}"
+    if incident.state is State.INCOMPLETE:
+        anyway = incident.reason is Reason.FINISHED_ANYWAY
+        why = said if anyway else f"the rollback of {what} failed"
+        return f"{service} not rolled back: {why}"
+    return f"{service} rolled back {what}, but {said}"
+
+
+def _headline_of_adopted(incident: Incident, said: str) -> str:
+    """The same where somebody else began it: the responder takes no credit."""
+    if incident.state is State.ROLLING_BACK:
+        calls = f": {said}" if incident.needs_a_person else ""
+        return "is being rolled back already, followed from here" + calls
+    if incident.state is State.WATCHING:
+        return "was rolled back, watching whether it helps"
+    if incident.state is State.FIXED:
+        return f"was rolled back, {said}"
+    if incident.state is State.INCOMPLETE:
+        return f"was not rolled back in full: {said}"
+    return f"was rolled back, but {said}"
 
 
 def reply(step: Step) -> str:
@@ -106,6 +137,16 @@ def reply(step: Step) -> str:
     said = WORDS[step.reason].said
     told = step.text if said in step.text else f"{said}: {step.text}"
     return f"{step.at:%H:%M:%S} UTC · {told}"
+
+
+def _what(incident: Incident) -> str:
+    """What goes back: from version to version where a pointer is moved, else by name."""
+    acted = [leg for leg in incident.legs if leg.how is not How.FOLLOW] or list(incident.legs)
+    if len(acted) > 1:
+        return f"{len(acted)} parts"
+    if any(leg.how in {How.MOVE, How.REDEPLOY} for leg in acted) or not acted:
+        return _arrow(incident)
+    return acted[0].title
 
 
 def _arrow(incident: Incident) -> str:
@@ -147,41 +188,106 @@ def _happened(incident: Incident) -> str:
 
 def _done(incident: Incident) -> str:
     if incident.acted_at:
-        return f"Moved {incident.target.title} {_arrow(incident)} at {_clock(incident.acted_at)}."
-    if incident.to_version:
-        return f"Nothing. It would have moved {incident.target.title} {_arrow(incident)}."
+        return "\n".join(_leg_done(incident, leg) for leg in incident.legs)
+    if incident.legs:
+        would = ", ".join(_would(incident, leg) for leg in incident.legs)
+        return f"Nothing. It would have {would}."
     unclear = incident.is_open and incident.reason is Reason.ACTION_UNCLEAR
     if unclear or incident.state is State.INDETERMINATE:
-        return "An attempt was made to move the alias. Whether it did is not known."
+        return "An attempt was made to roll back. Whether it did is not known."
     said = WORDS[incident.reason].said
     if incident.reason in EVIDENT or said in incident.steps[-1].text:
         return f"Nothing: {said}."
     return f"Nothing: {said} ({incident.steps[-1].text})."
 
 
+LEG_STATES: dict[LegState, str] = {
+    LegState.TO_DO: "its turn has not come",
+    LegState.UNDER_WAY: "on its way back",
+    LegState.BACK: "back",
+    LegState.FAILED: "not rolled back",
+    LegState.LEFT: "left as it is",
+}
+
+
+def _leg_done(incident: Incident, leg: Leg) -> str:
+    """One line for each part of a rollback."""
+    at = leg.at or incident.acted_at
+    when = f" ({_clock(at)})" if at else ""
+    match leg.how:
+        case How.MOVE:
+            return f"Moved {leg.target.title} {_arrow(incident)} at {_clock(at)}." if at else ""
+        case How.STOP if leg.state in {LegState.UNDER_WAY, LegState.BACK}:
+            did = "Cancelled" if isinstance(leg.target, CloudFormationStack) else "Stopped"
+            return f"{did} {leg.title}: {LEG_STATES[leg.state]}{when}."
+        case How.STOP:
+            # It was not told yet, never told, or in vain: nothing that was done is said of it.
+            return f"{leg.title[:1].upper()}{leg.title[1:]}: {LEG_STATES[leg.state]}{when}."
+        case How.REDEPLOY if leg.state is LegState.FAILED:
+            return f"Tried to deploy {_arrow(incident)} again, and that failed{when}."
+        case How.REDEPLOY:
+            return f"Deployed {_arrow(incident)} again: {LEG_STATES[leg.state]}{when}."
+        case How.FOLLOW:
+            return f"Followed {leg.title}: {LEG_STATES[leg.state]}{when}."
+        case _:
+            assert_never(leg.how)
+
+
+def _would(incident: Incident, leg: Leg) -> str:
+    match leg.how:
+        case How.MOVE:
+            return f"moved {leg.target.title} {_arrow(incident)}"
+        case How.STOP:
+            return f"stopped {leg.title}"
+        case How.REDEPLOY:
+            return f"deployed {_arrow(incident)} through {leg.target.title}"
+        case How.FOLLOW:
+            return f"followed {leg.title}"
+        case _:
+            assert_never(leg.how)
+
+
 def _stands(incident: Incident) -> str:
     last = incident.steps[-1]
     standing = {
         State.UNDECIDED: "Open. It is judged again each minute",
+        State.ROLLING_BACK: "Not back yet",
         State.WATCHING: f"Watching until it is healthy for {incident.verification.healthy_minutes}"
         f" min, for {incident.verification.deadline_minutes} min at most",
         State.FIXED: "Fixed",
         State.NOT_FIXED: "Not fixed",
         State.UNKNOWN: "Unknown",
         State.STOOD_DOWN: "Closed without acting",
+        State.INCOMPLETE: "Not brought back in full",
         State.INDETERMINATE: "Unknown: this needs your eyes",
     }[last.state]
-    if incident.acted_at and not incident.is_open:
-        return f"{standing}: {last.text} ({_clock(last.at)})."
+    if incident.acted_at and (not incident.is_open or last.state is State.ROLLING_BACK):
+        return f"{standing}: {_said_last(incident)} ({_clock(last.at)})."
     return f"{standing} ({_clock(last.at)})."
 
 
+def _said_last(incident: Incident) -> str:
+    """The latest step; of failed rollbacks all of them: what failed, the command, what AWS said."""
+    last = incident.steps[-1]
+    if last.reason is not Reason.ROLLBACK_STUCK:
+        return last.text
+    told = (step.text for step in incident.steps if step.reason is Reason.ROLLBACK_STUCK)
+    return ". ".join(dict.fromkeys(told))
+
+
 def _next_step(incident: Incident) -> str:
-    if incident.state is State.WATCHING:
+    words = WORDS[incident.reason]
+    if incident.is_open and (incident.needs_a_person or incident.reason is Reason.PAUSED):
+        return words.next_step
+    if incident.state in {State.ROLLING_BACK, State.WATCHING}:
         return "Nothing yet: the outcome follows here."
     if incident.state is State.UNDECIDED:
         return "Nothing yet, unless you know better: it is looked at again each minute."
-    return WORDS[incident.reason].next_step
+    ships = ""
+    if words.ships:
+        pointed = any(leg.how in {How.MOVE, How.REDEPLOY} for leg in incident.legs)
+        ships = SHIP_NEW_VERSION if pointed else FIX_FIRST
+    return f"{words.next_step} {ships}".strip()
 
 
 def _clock(instant: datetime) -> str:
@@ -191,13 +297,20 @@ def _clock(instant: datetime) -> str:
 def _links(incident: Incident, region: str) -> tuple[Link, ...]:
     console = f"https://{region}.console.aws.amazon.com"
     alarm = quote(incident.alarm_name, safe="")
-    match incident.target:
+    alarms = f"{console}/cloudwatch/home?region={region}#alarmsV2:alarm/{alarm}"
+    targets = dict.fromkeys([incident.target, *(leg.target for leg in incident.legs)])
+    return (
+        Link(label="Alarm", url=alarms),
+        *(link for target in targets for link in _target_links(target, incident, region, console)),
+    )
+
+
+def _target_links(
+    target: Target, incident: Incident, region: str, console: str
+) -> tuple[Link, ...]:
+    match target:
         case LambdaAlias(function=function, alias=alias):
             return (
-                Link(
-                    label="Alarm",
-                    url=f"{console}/cloudwatch/home?region={region}#alarmsV2:alarm/{alarm}",
-                ),
                 Link(
                     label="Function",
                     url=f"{console}/lambda/home?region={region}#/functions/{function}"
@@ -205,8 +318,24 @@ def _links(incident: Incident, region: str) -> tuple[Link, ...]:
                 ),
                 Link(label="Logs", url=_log_query(console, region, function, incident)),
             )
+        case CodeDeployGroup(application=application, group=group):
+            place = f"{quote(application, safe='')}/deployment-groups/{quote(group, safe='')}"
+            return (
+                Link(
+                    label=f"Deployments of {group}",
+                    url=f"{console}/codesuite/codedeploy/applications/{place}?region={region}",
+                ),
+            )
+        case CloudFormationStack(stack=stack):
+            return (
+                Link(
+                    label=f"Stack {stack}",
+                    url=f"{console}/cloudformation/home?region={region}"
+                    f"#/stacks?filteringText={stack}",
+                ),
+            )
         case _:
-            assert_never(incident.target)
+            assert_never(target)
 
 
 def _log_query(console: str, region: str, function: str, incident: Incident) -> str:

@@ -52,7 +52,9 @@ class Teller:
             self._notices.record(incident.id, told=0, head=head)
         else:
             # Whoever opened it told at least of the first step, even if no reply followed.
-            news = incident.steps[max(told, 1) - 1].state is not incident.state
+            before = incident.steps[max(told, 1) - 1].state
+            # On the way back a person may be called although the state stays the same.
+            news = before is not incident.state or (incident.is_open and message.pages)
             try:
                 self._thread.update(head, message, news=news)
             except MessageGone:

@@ -5,7 +5,7 @@ The longer story of each reason is in `docs/runbook.md`, under its name.
 
 from dataclasses import dataclass
 
-from rollback_responder.domain.decision import Reason
+from rollback_responder.domain.reason import Reason
 
 SHIP_NEW_VERSION = (
     "Your infrastructure code still names the version that was rolled back. Fix the fault and "
@@ -13,18 +13,42 @@ SHIP_NEW_VERSION = (
 )
 
 
+# A stack or a deployment that went back is as it was: the same code is rolled out like any other.
+FIX_FIRST = "Fix the fault before you deploy again: the same code would fail in the same way."
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A reason in a few words, and the next step for whoever reads it."""
+    """A reason in a few words, and the next step for whoever reads it.
+
+    `ships` says that a new version is to come next, in the words for what was rolled back.
+    """
 
     said: str
     next_step: str
+    ships: bool = False
 
 
 WORDS: dict[Reason, Words] = {
     Reason.METRIC_BREACHING: Words("the new version fails and the one before did not", ""),
     Reason.ALARM_TRUSTED: Words("the alarm fires and the policy trusts it", ""),
-    Reason.FOUND_DONE: Words("an earlier attempt had moved it and could not say so", ""),
+    Reason.FOUND_DONE: Words("an earlier attempt had rolled it back and could not say so", ""),
+    Reason.ROLLBACK_ADOPTED: Words("a rollback was already under way", ""),
+    Reason.LEG_BACK: Words("one part is back", ""),
+    Reason.LEG_FAILED: Words(
+        "one part could not be rolled back", "Look at that part now; the others are followed here."
+    ),
+    Reason.NEXT_LEG: Words("the next part was told to go back", ""),
+    Reason.ROLLBACK_STUCK: Words(
+        "the rollback itself failed",
+        "Mend what failed, then run the command above; it is followed here until it is back.",
+    ),
+    Reason.ROLLBACK_CONTINUED: Words("the failed rollback was continued", ""),
+    Reason.ROLLBACK_OVERDUE: Words(
+        "the rollback takes longer than it may",
+        "Look at it in the console; nothing else is begun, and it is followed here for a day.",
+    ),
+    Reason.ALL_BACK: Words("everything is back where it was", ""),
     Reason.ALARM_GONE: Words(
         "the alarm does not exist any more",
         "Deploy the alarm stacks again, or take the alarm out of the policy.",
@@ -42,7 +66,7 @@ WORDS: dict[Reason, Words] = {
         "Look at the metric yourself: CloudWatch could not evaluate it in full.",
     ),
     Reason.TARGET_GONE: Words(
-        "the alias does not exist", "Create the alias again, or take it out of the policy."
+        "a target does not exist", "Create it again, or take it out of the policy."
     ),
     Reason.ALIAS_ON_LATEST: Words(
         "the alias points to no published version",
@@ -63,6 +87,29 @@ WORDS: dict[Reason, Words] = {
     Reason.RELEASE_PROVED: Words(
         "the live version had proved itself before",
         "Look for another cause first: a dependency, traffic, data. Or move the alias by hand.",
+    ),
+    Reason.CHANGE_FINISHED: Words(
+        "the change has finished and cannot be stopped any more",
+        "Decide: deploy the version before with your pipeline, or fix forward.",
+    ),
+    Reason.CHANGE_FINISHING: Words(
+        "the change is just ending", "Look at it: it has been ending for long."
+    ),
+    Reason.CHANGE_BROKEN: Words(
+        "a change ended half-way",
+        "Look at it in the console: neither it nor the state before is whole.",
+    ),
+    Reason.NOT_STOPPABLE: Words(
+        "a stack is in a state that is left to people",
+        "Look at the stack: only an update under way can be undone, not making or deleting.",
+    ),
+    Reason.ROOT_NOT_IN_SCOPE: Words(
+        "the stack is nested and the policy does not name its root",
+        "Cancel the root stack by hand if it is the cause; name the root in the policy.",
+    ),
+    Reason.UNKNOWN_STATUS: Words(
+        "AWS answered with something unknown",
+        "Decide by hand, and tell whoever keeps the responder: it needs a new version.",
     ),
     Reason.ALARM_NOT_TRUSTED: Words(
         "its metric cannot be checked",
@@ -97,39 +144,60 @@ WORDS: dict[Reason, Words] = {
     Reason.OBSERVE_MODE: Words(
         "the mode is observe", "Set the mode to enforce when you agree with what it would do."
     ),
+    Reason.PAUSED: Words(
+        "the responder is paused", "Resume it, or decide by hand: until then it only watches."
+    ),
+    Reason.BUDGET_SPENT: Words(
+        "too many rollbacks in this hour",
+        "Look for a shared cause first; so many bad deploys at once are unlikely.",
+    ),
     Reason.VERSION_DELETED: Words(
-        "the version to go back to was deleted",
+        "what it would go back to was deleted",
         "Decide by hand; keep versions with RemovalPolicy.RETAIN from now on.",
     ),
     Reason.TARGET_CHANGED: Words(
-        "somebody else moved the alias at the same moment",
+        "somebody else changed it at the same moment",
         "Talk to whoever is deploying; the responder left their change alone.",
     ),
     Reason.ACTION_DENIED: Words(
-        "AWS refused the move",
-        "Move the alias by hand, then mend what AWS refused for.",
+        "AWS refused the rollback",
+        "Roll back by hand, then mend what AWS refused for.",
     ),
     Reason.ACTION_THROTTLED: Words(
-        "AWS was too busy to move it", "Wait: it is tried again each minute."
+        "AWS was too busy to roll it back", "Roll back by hand: AWS stayed too busy."
     ),
     Reason.ACTION_UNCLEAR: Words(
-        "AWS gave no clear answer to the move", "Wait: the target is looked at again shortly."
+        "AWS gave no clear answer to the rollback", "Look at the target now: a call may still land."
     ),
-    Reason.SYMPTOM_GONE: Words("the symptom is gone", SHIP_NEW_VERSION),
+    Reason.SYMPTOM_GONE: Words("the symptom is gone", "", ships=True),
     Reason.SYMPTOM_REMAINS: Words(
         "the symptom is still there",
-        "Look for another cause: going back did not help. " + SHIP_NEW_VERSION,
+        "Look for another cause: going back did not help.",
+        ships=True,
     ),
     Reason.NOT_ENOUGH_DATA: Words(
         "there is too little traffic to tell",
-        "Check the service yourself. " + SHIP_NEW_VERSION,
+        "Check the service yourself.",
+        ships=True,
     ),
     Reason.MOVED_AGAIN: Words(
         "somebody moved the alias since",
         "Talk to whoever moved it; the responder no longer follows this rollback.",
     ),
+    Reason.WRONG_VERSION: Words(
+        "the alias is at a version that was rolled back from before",
+        "Move the alias to a good version: a stack restores what its template says.",
+    ),
+    Reason.FINISHED_ANYWAY: Words(
+        "the change finished in spite of the rollback",
+        "Decide: deploy the version before with your pipeline, or fix forward.",
+    ),
+    Reason.ROLLBACK_INCOMPLETE: Words(
+        "not everything could be rolled back",
+        "Look at each part above and bring the rest back by hand.",
+    ),
     Reason.RESULT_UNKNOWN: Words(
-        "an attempt may or may not have moved it",
-        "Look at the alias now and put it where it belongs.",
+        "an attempt may or may not have rolled it back",
+        "Look at the targets now and put them where they belong.",
     ),
 }

@@ -1,0 +1,35 @@
+"""What AWS's answers to a mutating call mean: nothing applied, or nobody knows."""
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+from rollback_responder.aws_error import name_of
+from rollback_responder.domain.errors import (
+    ActionDenied,
+    ActionError,
+    ActionThrottled,
+    ActionUnclear,
+)
+
+# Each of these answers means that nothing was applied, whatever the service (AWS's common errors).
+COMMON: dict[str, type[ActionError]] = {
+    "AccessDeniedException": ActionDenied,
+    "AccessDenied": ActionDenied,
+    "ExpiredTokenException": ActionDenied,
+    "ExpiredToken": ActionDenied,
+    "UnrecognizedClientException": ActionDenied,
+    "InvalidClientTokenId": ActionDenied,
+    "TooManyRequestsException": ActionThrottled,
+    "ThrottlingException": ActionThrottled,
+    "Throttling": ActionThrottled,
+}
+
+
+def refused(what: str, error: Exception, own: Mapping[str, type[ActionError]]) -> NoReturn:
+    """Raises what an AWS error means; `own` are the service's own words for "not applied".
+
+    A code that is in neither table is unclear.
+    """
+    name = name_of(error)
+    kind = own.get(name) or COMMON.get(name) or ActionUnclear
+    raise kind(f"{what}: {name}") from error

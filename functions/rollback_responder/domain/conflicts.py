@@ -1,0 +1,161 @@
+"""What no single field of a policy can be wrong about: names, modes and alarms that collide."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rollback_responder.domain import naming
+from rollback_responder.domain.errors import Problem
+from rollback_responder.domain.target import AfterSuccess, CodeDeployGroup
+from rollback_responder.domain.trigger import AdoptedAlarm
+
+if TYPE_CHECKING:
+    from rollback_responder.domain.policy import Mode, Policy, Service
+
+
+def conflicts_of(policy: "Policy", places: Sequence[int]) -> Iterator[Problem]:
+    """Every conflict of a policy. `places` are the indices of its services in the document."""
+    services = list(zip(places, policy.services, strict=True))
+    yield from _repeated(
+        [(f"rollback.services[{i}].name", s.name) for i, s in services],
+        "a name no other service has",
+    )
+    yield from _repeated(
+        [
+            (f"rollback.services[{i}].targets[{j}]", target.target_id)
+            for i, service in services
+            for j, target in enumerate(service.targets)
+        ],
+        "a target that no other entry names",
+    )
+    lag = policy.guardrails.metric_lag_minutes
+    for i, service in services:
+        path = f"rollback.services[{i}]"
+        yield from _service_conflicts(service, path, lag)
+    yield from _mode_conflicts(policy, services)
+    yield from _alarm_conflicts(policy)
+
+
+def _service_conflicts(service: "Service", path: str, lag: int) -> Iterator[Problem]:
+    yield from _repeated(
+        [(f"{path}.triggers[{j}]", t.label) for j, t in enumerate(service.triggers)],
+        "a trigger that the service does not have yet",
+    )
+    yield from _trigger_conflicts(service, path)
+    yield from _redeploy_conflicts(service, path)
+    yield from _verification_conflicts(service, path, lag)
+
+
+def _trigger_conflicts(service: "Service", path: str) -> Iterator[Problem]:
+    """What a trigger asks of, and how often it must be bad."""
+    aliases = len(service.pointers)
+    for j, trigger in enumerate(service.triggers):
+        if isinstance(trigger, AdoptedAlarm):
+            if aliases > 1:
+                yield Problem(
+                    path=f"{path}.triggers[{j}]",
+                    got=f"an adopted alarm on {aliases} aliases",
+                    allowed="an adopted alarm in a service with one alias",
+                    change="give each alias its own service: one alarm cannot say which broke",
+                )
+            continue
+        if not aliases:
+            yield Problem(
+                path=f"{path}.triggers[{j}]",
+                got=f'a trigger of kind "{trigger.kind}" in a service without an alias',
+                allowed="a measured trigger where there is a lambda_alias to measure",
+                change='add the alias to targets, or adopt an alarm with kind "alarm"',
+            )
+        where = f"{path}.triggers[{j}].breaching_minutes"
+        if trigger.breaching_minutes > trigger.minutes:
+            yield Problem(
+                path=where,
+                got=str(trigger.breaching_minutes),
+                allowed=f"at most minutes, which is {trigger.minutes}",
+                change="lower breaching_minutes or raise minutes",
+            )
+
+
+def _redeploy_conflicts(service: "Service", path: str) -> Iterator[Problem]:
+    """A redeployment leads back to a version of the one alias that the group shifts."""
+    aliases = len(service.pointers)
+    for j, target in enumerate(service.targets):
+        redeploys = (
+            isinstance(target, CodeDeployGroup) and target.after_success is AfterSuccess.REDEPLOY
+        )
+        if redeploys and aliases != 1:
+            yield Problem(
+                path=f"{path}.targets[{j}].after_success",
+                got=f"redeploy in a service with {aliases} aliases",
+                allowed="redeploy in a service with one alias: what to deploy again is its version",
+                change="name the one alias that the group shifts, or write ask",
+            )
+
+
+def _verification_conflicts(service: "Service", path: str, lag: int) -> Iterator[Problem]:
+    """Healthy for so long must be possible before the deadline."""
+    verification = service.verification
+    # The act falls into a minute that counts for nothing, and the last ones come late.
+    soonest = verification.healthy_minutes + lag + 1
+    if soonest > verification.deadline_minutes:
+        yield Problem(
+            path=f"{path}.verification.healthy_minutes",
+            got=str(verification.healthy_minutes),
+            allowed=f"at most {verification.deadline_minutes - lag - 1}: deadline_minutes less"
+            " metric_lag_minutes less one",
+            change="raise deadline_minutes",
+        )
+
+
+def _mode_conflicts(policy: "Policy", services: list[tuple[int, "Service"]]) -> Iterator[Problem]:
+    """IAM cannot tell the aliases of one function apart, so they share a mode."""
+    modes: dict[str, Mode] = {}
+    for i, service in services:
+        mode = policy.mode_of(service)
+        for target in service.pointers:
+            other = modes.setdefault(target.function, mode)
+            if other is not mode:
+                yield Problem(
+                    path=f"rollback.services[{i}].mode",
+                    got=f"{mode.value} for an alias of function {target.function}",
+                    allowed=f"{other.value}, the mode of its other alias",
+                    change="give all aliases of one function the same mode",
+                )
+
+
+def _alarm_conflicts(policy: "Policy") -> Iterator[Problem]:
+    watched = list(policy.watched())
+    yield from _repeated(
+        [
+            (f"alarm of service {w.service.name!r}, trigger {w.trigger.label!r}", w.alarm_name)
+            for w in watched
+        ],
+        "an alarm name that no other trigger has",
+    )
+    prefix = naming.own_alarm_prefix(policy.environment)
+    for entry in watched:
+        if len(entry.alarm_name) > naming.LONGEST_ALARM_NAME:
+            yield Problem(
+                path=f"alarm of service {entry.service.name!r}, trigger {entry.trigger.label!r}",
+                got=f"a name of {len(entry.alarm_name)} characters",
+                allowed=f"at most {naming.LONGEST_ALARM_NAME}, CloudWatch's limit",
+                change="shorten the service's, function's or alias's name",
+            )
+        if isinstance(entry.trigger, AdoptedAlarm) and entry.alarm_name.startswith(prefix):
+            yield Problem(
+                path=f"alarm of service {entry.service.name!r}",
+                got=repr(entry.alarm_name),
+                allowed=f"a name that does not begin with {prefix}",
+                change="adopt an alarm that this policy does not make itself",
+            )
+
+
+def _repeated(named: list[tuple[str, str]], allowed: str) -> Iterator[Problem]:
+    counts = Counter(value for _, value in named)
+    seen: set[str] = set()
+    for path, value in named:
+        if counts[value] > 1 and value in seen:
+            yield Problem(
+                path=path, got=f"{value!r} again", allowed=allowed, change="remove or rename one"
+            )
+        seen.add(value)

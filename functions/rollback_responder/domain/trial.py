@@ -1,0 +1,287 @@
+"""What is on trial: which change an alarm may be about, and whose rollback would undo it.
+
+Whoever owns the change is told to stop; a pointer is moved only when nothing owns it. An alias that
+is moved behind CodeDeploy's back makes the next deployment fail (INVALID_LAMBDA_CONFIGURATION).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rollback_responder.domain.leg import How, Leg
+from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.release import Release
+from rollback_responder.domain.rollout import Phase, Sight
+from rollback_responder.domain.target import (
+    AfterSuccess,
+    CloudFormationStack,
+    CodeDeployGroup,
+    Pointer,
+    Rollout,
+    Target,
+)
+
+Sights = Sequence[tuple[Rollout, Sight | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A change, and how it would be undone.
+
+    Attributes:
+        change: names it; the same change is never acted upon twice.
+        since_at: when it began to be live, or to be rolled out.
+        title: the change in words.
+        why: why this one and no other, in words.
+        legs: what would be done, in order.
+        exact: whether AWS itself says when it began; the ledger may have heard of it late.
+    """
+
+    change: str
+    since_at: datetime
+    title: str
+    why: str
+    legs: tuple[Leg, ...]
+    exact: bool
+
+    @property
+    def moves_pointer(self) -> bool:
+        """Whether a pointer would be moved, by us or by a deployment that we begin."""
+        return any(leg.how in {How.MOVE, How.REDEPLOY} for leg in self.legs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returning:
+    """A rollback that is under way already, or that was over a moment ago."""
+
+    change: str
+    text: str
+    legs: tuple[Leg, ...]
+    over: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoTrial:
+    """Nothing that could be undone, and why."""
+
+    reason: Reason
+    text: str
+    change: str | None = None
+
+
+OnTrial = Trial | Returning | NoTrial
+
+
+def on_trial(
+    *,
+    sights: Sights,
+    pointer: Pointer | None,
+    release: Release | None,
+    alarm_since_at: datetime,
+    now: datetime,
+    change_age: timedelta,
+) -> OnTrial:
+    """What an alarm of a service may be about, by what is happening to its targets now.
+
+    A rollback under way is followed, whoever began it. Else a deployment under way is stopped, and
+    a stack that drives it is left to unwind. Else stack updates under way are cancelled, in the
+    policy's order. Else, where nothing is in the way, the pointer's own release is on trial.
+    """
+    seen = [(target, sight) for target, sight in sights if sight is not None]
+    gone = [target for target, sight in sights if sight is None]
+    if gone:
+        return NoTrial(reason=Reason.TARGET_GONE, text=f"{gone[0].title} does not exist")
+    found = (
+        _unknown(seen)
+        or _returning(seen, alarm_since_at)
+        or _deployments(seen)
+        or _in_the_way(seen, now, change_age)
+        or _updates(seen)
+    )
+    if found:
+        return found
+    finished = [
+        (target, sight)
+        for target, sight in seen
+        # A stack does not say when its update ended; that was after it began.
+        if sight.phase is Phase.SETTLED
+        and (ended_at := sight.ended_at or sight.began_at)
+        and ended_at > now - change_age
+    ]
+    if pointer is None or release is None:
+        return _nothing_to_undo(pointer, finished)
+    return _of_the_pointer(pointer, release, finished)
+
+
+def _unknown(seen: Sequence[tuple[Rollout, Sight]]) -> OnTrial | None:
+    for target, sight in seen:
+        if sight.phase is Phase.UNKNOWN:
+            text = f"{target.title} is {sight.status}, which this version does not know"
+            return NoTrial(reason=Reason.UNKNOWN_STATUS, text=text, change=sight.change)
+    return None
+
+
+def _returning(seen: Sequence[tuple[Rollout, Sight]], since_at: datetime) -> OnTrial | None:
+    """A rollback under way, or one that ended after the alarm had begun.
+
+    A deployment of ours that leads back is one too, though CodeDeploy calls it like any other; and
+    one that has failed, where the policy lets us continue it.
+    """
+    going = [
+        (t, s)
+        for t, s in seen
+        if s.phase is Phase.RETURNING
+        or (s.phase is Phase.STUCK and isinstance(t, CloudFormationStack) and t.continue_rollback)
+        or (s.marker and s.phase is Phase.RUNNING)
+    ]
+    over = [
+        (t, s)
+        for t, s in seen
+        if s.phase is Phase.RETURNED and s.ended_at is not None and s.ended_at >= since_at
+    ]
+    found = going or over
+    if not found:
+        return None
+    legs = tuple(
+        leg_of(target, sight, How.REDEPLOY if sight.phase is Phase.RUNNING else How.FOLLOW)
+        for target, sight in found
+    )
+    said = ", ".join(f"{target.title} is {sight.status}" for target, sight in found)
+    return Returning(change=legs[0].change, text=said, legs=legs, over=not going)
+
+
+def _deployments(seen: Sequence[tuple[Rollout, Sight]]) -> OnTrial | None:
+    """Deployments under way, and the stacks of this service that drive them."""
+    groups = [
+        (t, s) for t, s in seen if isinstance(t, CodeDeployGroup) and s.phase is Phase.RUNNING
+    ]
+    if not groups:
+        return None
+    drivers = {sight.driver for _, sight in groups} - {None}
+    driving = [(t, s) for t, s in seen if s.identity in drivers and s.phase is Phase.RUNNING]
+    legs = [leg_of(target, sight, How.STOP) for target, sight in groups]
+    legs += [leg_of(target, sight, How.FOLLOW) for target, sight in driving]
+    why = "a deployment under way owns the change"
+    if drivers:
+        why += "; CloudFormation drives it, and unwinds by itself when it is stopped"
+    return _trial(groups, tuple(legs), why)
+
+
+def _in_the_way(
+    seen: Sequence[tuple[Rollout, Sight]], now: datetime, change_age: timedelta
+) -> OnTrial | None:
+    """What is under way, or lies broken, and can neither be stopped nor worked around."""
+    for target, sight in seen:
+        said = ". ".join([f"{target.title} is {sight.status}", *sight.detail])
+        recent = sight.ended_at is None or sight.ended_at > now - change_age
+        match sight.phase:
+            case Phase.FINISHING:
+                reason = Reason.CHANGE_FINISHING
+            case Phase.BROKEN if sight.has_just_ended(now):
+                reason = Reason.CHANGE_FINISHING
+            case Phase.UNTOUCHABLE:
+                reason = Reason.NOT_STOPPABLE
+            case Phase.STUCK:
+                reason = Reason.CHANGE_BROKEN
+            case Phase.BROKEN if recent:
+                reason = Reason.CHANGE_BROKEN
+            case _:
+                continue
+        return NoTrial(reason=reason, text=said, change=sight.change)
+    return None
+
+
+def _updates(seen: Sequence[tuple[Rollout, Sight]]) -> OnTrial | None:
+    """Stack updates under way: the roots, in the policy's order."""
+    running = [(t, s) for t, s in seen if s.phase is Phase.RUNNING]
+    roots = [(t, s) for t, s in running if s.driver is None]
+    known = {sight.identity for _, sight in roots}
+    for target, sight in running:
+        if sight.driver is not None and sight.driver not in known:
+            return NoTrial(
+                reason=Reason.ROOT_NOT_IN_SCOPE,
+                text=f"{target.title} is nested; only its root can be cancelled, and the policy"
+                f" does not name that: {sight.driver}",
+                change=sight.change,
+            )
+    if not roots:
+        return None
+    legs = tuple(leg_of(target, sight, How.STOP) for target, sight in roots)
+    return _trial(roots, legs, "a stack update is in progress, and no deployment")
+
+
+def _nothing_to_undo(pointer: Pointer | None, finished: Sequence[tuple[Rollout, Sight]]) -> OnTrial:
+    if finished:
+        target, sight = finished[0]
+        return NoTrial(
+            reason=Reason.CHANGE_FINISHED,
+            text=f"{target.title} is {sight.status}: it can no longer be stopped",
+            change=sight.change,
+        )
+    if pointer is not None:
+        return NoTrial(reason=Reason.TARGET_GONE, text=f"{pointer.title} does not exist")
+    return NoTrial(reason=Reason.NO_RECENT_CHANGE, text="no change is under way, none ended lately")
+
+
+def _of_the_pointer(
+    pointer: Pointer, release: Release, finished: Sequence[tuple[Rollout, Sight]]
+) -> OnTrial:
+    """The release behind the pointer: moved back, unless a deployment put it there."""
+    title = f"version {release.version}"
+    how, why = How.MOVE, "nothing is under way; the release is on trial"
+    target: Target = pointer
+    for group, sight in finished:
+        # Whether it put this version there cannot be told by time: the ledger may hear late of it.
+        if not isinstance(group, CodeDeployGroup):
+            continue
+        if group.after_success is AfterSuccess.ASK:
+            return NoTrial(
+                reason=Reason.CHANGE_FINISHED,
+                text=f"{group.title} is {sight.status}: it can no longer be stopped, and an alias"
+                " moved behind CodeDeploy's back makes its next deployment fail",
+                change=release.key,
+            )
+        how, target = How.REDEPLOY, group
+        why = "its deployment has finished, and the policy lets the version before be deployed"
+    leg = Leg(target=target, how=how, change=release.key, title=title)
+    return Trial(
+        change=release.key,
+        since_at=release.since_at,
+        title=title,
+        why=why,
+        legs=(leg,),
+        exact=False,
+    )
+
+
+def _trial(
+    found: Sequence[tuple[Rollout, Sight]], legs: tuple[Leg, ...], why: str
+) -> Trial | NoTrial:
+    began = [sight.began_at for _, sight in found if sight.began_at is not None]
+    if len(began) < len(found):
+        unnamed = next(target for target, sight in found if sight.began_at is None)
+        return NoTrial(
+            reason=Reason.UNKNOWN_STATUS,
+            text=f"{unnamed.title}: AWS does not say when its change began",
+        )
+    notes = dict.fromkeys(sight.note for _, sight in found if sight.note)
+    return Trial(
+        change=legs[0].change,
+        since_at=min(began),
+        title=" and ".join(_titles(legs)),
+        why=". ".join([why, *notes]),
+        legs=legs,
+        exact=True,
+    )
+
+
+def _titles(legs: Sequence[Leg]) -> Iterator[str]:
+    return (leg.title for leg in legs if leg.how is How.STOP)
+
+
+def leg_of(target: Rollout, sight: Sight, how: How) -> Leg:
+    """A rollout's part in a rollback of its latest change."""
+    change = sight.change or sight.status
+    deployment = isinstance(target, CodeDeployGroup)
+    title = f"deployment {change}" if deployment else f"the update of {target.title}"
+    return Leg(target=target, how=how, change=change, title=title)

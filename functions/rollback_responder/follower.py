@@ -1,0 +1,137 @@
+"""The second corridor: a rollback under way, and the acts that are due on its way back."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from rollback_responder.domain import release as ledgers
+from rollback_responder.domain.case import Case, Entry
+from rollback_responder.domain.errors import ActionThrottled
+from rollback_responder.domain.following import (
+    Progress,
+    begun,
+    condemned,
+    continued,
+    has_begun,
+    may_begin,
+    not_begun,
+    not_continued,
+    progress,
+)
+from rollback_responder.domain.incident import Incident, State
+from rollback_responder.domain.leg import LONGEST, Leg
+from rollback_responder.domain.policy import Mode
+from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.rollout import Sight
+from rollback_responder.domain.target import Rollout
+from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, leg_sights, token_of
+
+logger = logging.getLogger(__name__)
+
+
+class Follower:
+    """Takes a rollback on, leg by leg. The attempt whose part it is holds the claim."""
+
+    def __init__(self, rooms: Rooms, stopwatch: Stopwatch) -> None:
+        self._rooms, self._stopwatch = rooms, stopwatch
+
+    def follow(self, case: Case) -> Entry | None:
+        """A rollback under way: whatever is due is done. None where there is none."""
+        incident = case.incident
+        if incident is None or incident.state is not State.ROLLING_BACK:
+            return None
+        sights = leg_sights(self._rooms, incident, case.sights)
+        found = progress(incident, sights, case.now)
+        pointer = case.watched.pointer
+        back = condemned(found.incident, pointer, case.observation, case.ledgers, case.now)
+        kept = {**case.ledgers, **back}
+        entry = Entry(ledgers=kept, incident=found.incident, text="a rollback is followed")
+        if objection := self._may_not_go_on(case, incident):
+            return self._left(case, found, entry, objection)
+        if case.switches.paused_by is not None:
+            return entry
+        return self._go_on(case, found, entry) or self._next(case, found, entry, sights)
+
+    def _may_not_go_on(self, case: Case, incident: Incident) -> str | None:
+        """Why the legs that have not begun never will, if they never will."""
+        if case.mode is not Mode.ENFORCE:
+            return "the mode is observe by now"
+        paused_for = case.now - (incident.acted_at or case.now)
+        if case.switches.paused_by is not None and paused_for >= LONGEST:
+            return f"the responder has been paused by {case.switches.paused_by} for a day"
+        return None
+
+    def _left(self, case: Case, found: Progress, entry: Entry, objection: str) -> Entry:
+        if found.begin is None:
+            return entry
+        leg = found.incident.legs[found.begin]
+        text = f"{leg.target.title} is left as it is: {objection}"
+        incident = not_begun(found.incident, found.begin, case.now, text)
+        return replace(entry, incident=incident, text=text, news=incident.reason)
+
+    def _go_on(self, case: Case, found: Progress, entry: Entry) -> Entry | None:
+        """Continues a rollback that failed, where the policy says so; never skips a resource."""
+        if found.go_on is None:
+            return None
+        leg = found.incident.legs[found.go_on]
+        assert isinstance(leg.target, Rollout)
+        self._stopwatch.check()
+        try:
+            self._rooms.rollout(leg.target).go_on(
+                leg.target, token=f"{token_of(found.incident.id)}-go-on-{found.go_on}"
+            )
+        except ActionThrottled:
+            raise
+        except tuple(REFUSALS) as error:
+            text = f"{leg.target.title}: its failed rollback could not be continued: {error}"
+            incident = not_continued(found.incident, found.go_on, case.now, text)
+            return replace(entry, incident=incident, text=text, news=incident.reason)
+        logger.warning("MUTATED %s: continued, claim %s", leg.target.target_id, case.claim_id)
+        text = f"{leg.target.title}: its failed rollback was continued, skipping nothing"
+        incident = continued(found.incident, found.go_on, case.now, text)
+        return replace(entry, incident=incident, text=text, news=incident.reason)
+
+    def _next(
+        self,
+        case: Case,
+        found: Progress,
+        entry: Entry,
+        sights: Mapping[str, Sight | None],
+    ) -> Entry:
+        """Begins the leg whose turn has come, if it is still there to be begun."""
+        number = found.begin
+        if number is None:
+            return entry
+        leg = found.incident.legs[number]
+        rollout, sight = leg.target, sights.get(leg.target.target_id)
+        assert isinstance(rollout, Rollout)
+        if not has_begun(leg, sight):
+            token = f"{token_of(found.incident.id)}-next-{number}"
+            refused = self._stop_next(leg, token, sight)
+            if refused is not None:
+                incident = not_begun(found.incident, number, case.now, refused)
+                return replace(entry, incident=incident, text=refused, news=incident.reason)
+            logger.warning("MUTATED %s: stop, claim %s", rollout.target_id, case.claim_id)
+        text = f"{leg.title} was told to go back"
+        incident = begun(found.incident, number, case.now, text)
+        ledger = entry.ledgers.get(rollout.target_id, Ledger())
+        kept = {
+            **entry.ledgers,
+            rollout.target_id: ledgers.acting(ledger, leg.change, case.now),
+        }
+        return Entry(ledgers=kept, incident=incident, text=text, news=incident.reason)
+
+    def _stop_next(self, leg: Leg, token: str, sight: Sight | None) -> str | None:
+        """Stops it; returns why not, where it is too late or AWS refused."""
+        if not may_begin(leg, sight):
+            status = sight.status if sight else "gone"
+            return f"{leg.target.title} is {status}: {leg.title} can no longer be stopped"
+        assert isinstance(leg.target, Rollout)
+        self._stopwatch.check()
+        try:
+            self._rooms.rollout(leg.target).stop(leg.target, leg.change, token=token)
+        except ActionThrottled:
+            raise
+        except tuple(REFUSALS) as error:
+            return str(error)
+        return None

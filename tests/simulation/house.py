@@ -1,0 +1,260 @@
+"""The real house on the world: hallway, watcher, actions, journal, telling. Only metrics are short.
+
+CloudWatch is asked by the responder through two methods; what they answer comes from the world's
+minutes directly. How the real adapter gets these answers is for `tests/functional`.
+"""
+
+from datetime import timedelta
+from functools import lru_cache
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rollback_responder.actions import POINTERS, ROLLOUTS, Clients, pointers, rollouts
+from rollback_responder.domain.document import write
+from rollback_responder.domain.errors import (
+    MeasurementError,
+    NotificationError,
+    QueueError,
+    RollbackError,
+    SignalError,
+)
+from rollback_responder.domain.measurement import Bucket, Measurement
+from rollback_responder.domain.signal import AlarmReading, AlarmState, Signal
+from rollback_responder.journal import codec, dynamodb
+from rollback_responder.journal.budget import DynamoDbBudget
+from rollback_responder.journal.dynamodb import DynamoDbJournal
+from rollback_responder.journal.notices import DynamoDbNotices
+from rollback_responder.notifiers import telling
+from rollback_responder.notifiers.telling import Teller
+from rollback_responder.responder import Responder
+from rollback_responder.rooms import Rooms
+from rollback_responder.watcher import Watcher
+from tests.simulation.world import REQUESTS_A_MINUTE, TABLE, clients_of
+
+LEASE = timedelta(seconds=90)
+ACCOUNT, REGION = "123456789012", "us-east-1"
+
+
+class Codec:
+    """The journal's codec, remembering what it wrote: the same text is read again and again.
+
+    That a text reads back to an equal value is for the journal's contract suite; one history in
+    fifty reads every text anew all the same (`forget`).
+    """
+
+    def __init__(self):
+        self._known = {}
+        self._written = {}
+
+    def forget(self):
+        self._known.clear()
+        self._written.clear()
+
+    def write(self, value):
+        """The document of a value, once for each object: what is written is never changed."""
+        found = self._written.get(id(value))
+        if found is None:
+            found = self._written[id(value)] = (value, write(value))
+        return found[1]
+
+    def encode(self, incident):
+        text = codec.encode(incident)
+        self._known[text] = incident
+        return text
+
+    def encode_ledgers(self, ledgers):
+        text = codec.encode_ledgers(ledgers)
+        self._known[text] = dict(ledgers)
+        return text
+
+    def decode_incident(self, text):
+        if text not in self._known:
+            self._known[text] = codec.decode_incident(text)
+        return self._known[text]
+
+    def decode_ledgers(self, text):
+        if text not in self._known:
+            self._known[text] = codec.decode_ledgers(text)
+        return self._known[text]
+
+
+CODEC = Codec()
+decode_incident = CODEC.decode_incident
+for name in ("encode", "encode_ledgers", "decode_incident", "decode_ledgers"):
+    setattr(dynamodb, name, getattr(CODEC, name))
+codec.write = CODEC.write
+# Messages are pure as well, and the judge makes the same ones again.
+telling.message_of = message_of = lru_cache(512)(telling.message_of)
+
+
+class Metrics:
+    """CloudWatch's answers, out of the world's minutes."""
+
+    def __init__(self, world, story):
+        self._world, self._story = world, story
+
+    def _asked(self, operation, answer):
+        try:
+            return self._world.call("cloudwatch", operation, answer)
+        except (ClientError, BotoCoreError) as error:
+            raise MeasurementError(f"{operation}: {type(error).__name__}") from error
+
+    def read_alarms(self, names):
+        return self._asked(
+            "DescribeAlarms",
+            lambda: {
+                name: self._story.alarms[name] for name in names if name in self._story.alarms
+            },
+        )
+
+    def measure(self, trigger, target, *, new, previous, since_at, now):
+        def answer():
+            minutes = self._story.minutes_of(target.function)
+            window = [m for m in minutes if since_at <= m.start_at]
+            return Measurement(
+                since_at=since_at,
+                read_at=now,
+                total=tuple(m.bucket(None) for m in window),
+                new=tuple(m.bucket(new) for m in window if new in m.versions),
+                previous=tuple(m.bucket(previous) for m in window if previous in m.versions),
+            )
+
+        return self._asked("GetMetricData", answer)
+
+    def count_requests(self, target, *, since_at, now):
+        def answer():
+            minutes = self._story.minutes_of(target.function)
+            return REQUESTS_A_MINUTE * sum(since_at <= m.start_at for m in minutes)
+
+        return self._asked("GetMetricData", answer)
+
+
+class Minute:
+    """One minute of a service's traffic: requests and errors by version."""
+
+    __slots__ = ("_total", "start_at", "versions")
+
+    def __init__(self, start_at, versions):
+        self.start_at, self.versions = start_at, versions
+        requests = sum(r for r, _ in versions.values())
+        errors = sum(e for _, e in versions.values())
+        self._total = Bucket(start_at=start_at, requests=requests, errors=errors)
+
+    def bucket(self, version):
+        if version is None:
+            return self._total
+        requests, errors = self.versions[version]
+        return Bucket(start_at=self.start_at, requests=requests, errors=errors)
+
+    @property
+    def is_bad(self):
+        return self._total.errors * 20 > self._total.requests
+
+
+class SlackLog:
+    """A Slack that keeps what it was told: the incident's state and reason at that time."""
+
+    def __init__(self, world):
+        self._world = world
+        self.heads = {}
+        self.told = []
+
+    def _said(self, apply):
+        try:
+            return self._world.call("slack", "slack", apply)
+        except (ClientError, BotoCoreError):
+            raise NotificationError("Slack cannot be reached", retryable=True) from None
+
+    def open(self, message):
+        def apply():
+            head = f"head-{len(self.heads)}"
+            self.heads[head] = message
+            return head
+
+        return self._said(apply)
+
+    def reply(self, head, text, *, rings):
+        self._said(lambda: self.told.append((head, text, rings)))
+
+    def update(self, head, message, *, news):
+        self._said(lambda: self.heads.__setitem__(head, message))
+
+
+class House:
+    """What is deployed: three functions over one journal."""
+
+    def __init__(self, world, story, policy):
+        self.world, self.story, self.policy = world, story, policy
+        clients = clients_of(world)
+        tables = Clients(reads=clients.__getitem__, acts=clients.__getitem__)
+        self.journal = DynamoDbJournal(clients["dynamodb"], TABLE, LEASE)
+        self.notices = DynamoDbNotices(clients["dynamodb"], TABLE, LEASE)
+        self.rooms = Rooms(
+            policy=policy,
+            journal=self.journal,
+            budget=DynamoDbBudget(clients["dynamodb"], TABLE),
+            metrics=Metrics(world, story),
+            pointers=pointers(POINTERS, tables),
+            rollouts=rollouts(ROLLOUTS, tables),
+            clock=world.process_clock,
+            stopwatch=world.stopwatch,
+            new_id=world.new_id,
+            start=lambda call: call,
+        )
+        self.responder = Responder(self.rooms)
+        self.watcher = Watcher(self.rooms, self._wake)
+        self.slack = SlackLog(world)
+        self.teller = Teller(self.slack, self.notices, account_id=ACCOUNT, region=REGION)
+        self.stream = []
+        self.parked = []
+        world.dynamodb.listener = self._changed
+
+    def _changed(self, before, after):
+        text = after and after.get("incident", {}).get("S")
+        if text and (before is None or before.get("incident", {}).get("S") != text):
+            self.stream.append(text)
+
+    # -- the functions, as their handlers call them -----------------------------------------------
+
+    def respond(self, message):
+        signal = Signal(
+            alarm_name=message.alarm,
+            account_id=ACCOUNT,
+            region=REGION,
+            state=AlarmState.ALARM,
+            at=None,
+        )
+        try:
+            self.responder.respond(signal)
+        except SignalError:
+            self.story.dead_letters.append(message)
+        except RollbackError:
+            return
+        message.done = True
+
+    def watch(self):
+        try:
+            self.watcher.watch()
+        except RollbackError:
+            return
+
+    def notify(self):
+        """Tells what the stream holds, in order; on a failure it comes again."""
+        while self.stream:
+            text = self.stream[0]
+            try:
+                self.teller.tell(decode_incident(text), self.world.process_clock())
+            except RollbackError:
+                return
+            if self.stream and self.stream[0] is text:
+                self.stream.pop(0)
+
+    def _wake(self, alarm_name):
+        try:
+            self.world.call("sqs", "SendMessage", lambda: self.story.enqueue(alarm_name))
+        except (ClientError, BotoCoreError):
+            raise QueueError("respond could not be woken") from None
+
+
+def reading(state, at):
+    return AlarmReading(state=state, transitioned_at=at)
