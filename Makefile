@@ -32,7 +32,8 @@ lint: $(VENV)/.ready ## style, types, import contracts
 	PYTHONPATH=functions:. $(BIN)/lint-imports
 
 e2e: $(VENV)/.ready ## the emulator, and every scenario of the demo with its own ending
-	@$(BIN)/pytest -m e2e
+	@$(BIN)/python -c "from local import cdk, emulator; emulator.install(print); cdk.install(print)"
+	@$(BIN)/pytest -m e2e -n 2 --dist worksteal
 
 synth: $(VENV)/.ready ## the CloudFormation templates, into cdk.out
 	@$(BIN)/python -m local.cdk synth --quiet

@@ -8,6 +8,7 @@ import functools
 import os
 import secrets
 import socket
+import sys
 from pathlib import Path
 
 import botocore.loaders
@@ -52,12 +53,21 @@ def pytest_configure(config):
         config.option.hypothesis_seed = str(SEED)
 
 
-def pytest_collection_modifyitems(items):
-    """The domain is covered by values in, values out: to trace the others doubles their time."""
-    for item in items:
-        parts = item.path.relative_to(TESTS).parts
-        if parts[0] not in TRACED or "local" in parts:
-            item.add_marker(pytest.mark.no_cover)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """The domain is covered by values in, values out: to trace the others doubles their time.
+
+    pytest-cov's own `no_cover` does nothing in a worker of pytest-xdist, where it traces twice.
+    """
+    parts = item.path.relative_to(TESTS).parts
+    if parts[0] in TRACED and "local" not in parts:
+        return (yield)
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
 
 
 def pytest_report_header():

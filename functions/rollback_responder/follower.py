@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.case import Case, Entry
-from rollback_responder.domain.errors import ActionThrottled
+from rollback_responder.domain.errors import ActionError, ActionThrottled
 from rollback_responder.domain.following import (
     Progress,
     begun,
@@ -22,7 +22,7 @@ from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.leg import LONGEST, Leg
 from rollback_responder.domain.policy import Mode
 from rollback_responder.domain.release import Ledger
-from rollback_responder.domain.rollout import Sight
+from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.target import Rollout
 from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, leg_sights, token_of
 
@@ -46,11 +46,11 @@ class Follower:
         back = condemned(found.incident, pointer, case.observation, case.ledgers, case.now)
         kept = {**case.ledgers, **back}
         entry = Entry(ledgers=kept, incident=found.incident, text="a rollback is followed")
-        if objection := self._may_not_go_on(case, incident):
-            return self._left(case, found, entry, objection)
-        if case.switches.paused_by is not None:
+        objection = self._may_not_go_on(case, incident)
+        if case.switches.paused_by is not None and objection is None:
             return entry
-        return self._go_on(case, found, entry) or self._next(case, found, entry, sights)
+        went_on = None if objection else self._go_on(case, found, entry)
+        return went_on or self._next(case, found, entry, sights, objection)
 
     def _may_not_go_on(self, case: Case, incident: Incident) -> str | None:
         """Why the legs that have not begun never will, if they never will."""
@@ -60,14 +60,6 @@ class Follower:
         if case.switches.paused_by is not None and paused_for >= LONGEST:
             return f"the responder has been paused by {case.switches.paused_by} for a day"
         return None
-
-    def _left(self, case: Case, found: Progress, entry: Entry, objection: str) -> Entry:
-        if found.begin is None:
-            return entry
-        leg = found.incident.legs[found.begin]
-        text = f"{leg.target.title} is left as it is: {objection}"
-        incident = not_begun(found.incident, found.begin, case.now, text)
-        return replace(entry, incident=incident, text=text, news=incident.reason)
 
     def _go_on(self, case: Case, found: Progress, entry: Entry) -> Entry | None:
         """Continues a rollback that failed, where the policy says so; never skips a resource."""
@@ -97,8 +89,9 @@ class Follower:
         found: Progress,
         entry: Entry,
         sights: Mapping[str, Sight | None],
+        objection: str | None,
     ) -> Entry:
-        """Begins the leg whose turn has come, if it is still there to be begun."""
+        """Begins the leg whose turn has come, if it is still there to be begun, and may be."""
         number = found.begin
         if number is None:
             return entry
@@ -107,7 +100,8 @@ class Follower:
         assert isinstance(rollout, Rollout)
         if not has_begun(leg, sight):
             token = f"{token_of(found.incident.id)}-next-{number}"
-            refused = self._stop_next(leg, token, sight)
+            left = f"{rollout.title} is left as it is: {objection}"
+            refused = left if objection else self._stop_next(leg, token, sight)
             if refused is not None:
                 incident = not_begun(found.incident, number, case.now, refused)
                 return replace(entry, incident=incident, text=refused, news=incident.reason)
@@ -122,7 +116,13 @@ class Follower:
         return Entry(ledgers=kept, incident=incident, text=text, news=incident.reason)
 
     def _stop_next(self, leg: Leg, token: str, sight: Sight | None) -> str | None:
-        """Stops it; returns why not, where it is too late or AWS refused."""
+        """Stops it; returns why not, where it is too late or AWS refused.
+
+        Raises:
+            ActionError: it could not be looked at, or AWS was too busy; it may be tried again.
+        """
+        if sight is not None and sight.phase is Phase.UNKNOWN:
+            raise ActionError(f"{leg.target.title} is {sight.status}")
         if not may_begin(leg, sight):
             status = sight.status if sight else "gone"
             return f"{leg.target.title} is {status}: {leg.title} can no longer be stopped"

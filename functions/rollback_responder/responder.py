@@ -19,7 +19,6 @@ from rollback_responder.domain.case import (
     adopted,
     answered,
     moved,
-    recovered,
     seen,
     stood_down,
     stopped,
@@ -50,6 +49,7 @@ from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.measurement import MINUTE
 from rollback_responder.domain.policy import Mode, Watched
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.recovery import recovered
 from rollback_responder.domain.release import Ledger, Observation
 from rollback_responder.domain.signal import AlarmState, Signal
 from rollback_responder.domain.target import Pointer, Rollout

@@ -16,50 +16,61 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = [sys.executable, "-m", "local.demo"]
 
 
-def processes() -> set[str]:
-    """Command lines of this user's processes that belong to a local world."""
+def processes(folder: Path) -> set[str]:
+    """Command lines of the processes that live in a story's own folder."""
     found = set()
     for entry in Path("/proc").glob("[0-9]*"):
         try:
+            environment = (entry / "environ").read_bytes()
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
-        if "ministack" in command or "local.demo" in command or "aws-cdk" in command:
+        if str(folder).encode() in environment and "local.demo" not in command:
             found.add(f"{entry.name} {command}")
     return found
 
 
+def environment(folder: Path) -> dict[str, str]:
+    return os.environ | {"TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_story_ends_as_it_must(name):
-    before = processes()
+def test_a_story_ends_as_it_must(name, tmp_path):
     done = subprocess.run(
-        [*DEMO, name], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        [*DEMO, name],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env=environment(tmp_path),
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert processes() <= before
+    assert processes(tmp_path) == set()
 
 
-def test_an_interrupted_story_leaves_nothing_behind():
-    before = processes()
+def test_an_interrupted_story_leaves_nothing_behind(tmp_path):
     story = subprocess.Popen(
         [*DEMO, "bad-deploy"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=environment(tmp_path),
     )
     for line in story.stdout:
         if "cdk bootstrap" in line:
             break
     time.sleep(0.5)
+    # The test could not fail if it did not see them while they are there.
+    assert processes(tmp_path)
     story.send_signal(signal.SIGINT)
     rest, _ = story.communicate(timeout=60)
 
     assert story.returncode == 130, rest
     assert "everything that was started has been stopped" in rest
-    assert processes() <= before
+    assert processes(tmp_path) == set()
 
 
 def test_an_unknown_story_names_those_there_are():

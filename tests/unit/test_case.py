@@ -9,7 +9,6 @@ from rollback_responder.domain.case import (
     adopted,
     answered,
     moved,
-    recovered,
     seen,
     stood_down,
     stopped,
@@ -20,6 +19,7 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.policy import Guardrails, Mode
 from rollback_responder.domain.reason import UNDECIDED, Reason
+from rollback_responder.domain.recovery import recovered
 from rollback_responder.domain.release import Ledger, Origin, seen_rollout
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState

@@ -18,7 +18,7 @@ from rollback_responder.domain.release import Ledger, Observation, Origin, Relea
 from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import Pointer, Rollout
-from rollback_responder.domain.trial import OnTrial, Returning, Trial, leg_of, on_trial
+from rollback_responder.domain.trial import OnTrial, Returning, Trial, on_trial
 
 Ledgers = Mapping[str, Ledger]
 
@@ -75,7 +75,7 @@ class Case:
         before = self.open_incident.lost if self.open_incident else ()
         known = {attempt.claim_id for attempt in before}
         # An attempt writes down what it sees before it acts, so these are what it may have stopped.
-        changes = {change for change, running in _written_changes(self).items() if running}
+        changes = {change for change, running in written_changes(self).items() if running}
         new = (
             Attempt(
                 claim_id=claim_id,
@@ -114,7 +114,7 @@ class Case:
         )
 
 
-def _written_changes(case: Case) -> dict[str, bool]:
+def written_changes(case: Case) -> dict[str, bool]:
     """The change that each rollout's ledger names, and whether it was running when written."""
     found = {}
     for target, _ in case.sights:
@@ -158,110 +158,6 @@ class Entry:
     news: Reason | None = None
 
 
-def recovered(case: Case) -> Entry | None:
-    """Settles earlier attempts that may have acted, before any gate is asked.
-
-    A mark in the target proves that one acted, and so does a rollout that was running and goes back
-    now. An unchanged revision proves that nobody has touched the target yet. Anything else can be
-    proved neither way: it is never called a refusal. While a rollback is followed or verified its
-    targets are looked at anyway.
-    """
-    if not case.lost:
-        return None
-    if case.incident and case.incident.state in {State.ROLLING_BACK, State.WATCHING}:
-        return None
-    ids = {attempt.claim_id for attempt in case.lost}
-    if case.observation and case.observation.marker in ids:
-        return _moved_by_another(case, case.observation)
-    if entry := _stopped_by_another(case, ids):
-        return entry
-    for attempt in case.lost:
-        if doubt := _doubt(case, attempt):
-            return _indeterminate(case, attempt, doubt)
-    return _given_up(case)
-
-
-def _moved_by_another(case: Case, after: Observation) -> Entry:
-    # The watcher may have seen the move already, and written where it led.
-    pending = case.open_incident
-    before = pending.release if pending and pending.lost else _written_release(case)
-    incident = _own_incident(case)
-    return _watching(case, incident, before, reason=Reason.FOUND_DONE, after=after, now=case.now)
-
-
-def _written_release(case: Case) -> Release | None:
-    pointer = case.watched.pointer
-    return case.written.get(pointer.target_id, Ledger()).current if pointer else None
-
-
-def _stopped_by_another(case: Case, ids: set[str]) -> Entry | None:
-    """A rollout goes back that was running when an attempt was lost, or was begun by one."""
-    changes = {change for attempt in case.lost for change in attempt.changes}
-    legs, undone = [], []
-    for target, sight in case.sights:
-        if sight is None or sight.change is None:
-            continue
-        if sight.marker in ids:
-            legs.append(leg_of(target, sight, How.REDEPLOY))
-        elif sight.change in changes and sight.is_undone:
-            legs.append(leg_of(target, sight, How.FOLLOW))
-        elif sight.change in changes and sight.phase is Phase.RUNNING and sight.driver is None:
-            legs.append(leg_of(target, sight, How.STOP))
-            continue
-        else:
-            continue
-        undone.append(f"{target.title} is {sight.status}")
-    if not undone:
-        return None
-    text = ", ".join(["an earlier attempt ended without a word", *undone])
-    return _rolling_back(case, _own_incident(case), tuple(legs), Reason.FOUND_DONE, text)
-
-
-def _doubt(case: Case, attempt: Attempt) -> str | None:
-    """What has changed since an attempt was lost, and could be its doing."""
-    if attempt.is_settled(case.now):
-        return None
-    seen_now = {sight.change for _, sight in case.sights if sight}
-    hidden = [change for change in attempt.changes if change not in seen_now]
-    if hidden:
-        return f"{', '.join(hidden)} can no longer be seen"
-    observation = case.observation
-    if attempt.changes or observation is None or observation.revision == attempt.revision:
-        return None
-    return "the alias has changed since"
-
-
-def _indeterminate(case: Case, attempt: Attempt, doubt: str) -> Entry:
-    release = _written_release(case)
-    pointer = case.watched.pointer
-    kept = case.ledgers
-    if release and pointer:
-        acted = ledgers.acting(case.ledger, release.key, case.now)
-        kept = {**kept, pointer.target_id: acted}
-    return _stepped(
-        replace(case, ledgers=kept),
-        _own_incident(case),
-        State.INDETERMINATE,
-        Reason.RESULT_UNKNOWN,
-        f"attempt {attempt.claim_id} ended without a word; {doubt}",
-    )
-
-
-def _given_up(case: Case) -> Entry | None:
-    """Nothing was applied yet. After `recheck_minutes` without a clear answer a person is asked.
-
-    The last attempt may still land, so it is not called a refusal.
-    """
-    incident = case.open_incident
-    recheck = timedelta(minutes=case.guardrails.recheck_minutes)
-    if incident is None or incident.reason is not Reason.ACTION_UNCLEAR:
-        return None
-    if case.now < incident.opened_at + recheck:
-        return None
-    text = "no attempt got a clear answer; the target is untouched so far"
-    return _stepped(case, incident, State.INDETERMINATE, Reason.ACTION_UNCLEAR, text)
-
-
 def answered(case: Case) -> Entry | None:
     """The service's latest incident already answers for this alarm."""
     incident = case.incident
@@ -301,7 +197,7 @@ def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry
         return Entry(ledgers=case.ledgers, incident=case.incident, text=decision.text)
     would = decision.would
     incident = replace(
-        _incident(case),
+        incident_of(case),
         assessment=assessment,
         release=case.release,
         change=case.on_trial().change,
@@ -314,26 +210,26 @@ def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry
     if again and pending and pending.reason is decision.reason:
         return Entry(ledgers=case.ledgers, incident=incident, text=decision.text)
     state = State.UNDECIDED if again else State.STOOD_DOWN
-    return _stepped(case, incident, state, decision.reason, decision.text)
+    return stepped(case, incident, state, decision.reason, decision.text)
 
 
 def unclear(case: Case, assessment: Assessment, decision: RollBack, text: str) -> Entry:
     """AWS gave no clear answer to the act. Open until somebody has looked at the target."""
     incident = replace(
-        _incident(case),
+        incident_of(case),
         assessment=assessment,
         release=case.release,
         change=decision.trial.change,
     )
-    return _stepped(case, incident, State.UNDECIDED, Reason.ACTION_UNCLEAR, text)
+    return stepped(case, incident, State.UNDECIDED, Reason.ACTION_UNCLEAR, text)
 
 
 def moved(
     case: Case, assessment: Assessment, decision: RollBack, after: Observation, now: datetime
 ) -> Entry:
     """The pointer was moved by this attempt."""
-    incident = replace(_incident(case), assessment=assessment, change=decision.trial.change)
-    return _watching(case, incident, case.release, reason=decision.reason, after=after, now=now)
+    incident = replace(incident_of(case), assessment=assessment, change=decision.trial.change)
+    return watching(case, incident, case.release, reason=decision.reason, after=after, now=now)
 
 
 def stopped(
@@ -344,7 +240,7 @@ def stopped(
     trial = decision.trial
     first = legs[0]
     text = f"{first.title} was told to go back: {trial.why}"
-    entry = _rolling_back(case, _incident(case), legs, decision.reason, text)
+    entry = rolling_back(case, incident_of(case), legs, decision.reason, text)
     assert entry.incident is not None
     incident = replace(
         entry.incident,
@@ -362,7 +258,7 @@ def stopped(
 def adopted(case: Case, assessment: Assessment, returning: Returning) -> Entry:
     """Somebody else's rollback is followed from here."""
     legs = tuple(leg.to(LegState.UNDER_WAY, case.now) for leg in returning.legs)
-    entry = _rolling_back(case, _incident(case), legs, Reason.ROLLBACK_ADOPTED, returning.text)
+    entry = rolling_back(case, incident_of(case), legs, Reason.ROLLBACK_ADOPTED, returning.text)
     assert entry.incident is not None
     incident = replace(entry.incident, assessment=assessment, change=returning.change)
     return replace(entry, incident=incident)
@@ -380,7 +276,7 @@ def _leads_to(case: Case, trial: Trial) -> str | None:
     return ledgers.way_back(case.ledger, observation)
 
 
-def _rolling_back(
+def rolling_back(
     case: Case, incident: Incident, legs: tuple[Leg, ...], reason: Reason, text: str
 ) -> Entry:
     """From here the legs are followed until everything is back."""
@@ -397,10 +293,10 @@ def _rolling_back(
         legs=started,
         acted_at=case.now,
     )
-    return _stepped(case, incident, State.ROLLING_BACK, reason, text)
+    return stepped(case, incident, State.ROLLING_BACK, reason, text)
 
 
-def _watching(
+def watching(
     case: Case,
     incident: Incident,
     release: Release | None,
@@ -447,13 +343,7 @@ def _watching(
     return Entry(ledgers=kept, incident=incident, text=text, news=reason)
 
 
-def _own_incident(case: Case) -> Incident:
-    """The open incident as it is about its own alarm, or a new one: for what is settled."""
-    pending = case.open_incident
-    return replace(pending, lost=case.lost) if pending else _incident(case)
-
-
-def _incident(case: Case) -> Incident:
+def incident_of(case: Case) -> Incident:
     """The open incident, carried on for the alarm in hand, or a new one."""
     watched = case.watched
     pending = case.open_incident
@@ -490,6 +380,7 @@ def _incident(case: Case) -> Incident:
     )
 
 
-def _stepped(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:
-    stepped = incident.step(case.now, state, reason, text)
-    return Entry(ledgers=case.ledgers, incident=stepped, text=text, news=reason)
+def stepped(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:
+    """The entry of one more thing that happened."""
+    incident = incident.step(case.now, state, reason, text)
+    return Entry(ledgers=case.ledgers, incident=incident, text=text, news=reason)

@@ -83,12 +83,13 @@ def _redeploy_conflicts(service: "Service", path: str) -> Iterator[Problem]:
         redeploys = (
             isinstance(target, CodeDeployGroup) and target.after_success is AfterSuccess.REDEPLOY
         )
-        if redeploys and aliases != 1:
+        groups = sum(isinstance(other, CodeDeployGroup) for other in service.rollouts)
+        if redeploys and (aliases, groups) != (1, 1):
             yield Problem(
                 path=f"{path}.targets[{j}].after_success",
-                got=f"redeploy in a service with {aliases} aliases",
-                allowed="redeploy in a service with one alias: what to deploy again is its version",
-                change="name the one alias that the group shifts, or write ask",
+                got=f"redeploy in a service with {aliases} aliases and {groups} groups",
+                allowed="redeploy in a service with one alias and the one group that shifts it",
+                change="name these two only, or write ask",
             )
 
 

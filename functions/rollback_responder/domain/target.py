@@ -84,7 +84,7 @@ class CodeDeployGroup:
         AfterSuccess,
         Doc(
             "A finished deployment cannot be stopped. ask: call a person. "
-            "redeploy: deploy the version before through CodeDeploy."
+            "redeploy: deploy the version before of the service's one alias through CodeDeploy."
         ),
     ] = AfterSuccess.ASK
     deadline_minutes: Annotated[
