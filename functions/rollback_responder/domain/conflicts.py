@@ -87,7 +87,7 @@ def _redeploy_conflicts(service: "Service", path: str) -> Iterator[Problem]:
         if redeploys and (aliases, groups) != (1, 1):
             yield Problem(
                 path=f"{path}.targets[{j}].after_success",
-                got=f"redeploy in a service with {aliases} aliases and {groups} groups",
+                got=f"redeploy, aliases of the service: {aliases}, CodeDeploy groups: {groups}",
                 allowed="redeploy in a service with one alias and the one group that shifts it",
                 change="name these two only, or write ask",
             )
