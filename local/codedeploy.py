@@ -62,8 +62,8 @@ class EmulatorAliases:
     def get_function_configuration(
         self,
         *,
-        FunctionName: str,  # noqa: N803 - the SDK's names
-        Qualifier: str,  # noqa: N803
+        FunctionName: str,
+        Qualifier: str,
     ) -> dict[str, Any]:
         """GetFunctionConfiguration, as the emulator answers it."""
         answer: dict[str, Any] = self._lambda.get_function_configuration(

@@ -16,7 +16,6 @@ Where a rule comes from is said at the method. What no source settles, and this 
   knob for the opposite);
 - ``LastOperations`` has the newest first; a cancel adds none, a continuation adds one.
 """
-# ruff: noqa: N803 - the arguments have the SDK's names
 
 import itertools
 import re

@@ -16,7 +16,6 @@ Where a rule comes from is said at the method. What no source settles, and this 
   (``overwrites_outside_moves`` is the knob for the opposite);
 - a rollback goes before deployments that are queued.
 """
-# ruff: noqa: N803 - the arguments have the SDK's names
 
 import itertools
 import json

@@ -101,9 +101,9 @@ class DynamoDb:
     def get_item(
         self,
         *,
-        TableName: str,  # noqa: N803
-        Key: Mapping[str, Any],  # noqa: N803
-        ConsistentRead: bool = False,  # noqa: N803
+        TableName: str,
+        Key: Mapping[str, Any],
+        ConsistentRead: bool = False,
         **unknown: Any,
     ) -> dict[str, Any]:
         """GetItem."""
@@ -118,7 +118,7 @@ class DynamoDb:
     def batch_get_item(
         self,
         *,
-        RequestItems: Mapping[str, Any],  # noqa: N803
+        RequestItems: Mapping[str, Any],
         **unknown: Any,
     ) -> dict[str, Any]:
         """BatchGetItem; nothing is ever left unprocessed."""
@@ -140,13 +140,13 @@ class DynamoDb:
     def put_item(
         self,
         *,
-        TableName: str,  # noqa: N803
-        Item: Mapping[str, Any],  # noqa: N803
-        ConditionExpression: str | None = None,  # noqa: N803
-        ExpressionAttributeNames: Mapping[str, str] | None = None,  # noqa: N803
-        ExpressionAttributeValues: Mapping[str, Any] | None = None,  # noqa: N803
-        ReturnValues: str | None = None,  # noqa: N803
-        ReturnValuesOnConditionCheckFailure: str | None = None,  # noqa: N803
+        TableName: str,
+        Item: Mapping[str, Any],
+        ConditionExpression: str | None = None,
+        ExpressionAttributeNames: Mapping[str, str] | None = None,
+        ExpressionAttributeValues: Mapping[str, Any] | None = None,
+        ReturnValues: str | None = None,
+        ReturnValuesOnConditionCheckFailure: str | None = None,
         **unknown: Any,
     ) -> dict[str, Any]:
         """PutItem."""
@@ -177,14 +177,14 @@ class DynamoDb:
     def update_item(
         self,
         *,
-        TableName: str,  # noqa: N803
-        Key: Mapping[str, Any],  # noqa: N803
-        UpdateExpression: str,  # noqa: N803
-        ConditionExpression: str | None = None,  # noqa: N803
-        ExpressionAttributeNames: Mapping[str, str] | None = None,  # noqa: N803
-        ExpressionAttributeValues: Mapping[str, Any] | None = None,  # noqa: N803
-        ReturnValues: str | None = None,  # noqa: N803
-        ReturnValuesOnConditionCheckFailure: str | None = None,  # noqa: N803
+        TableName: str,
+        Key: Mapping[str, Any],
+        UpdateExpression: str,
+        ConditionExpression: str | None = None,
+        ExpressionAttributeNames: Mapping[str, str] | None = None,
+        ExpressionAttributeValues: Mapping[str, Any] | None = None,
+        ReturnValues: str | None = None,
+        ReturnValuesOnConditionCheckFailure: str | None = None,
         **unknown: Any,
     ) -> dict[str, Any]:
         """UpdateItem."""
@@ -220,8 +220,8 @@ class DynamoDb:
     def transact_write_items(
         self,
         *,
-        TransactItems: list[Mapping[str, Any]],  # noqa: N803
-        ClientRequestToken: str | None = None,  # noqa: N803
+        TransactItems: list[Mapping[str, Any]],
+        ClientRequestToken: str | None = None,
         **unknown: Any,
     ) -> dict[str, Any]:
         """TransactWriteItems: Put, Update and ConditionCheck."""

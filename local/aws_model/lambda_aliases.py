@@ -84,19 +84,19 @@ class LambdaAliases:
 
     # -- what the API answers -------------------------------------------------------------------
 
-    def get_alias(self, *, FunctionName: str, Name: str) -> dict[str, Any]:  # noqa: N803
+    def get_alias(self, *, FunctionName: str, Name: str) -> dict[str, Any]:
         """GetAlias."""
         return self._shown(FunctionName, Name)
 
     def update_alias(
         self,
         *,
-        FunctionName: str,  # noqa: N803
-        Name: str,  # noqa: N803
-        FunctionVersion: str | None = None,  # noqa: N803
-        Description: str | None = None,  # noqa: N803
-        RoutingConfig: Mapping[str, Mapping[str, float]] | None = None,  # noqa: N803
-        RevisionId: str | None = None,  # noqa: N803
+        FunctionName: str,
+        Name: str,
+        FunctionVersion: str | None = None,
+        Description: str | None = None,
+        RoutingConfig: Mapping[str, Mapping[str, float]] | None = None,
+        RevisionId: str | None = None,
     ) -> dict[str, Any]:
         """UpdateAlias."""
         kept = self._alias(FunctionName, Name)
@@ -119,8 +119,8 @@ class LambdaAliases:
     def get_function_configuration(
         self,
         *,
-        FunctionName: str,  # noqa: N803
-        Qualifier: str,  # noqa: N803
+        FunctionName: str,
+        Qualifier: str,
     ) -> dict[str, Any]:
         """GetFunctionConfiguration."""
         sha256 = self._versions.get(FunctionName, {}).get(Qualifier)

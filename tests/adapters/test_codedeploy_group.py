@@ -411,7 +411,7 @@ def test_an_empty_page_is_not_the_end_of_the_list():
     made = world.deploy()
     world.model._tokens["more"] = world.model._tokens.setdefault("more", (None, ""))
     world.model.list_deployments, listed = (
-        lambda nextToken=None, **how: listed(**how),  # noqa: N803 - the SDK's name
+        lambda nextToken=None, **how: listed(**how),
         world.model.list_deployments,
     )
 

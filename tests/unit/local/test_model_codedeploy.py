@@ -614,7 +614,7 @@ def test_pages_follow_each_other_also_when_something_is_added():
 
 def test_an_answer_that_the_service_model_does_not_have_is_an_error():
     class Wrong(CodeDeploy):
-        def get_deployment(self, *, deploymentId):  # noqa: N803
+        def get_deployment(self, *, deploymentId):
             return {"deploymentInfo": {"deploymentID": deploymentId}}
 
         def stop_deployment(self, **_):
