@@ -298,6 +298,9 @@ def main(arguments: list[str]) -> int:
         narrator.say(f"the story broke off: {error}")
         return 1 if isinstance(error, TimeoutError) else 2
     finally:
+        # A second Ctrl-C would leave half of it behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        narrator.say("removing what it wrote for itself; this may take half a minute")
         shutil.rmtree(folder, ignore_errors=True)
 
 

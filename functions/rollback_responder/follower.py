@@ -58,7 +58,7 @@ class Follower:
             return "the mode is observe by now"
         paused_for = case.now - (incident.acted_at or case.now)
         if case.switches.paused_by is not None and paused_for >= LONGEST:
-            return f"the responder has been paused by {case.switches.paused_by} for a day"
+            return f"it began a day ago, and the responder is paused by {case.switches.paused_by}"
         return None
 
     def _go_on(self, case: Case, found: Progress, entry: Entry) -> Entry | None:

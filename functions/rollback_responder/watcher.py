@@ -350,11 +350,12 @@ def _to_look_at(
         if alarm is None or alarm.state is not AlarmState.ALARM or entry.alarm_name in names:
             continue
         pointer = entry.pointer
-        there = pointer is not None and pointer.target_id in targets.observations
-        release = kept[pointer.target_id].current if pointer and there else None
+        observation = targets.observations.get(pointer.target_id) if pointer else None
+        release = kept[pointer.target_id].current if pointer and observation else None
         found = on_trial(
             sights=targets.sights,
             pointer=pointer,
+            observation=observation,
             release=release,
             alarm_since_at=alarm.transitioned_at,
             now=look.now,

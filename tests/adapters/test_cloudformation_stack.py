@@ -67,6 +67,7 @@ def judged(sight, now, name="shop", **policy):
     found = on_trial(
         sights=[(CloudFormationStack(stack=name, **policy), sight)],
         pointer=None,
+        observation=None,
         release=None,
         alarm_since_at=START,
         now=now,

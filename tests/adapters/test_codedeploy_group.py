@@ -26,7 +26,7 @@ from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.target import AfterSuccess
 from rollback_responder.domain.trial import NoTrial, Returning, Trial, on_trial
 from rollback_responder.ports import Redeploy
-from tests.builders import GROUP, TARGET, a_release
+from tests.builders import GROUP, TARGET, a_release, an_observation
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MODEL = botocore.session.get_session().get_service_model("codedeploy")
@@ -85,6 +85,7 @@ def judged(sight, now, alarm_since_at=START):
     found = on_trial(
         sights=[(GROUP, sight)],
         pointer=None,
+        observation=None,
         release=None,
         alarm_since_at=alarm_since_at,
         now=now,
@@ -272,6 +273,32 @@ def test_what_we_deployed_ourselves_is_known_by_its_description():
     assert world.see().marker is None
 
 
+@pytest.mark.parametrize(
+    ("revision", "leads_back"),
+    [
+        ({"string": {"content": '{"CurrentVersion": "10", "TargetVersion": "9"}'}}, True),
+        ({"string": {"content": '{"CurrentVersion":"9","TargetVersion":"10"}'}}, False),
+        ({"appSpecContent": {"content": "TargetVersion: 1\n  CurrentVersion: '2'"}}, True),
+        ({"appSpecContent": {"content": "CurrentVersion: 2\nTargetVersion: 2"}}, False),
+        ({"appSpecContent": {"content": "CurrentVersion: 2\nTargetVersion: $LATEST"}}, False),
+        # What lies elsewhere is not read.
+        ({"s3Location": {"bucket": "b", "key": "k"}}, False),
+        ({}, False),
+    ],
+)
+def test_a_deployment_of_an_older_version_leads_back(revision, leads_back):
+    def with_revision(name, answer):
+        found = answer()
+        if name == "GetDeployment":
+            found["deploymentInfo"]["revision"] = revision
+        return found
+
+    world = World(with_revision)
+    deployment = world.deploy()
+
+    assert world.see(about=deployment).leads_back is leads_back
+
+
 # -- the alias beside it --------------------------------------------------------------------------
 
 
@@ -281,6 +308,7 @@ def beside(world, *, live_for=timedelta(minutes=1), group=GROUP):
     found = on_trial(
         sights=[(group, world.see())],
         pointer=TARGET,
+        observation=an_observation(),
         release=release,
         alarm_since_at=world.now,
         now=world.now,

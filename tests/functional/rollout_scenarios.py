@@ -335,7 +335,7 @@ ROLLOUT_SCENARIOS: dict[Reason, Scenario] = {
     Reason.ROOT_NOT_IN_SCOPE: Scenario(root_not_in_scope, STOOD_DOWN, 0),
     Reason.UNKNOWN_STATUS: Scenario(unknown_status, STOOD_DOWN, 0),
     Reason.PAUSED: Scenario(paused, State.UNDECIDED, 0),
-    Reason.BUDGET_SPENT: Scenario(budget_spent, STOOD_DOWN, 0),
+    Reason.BUDGET_SPENT: Scenario(budget_spent, State.UNDECIDED, 0),
     Reason.WRONG_VERSION: Scenario(wrong_version, State.UNKNOWN, 1, 1),
     Reason.FINISHED_ANYWAY: Scenario(finished_anyway, State.INCOMPLETE, 0, 1),
     Reason.ROLLBACK_INCOMPLETE: Scenario(rollback_incomplete, State.INCOMPLETE, 0, 1),

@@ -533,3 +533,32 @@ def test_a_good_canary_is_left_alone():
 
     assert house.live == "2"
     assert incidents_of(house) == []
+
+
+# -- what a person does about it ------------------------------------------------------------------
+
+
+def test_a_persons_deployment_of_the_version_before_is_never_stopped():
+    """CodeDeploy's own advice for a rollback by hand: the revision before, as a new deployment."""
+    house = change_finished()
+    deployment = house.codedeploy.deploy("shop", "live", target_version="1", creator="user")
+    house.latency_ms["2"] = 900.0  # another alarm fires, after that deployment began
+    house.ops.pass_minutes(5, requests=60)
+
+    assert house.codedeploy.stops == []
+    assert house.incident.reason is Reason.ROLLBACK_ADOPTED
+    assert house.incident.change == deployment
+
+
+def test_an_update_that_came_after_the_bad_version_is_not_cancelled_for_it():
+    house = house_of(STACK)
+    house.budget.paused_by = "alice"
+    update_stack(house, seconds=30)
+    house.ops.pass_minutes(5, requests=60)
+    house.budget.paused_by = None
+    house.cloudformation.begin_update("shop", seconds=1200)
+    house.latency_ms[house.live] = 900.0
+    finish(house, 5)
+
+    assert house.cloudformation.cancels == []
+    assert house.incident.reason is Reason.INCONCLUSIVE

@@ -145,7 +145,10 @@ def test_a_pause_of_a_day_between_two_stacks_leaves_the_next_ones_and_calls_a_pe
 
     assert [cancel.stack for cancel in house.cloudformation.cancels] == ["api"]
     assert (house.incident.state, house.incident.needs_a_person) == (State.INCOMPLETE, True)
-    assert any("paused by alice for a day" in step.text for step in house.incident.steps)
+    assert any(
+        "began a day ago, and the responder is paused by alice" in step.text
+        for step in house.incident.steps
+    )
     house.budget.paused_by = None
     finish(house, 3)
     assert [cancel.stack for cancel in house.cloudformation.cancels] == ["api"]

@@ -108,6 +108,18 @@ OBJECTIONS = [
 ]
 
 
+def test_what_has_brought_an_older_version_is_not_stopped():
+    """A person's stack update that goes back, when the alarm flaps under it."""
+    began_at = NOW - 3 * MINUTE
+    back = a_release("1", origin=Origin.ROLLED_BACK, since_at=began_at + MINUTE)
+    stale = replace(back, since_at=began_at - CHANGE_TOLERANCE - MINUTE)
+    trial = a_trial(a_leg(), since_at=began_at)
+
+    refused = decide(a_situation(release=back, on_trial=trial))
+    assert refused.reason is Reason.CHANGE_IS_ROLLBACK
+    assert isinstance(decide(a_situation(release=stale, on_trial=trial)), RollBack)
+
+
 def objecting(*objections):
     alarm, release, ledger, switches = {}, {}, {}, {}
     verdict, mode, trial = Verdict.BREACHING, Mode.ENFORCE, None

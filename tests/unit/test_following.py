@@ -23,7 +23,7 @@ from rollback_responder.domain.policy import AfterFailure
 from rollback_responder.domain.reason import QUIET, URGENT, Reason
 from rollback_responder.domain.release import Ledger, Origin
 from rollback_responder.domain.rollout import Phase
-from rollback_responder.domain.target import CloudFormationStack
+from rollback_responder.domain.target import CloudFormationStack, LambdaAlias
 from tests.builders import (
     GROUP,
     MINUTE,
@@ -384,6 +384,15 @@ ENDED = looked(
         (ENDED, TARGET, an_observation("1", "2"), False),
         (ENDED, TARGET, None, False),
         (ENDED, None, None, False),
+        # Another pointer of the service's was on trial.
+        (ENDED, LambdaAlias(function="cart", alias="live"), an_observation("1"), False),
+        # It had proved itself: a bystander of what was undone.
+        (
+            replace(ENDED, release=replace(SUSPECT, proven_at=NOW)),
+            TARGET,
+            an_observation("1"),
+            False,
+        ),
         (replace(ENDED, release=None), TARGET, an_observation("1"), False),
         (stacks_in(UNDER_WAY), TARGET, an_observation("1"), False),
         (looked(stacks_in(UNDER_WAY), Phase.BROKEN).incident, TARGET, an_observation("1"), False),

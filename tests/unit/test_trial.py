@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollback_responder.domain.assessment import CHANGE_TOLERANCE
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Origin
 from rollback_responder.domain.rollout import GRACE, Phase
 from rollback_responder.domain.target import AfterSuccess, CloudFormationStack, CodeDeployGroup
 from rollback_responder.domain.trial import NoTrial, Returning, Trial, on_trial
-from tests.builders import GROUP, MINUTE, NOW, STACK, TARGET, a_release, a_sight
+from tests.builders import GROUP, MINUTE, NOW, STACK, TARGET, a_release, a_sight, an_observation
 
 SECOND = timedelta(seconds=1)
 CHANGE_AGE = 60 * MINUTE
@@ -39,6 +40,7 @@ def judged(*sights, pointer=TARGET, release=RELEASE, **changes):
     given = {
         "sights": sights,
         "pointer": pointer,
+        "observation": an_observation() if pointer else None,
         "release": release if pointer else None,
         "alarm_since_at": SINCE,
         "now": NOW,
@@ -215,6 +217,8 @@ def test_a_deployment_owns_the_release_that_it_may_have_put_there(ended_at, how)
         ([(GROUP, a_sight(Phase.RETURNED, ended_at=SINCE))], [(GROUP, "follow")], True),
         # Our own deployment that leads back reads like any other, but for its mark.
         ([(GROUP, a_sight(marker="inc-5"))], [(GROUP, "redeploy")], False),
+        # So does a person's, whose AppSpec says it.
+        ([(GROUP, a_sight(leads_back=True))], [(GROUP, "redeploy")], False),
         (
             [(GROUP, a_sight(Phase.RETURNING)), (STACK, a_sight(Phase.RETURNING))],
             [(GROUP, "follow"), (STACK, "follow")],
@@ -253,6 +257,46 @@ def test_a_rollback_under_way_or_just_over_is_followed(sights, legs, over):
 )
 def test_a_rollback_that_was_over_before_the_alarm_is_not_what_it_is_about(sight):
     assert not isinstance(judged((GROUP, sight)), Returning)
+
+
+def test_a_deployment_that_shifts_an_alias_to_an_older_version_is_followed():
+    back = judged((GROUP, RUNNING), observation=an_observation("2", other="1"))
+    forward = judged((GROUP, RUNNING), observation=an_observation("1", other="2"))
+
+    assert isinstance(back, Returning)
+    assert told(back) == [(GROUP, "redeploy")]
+    assert told(forward) == [(GROUP, "stop")]
+
+
+def test_weights_say_nothing_about_a_stack():
+    found = judged((STACK, UPDATING), observation=an_observation("2", other="1"))
+
+    assert told(found) == [(STACK, "stop")]
+
+
+@pytest.mark.parametrize("began_at", [None, NOW - CHANGE_AGE])
+def test_a_rollback_that_failed_long_ago_is_not_gone_on_with(began_at):
+    found = judged((CONTINUED, a_sight(Phase.STUCK, began_at=began_at)))
+
+    assert found.reason is Reason.CHANGE_BROKEN
+
+
+@pytest.mark.parametrize(
+    ("release", "cancelled"),
+    [
+        (a_release(since_at=UPDATING.began_at - CHANGE_TOLERANCE - SECOND), False),
+        (a_release(since_at=UPDATING.began_at - CHANGE_TOLERANCE), True),
+        (a_release(since_at=NOW - CHANGE_AGE, proven_at=NOW - CHANGE_AGE), True),
+        (a_release(since_at=NOW - CHANGE_AGE, origin=Origin.FIRST_SEEN), True),
+        (None, True),
+    ],
+)
+def test_an_update_is_not_cancelled_for_what_a_release_before_it_may_have_done(release, cancelled):
+    found = judged((STACK, UPDATING), release=release)
+
+    assert isinstance(found, Trial) is cancelled
+    if not cancelled:
+        assert (found.reason, found.change) == (Reason.INCONCLUSIVE, UPDATING.change)
 
 
 # -- in words -------------------------------------------------------------------------------------
@@ -304,6 +348,7 @@ SIGHTS = st.builds(
     driver=st.sampled_from([None, None, ID, ROOT]),
     identity=st.sampled_from([None, ID, ROOT]),
     marker=st.sampled_from([None, None, "inc-5"]),
+    leads_back=st.sampled_from([False, False, True]),
     note=st.sampled_from([None, "slow"]),
 )
 SEEN = st.lists(

@@ -64,10 +64,10 @@ NOT_APPLIED: dict[str, type[ActionError]] = {
     "InsufficientCapabilitiesException": ActionDenied,
 }
 NO_MONITORING = (
-    "it has no MonitoringTimeInMinutes: with one, an update stays cancellable for that long after"
-    " its last resource"
+    "The stack has no MonitoringTimeInMinutes: with one, an update stays cancellable for that long"
+    " after its last resource"
 )
-NO_ROLE = "it has no service role, so whose permissions its rollback uses is not documented"
+NO_ROLE = "The stack has no service role, so whose permissions its rollback uses is not documented"
 
 
 class CloudFormationStackAction:
@@ -156,7 +156,7 @@ def _sight(stack: "StackTypeDef", failures: tuple[str, ...]) -> Sight:
         driver=stack.get("RootId"),
         identity=stack["StackId"],
         detail=failures,
-        note="; ".join(notes) or None,
+        note=". ".join(notes) or None,
     )
 
 

@@ -87,6 +87,11 @@ NOT_APPLIED: dict[str, type[ActionError]] = {
 MOST_IDS = 25
 AT_ONCE = "CodeDeployDefault.LambdaAllAtOnce"
 MARKER = re.compile(r"rollback-responder claim (\S+)")
+# An AppSpec is JSON or YAML, and says both versions of the one function in words of its own.
+VERSIONS = {
+    name: re.compile(rf"""\b{name}["']?\s*:\s*["']?(\d+)\b""")
+    for name in ("CurrentVersion", "TargetVersion")
+}
 
 
 class CodeDeployGroupAction:
@@ -222,8 +227,21 @@ def _sight(info: "DeploymentInfoTypeDef", rollback: "DeploymentInfoTypeDef | Non
         stopped=rollback is not None or info["status"] == "Stopped",
         driver=info.get("externalId") if info.get("creator") == "CloudFormation" else None,
         marker=marker.group(1) if marker else None,
+        leads_back=_leads_back(info),
         detail=detail,
     )
+
+
+def _leads_back(info: "DeploymentInfoTypeDef") -> bool:
+    """Whether it deploys an older version than it finds: a rollback made by hand looks like this.
+
+    Only where the AppSpec is in the answer; one that lies in S3 is not read.
+    """
+    revision = info.get("revision", {})
+    inline = revision.get("appSpecContent") or revision.get("string") or {}
+    content = inline.get("content", "")
+    found = {name: pattern.findall(content) for name, pattern in VERSIONS.items()}
+    return any(int(target) < int(current) for current, target in zip(*found.values(), strict=False))
 
 
 def _errors(info: Mapping[str, Any]) -> tuple[str, ...]:

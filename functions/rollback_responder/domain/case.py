@@ -107,6 +107,7 @@ class Case:
         return on_trial(
             sights=self.sights,
             pointer=self.watched.pointer,
+            observation=self.observation,
             release=self.release,
             alarm_since_at=self.alarm.transitioned_at if self.alarm else self.now,
             now=self.now,
@@ -353,6 +354,7 @@ def incident_of(case: Case) -> Incident:
     if pending:
         return replace(
             pending,
+            target=watched.pointer or pending.target,
             trigger=watched.trigger,
             alarm_name=watched.alarm_name,
             alarm_since_at=since_at,

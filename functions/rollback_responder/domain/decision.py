@@ -169,6 +169,8 @@ def change_objects(situation: Situation) -> StandDown | None:
         # The ledger may have heard of the deploy late; the minutes know since when it serves.
         live_at = min(live_at, situation.assessment.served_since_at or live_at)
         tolerance = CHANGE_TOLERANCE
+    elif release and _went_back_with(trial, release):
+        return _is_rollback(release)
     if situation.alarm.transitioned_at < live_at - tolerance:
         return StandDown(
             reason=Reason.ALARM_BEFORE_CHANGE,
@@ -198,10 +200,7 @@ def release_objects(situation: Situation, release: Release) -> StandDown | None:
             " is undone",
         )
     if release.origin is Origin.ROLLED_BACK:
-        return StandDown(
-            reason=Reason.CHANGE_IS_ROLLBACK,
-            text=f"version {release.version} is itself a rollback; one hop only",
-        )
+        return _is_rollback(release)
     if release.proven_at:
         return StandDown(
             reason=Reason.RELEASE_PROVED,
@@ -209,6 +208,19 @@ def release_objects(situation: Situation, release: Release) -> StandDown | None:
             " what broke came later",
         )
     return None
+
+
+def _went_back_with(trial: Trial, release: Release) -> bool:
+    """Whether what would be stopped has itself brought an older version."""
+    rolled_back = release.origin is Origin.ROLLED_BACK
+    return rolled_back and release.since_at >= trial.since_at - CHANGE_TOLERANCE
+
+
+def _is_rollback(release: Release) -> StandDown:
+    return StandDown(
+        reason=Reason.CHANGE_IS_ROLLBACK,
+        text=f"version {release.version} is itself a rollback; one hop only",
+    )
 
 
 def evidence_objects(situation: Situation) -> StandDown | None:

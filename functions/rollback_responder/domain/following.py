@@ -144,9 +144,15 @@ def condemned(
     kept: Mapping[str, Ledger],
     now: datetime,
 ) -> dict[str, Ledger]:
-    """Once everything is back, the version that was on trial is condemned."""
+    """Once everything is back, the version that was on trial is condemned.
+
+    Only a version of the incident's own pointer, and none that had proved itself: it was a
+    bystander of what was undone.
+    """
     release = incident.release
     if incident.state is not State.WATCHING or pointer is None or release is None:
+        return {}
+    if pointer != incident.target or release.proven_at is not None:
         return {}
     if observation is None or release.version in {observation.primary, observation.other}:
         return {}

@@ -80,10 +80,19 @@ UNDECIDED = frozenset(
         Reason.ACTION_THROTTLED,
         Reason.CHANGE_FINISHING,
         Reason.PAUSED,
+        # Copies of one message set it aside for a moment each; and an hour ends.
+        Reason.BUDGET_SPENT,
     }
 )
 # Somebody must get up for these although it is not over.
-URGENT = frozenset({Reason.ROLLBACK_STUCK, Reason.ROLLBACK_OVERDUE, Reason.LEG_FAILED})
+URGENT = frozenset(
+    {
+        Reason.BUDGET_SPENT,
+        Reason.ROLLBACK_STUCK,
+        Reason.ROLLBACK_OVERDUE,
+        Reason.LEG_FAILED,
+    }
+)
 # Nobody needs to get up for these: the symptom is gone, or somebody asked for silence.
 QUIET = frozenset(
     {
@@ -98,7 +107,6 @@ QUIET = frozenset(
         Reason.ALARM_NOT_FIRING,
         Reason.ALARM_SUPPRESSED,
         Reason.ALARM_DISABLED,
-        Reason.METRIC_HEALTHY,
         Reason.OBSERVE_MODE,
         Reason.PAUSED,
         Reason.SYMPTOM_GONE,

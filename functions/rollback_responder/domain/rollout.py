@@ -48,6 +48,7 @@ class Sight:
         identity: what others name it by as their `driver`, or None.
         stopped: whether somebody has stopped it, be it back by now or not.
         marker: the claim that began it, if it was one of ours.
+        leads_back: whether the change itself takes traffic to an older version.
         detail: what a person must know about a failure, one sentence each.
         note: what makes a rollback harder than it need be, or None.
     """
@@ -61,6 +62,7 @@ class Sight:
     identity: str | None = None
     stopped: bool = False
     marker: str | None = None
+    leads_back: bool = False
     detail: tuple[str, ...] = ()
     note: str | None = None
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rollback_responder.domain.assessment import CHANGE_TOLERANCE
 from rollback_responder.domain.leg import How, Leg
 from rollback_responder.domain.reason import Reason
-from rollback_responder.domain.release import Release
+from rollback_responder.domain.release import Observation, Origin, Release
 from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.target import (
     AfterSuccess,
@@ -76,6 +77,7 @@ def on_trial(
     *,
     sights: Sights,
     pointer: Pointer | None,
+    observation: Observation | None,
     release: Release | None,
     alarm_since_at: datetime,
     now: datetime,
@@ -93,10 +95,10 @@ def on_trial(
         return NoTrial(reason=Reason.TARGET_GONE, text=f"{gone[0].title} does not exist")
     found = (
         _unknown(seen)
-        or _returning(seen, alarm_since_at)
+        or _returning(seen, observation, alarm_since_at, now - change_age)
         or _deployments(seen)
         or _in_the_way(seen, now, change_age)
-        or _updates(seen)
+        or _updates(seen, release)
     )
     if found:
         return found
@@ -121,18 +123,24 @@ def _unknown(seen: Sequence[tuple[Rollout, Sight]]) -> OnTrial | None:
     return None
 
 
-def _returning(seen: Sequence[tuple[Rollout, Sight]], since_at: datetime) -> OnTrial | None:
+def _returning(
+    seen: Sequence[tuple[Rollout, Sight]],
+    observation: Observation | None,
+    since_at: datetime,
+    oldest: datetime,
+) -> OnTrial | None:
     """A rollback under way, or one that ended after the alarm had begun.
 
-    A deployment of ours that leads back is one too, though CodeDeploy calls it like any other; and
-    one that has failed, where the policy lets us continue it.
+    A deployment that leads back is one too, though CodeDeploy calls it like any other: ours, or one
+    that a person began by hand. So is one that has failed, where the policy lets us continue it,
+    unless its update is so old that the service has lived on without it.
     """
     going = [
         (t, s)
         for t, s in seen
         if s.phase is Phase.RETURNING
-        or (s.phase is Phase.STUCK and isinstance(t, CloudFormationStack) and t.continue_rollback)
-        or (s.marker and s.phase is Phase.RUNNING)
+        or _may_continue(t, s, oldest)
+        or (s.phase is Phase.RUNNING and _leads_back(t, s, observation))
     ]
     over = [
         (t, s)
@@ -146,8 +154,38 @@ def _returning(seen: Sequence[tuple[Rollout, Sight]], since_at: datetime) -> OnT
         leg_of(target, sight, How.REDEPLOY if sight.phase is Phase.RUNNING else How.FOLLOW)
         for target, sight in found
     )
-    said = ", ".join(f"{target.title} is {sight.status}" for target, sight in found)
+    said = ", ".join(
+        f"{target.title} is {sight.status}"
+        + (" with a deployment that leads back" if sight.phase is Phase.RUNNING else "")
+        for target, sight in found
+    )
     return Returning(change=legs[0].change, text=said, legs=legs, over=not going)
+
+
+def _may_continue(target: Rollout, sight: Sight, oldest: datetime) -> bool:
+    return (
+        isinstance(target, CloudFormationStack)
+        and target.continue_rollback
+        and sight.phase is Phase.STUCK
+        and sight.began_at is not None
+        and sight.began_at > oldest
+    )
+
+
+def _leads_back(target: Rollout, sight: Sight, observation: Observation | None) -> bool:
+    """Whether a deployment under way takes traffic to an older version.
+
+    It says so itself, or the alias does: CodeDeploy gives the new version the weight (A2).
+    """
+    if sight.marker or sight.leads_back:
+        return True
+    shifted = observation is not None and observation.other is not None
+    return (
+        isinstance(target, CodeDeployGroup)
+        and shifted
+        and observation is not None
+        and observation.suspect == observation.primary
+    )
 
 
 def _deployments(seen: Sequence[tuple[Rollout, Sight]]) -> OnTrial | None:
@@ -191,8 +229,12 @@ def _in_the_way(
     return None
 
 
-def _updates(seen: Sequence[tuple[Rollout, Sight]]) -> OnTrial | None:
-    """Stack updates under way: the roots, in the policy's order."""
+def _updates(seen: Sequence[tuple[Rollout, Sight]], release: Release | None) -> OnTrial | None:
+    """Stack updates under way: the roots, in the policy's order.
+
+    A release that was live before all of them, and had not proved itself, may be what fails: they
+    did not bring it, one of them may be the remedy, and it is moved by nobody while they run.
+    """
     running = [(t, s) for t, s in seen if s.phase is Phase.RUNNING]
     roots = [(t, s) for t, s in running if s.driver is None]
     known = {sight.identity for _, sight in roots}
@@ -207,7 +249,23 @@ def _updates(seen: Sequence[tuple[Rollout, Sight]]) -> OnTrial | None:
     if not roots:
         return None
     legs = tuple(leg_of(target, sight, How.STOP) for target, sight in roots)
-    return _trial(roots, legs, "a stack update is in progress, and no deployment")
+    found = _trial(roots, legs, "a stack update is in progress, and no deployment")
+    if isinstance(found, Trial) and release and _may_be_it(release, found.since_at):
+        return NoTrial(
+            reason=Reason.INCONCLUSIVE,
+            text=f"version {release.version}, which has not proved itself, was live before"
+            f" {found.title} began; which of them fails is judged when that has ended",
+            change=found.change,
+        )
+    return found
+
+
+def _may_be_it(release: Release, began_at: datetime) -> bool:
+    return (
+        release.origin is Origin.DEPLOYED
+        and release.proven_at is None
+        and release.since_at < began_at - CHANGE_TOLERANCE
+    )
 
 
 def _nothing_to_undo(pointer: Pointer | None, finished: Sequence[tuple[Rollout, Sight]]) -> OnTrial:

@@ -57,7 +57,8 @@ def verify(
         return Outcome(
             state=State.UNKNOWN,
             reason=Reason.MOVED_AGAIN,
-            text=f"somebody moved it to version {observation.suspect} since",
+            text=f"it is at version {observation.suspect}: somebody moved it since, or what was"
+            " undone had not brought it",
         )
     there = observation is not None or not pointed
     healthy = _healthy_text(incident, alarm, measurement, now, lag) if there else None

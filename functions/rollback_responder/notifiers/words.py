@@ -53,7 +53,10 @@ WORDS: dict[Reason, Words] = {
         "the alarm does not exist any more",
         "Deploy the alarm stacks again, or take the alarm out of the policy.",
     ),
-    Reason.ALARM_NOT_FIRING: Words("the alarm stopped firing", "Nothing to do."),
+    Reason.ALARM_NOT_FIRING: Words(
+        "the alarm stopped firing",
+        "Nothing, if the numbers above look well to you; no version was touched.",
+    ),
     Reason.ALARM_SUPPRESSED: Words(
         "the alarm's actions are suppressed", "Nothing to do while the suppression is meant."
     ),
@@ -121,7 +124,7 @@ WORDS: dict[Reason, Words] = {
     ),
     Reason.INCONCLUSIVE: Words(
         "there is too little evidence",
-        "Look at the service yourself: there was too little traffic to judge it.",
+        "Look at the service yourself: the numbers were too few or not clear enough to act on.",
     ),
     Reason.METRIC_HEALTHY: Words(
         "the metric looks healthy",
@@ -135,7 +138,8 @@ WORDS: dict[Reason, Words] = {
         "this deploy was acted upon before", "Decide by hand: the responder acts once on a deploy."
     ),
     Reason.COOLDOWN: Words(
-        "the last rollback here was a moment ago", "Decide by hand, or wait for the cooldown."
+        "the last rollback here was a moment ago",
+        "Decide by hand: it is not judged again for this firing of the alarm.",
     ),
     Reason.NO_PROVEN_RELEASE: Words(
         "no earlier version has proved itself",
