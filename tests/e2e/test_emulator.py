@@ -112,7 +112,7 @@ def test_a_function_sees_the_model_clock_the_front_and_nothing_of_this_machine(w
     assert abs(seen["time"] - world.clock.now().timestamp()) < 30
     assert ahead < 10 or abs(seen["time"] - time.time()) > 5
     assert 10_000 < seen["remaining_ms"] <= 20_000
-    assert seen["alarms"] == ["seen"]
+    assert "seen" in seen["alarms"]
     assert seen["account"] == world.emulator.account
     assert not {"AWS_PROFILE", "HTTP_PROXY", "VIRTUAL_ENV"} & set(seen["environment"])
 
