@@ -56,8 +56,8 @@ class Follower:
         """Why the legs that have not begun never will, if they never will."""
         if case.mode is not Mode.ENFORCE:
             return "the mode is observe by now"
-        paused_for = case.now - (incident.acted_at or case.now)
-        if case.switches.paused_by is not None and paused_for >= LONGEST:
+        going_for = case.now - (incident.acted_at or case.now)
+        if case.switches.paused_by is not None and going_for >= LONGEST:
             return f"it began a day ago, and the responder is paused by {case.switches.paused_by}"
         return None
 

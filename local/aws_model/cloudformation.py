@@ -285,7 +285,9 @@ class CloudFormation:
         named = list(resources)
         for logical in named:
             self._resource(stack, now, logical, "UPDATE_FAILED", reason=reason)
-        self._turn_back(stack.root, now, _failed_to_update(named), stack.root.disable_rollback)
+        self._turn_back(
+            stack.root, now, _failed_to_update(named), stays=stack.root.disable_rollback
+        )
 
     def fail_rollbacks(
         self, name: str, resources: Iterable[str], reason: str = "Resource handler failed"
@@ -526,7 +528,7 @@ class CloudFormation:
             stays = stack.disable_rollback and self.disabled_rollback_stops_cancels
             for one in stack.family():
                 self._interrupt(one, at)
-            self._turn_back(stack, at, "User Initiated", stays)
+            self._turn_back(stack, at, "User Initiated", stays=stays)
         elif what == "rolled back":
             self._end_rollback(stack, at, update)
         else:
@@ -543,7 +545,7 @@ class CloudFormation:
                 why = "Resource update cancelled"
                 self._resource(stack, at, logical, "UPDATE_FAILED", reason=why)
 
-    def _turn_back(self, stack: _Stack, at: datetime, reason: str, stays: bool) -> None:  # noqa: FBT001
+    def _turn_back(self, stack: _Stack, at: datetime, reason: str, *, stays: bool) -> None:
         if stays:
             self._follow(stack, [])
             self._enter(stack, at, "UPDATE_FAILED", reason)

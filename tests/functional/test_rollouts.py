@@ -548,6 +548,9 @@ def test_a_persons_deployment_of_the_version_before_is_never_stopped():
     assert house.codedeploy.stops == []
     assert house.incident.reason is Reason.ROLLBACK_ADOPTED
     assert house.incident.change == deployment
+    said = told(house, -1)
+    assert "version 2 is being rolled back already" in said.headline
+    assert said.done.startswith(f"Followed deployment {deployment}, which leads back")
 
 
 def test_an_update_that_came_after_the_bad_version_is_not_cancelled_for_it():

@@ -8,6 +8,7 @@ from rollback_responder.domain.assessment import Assessment, Verdict
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.release import Origin
 from rollback_responder.notifiers.message import ICONS, headline, message_of, reply
 from rollback_responder.notifiers.words import WORDS
 from tests.builders import (
@@ -17,6 +18,7 @@ from tests.builders import (
     STACK,
     TARGET,
     a_leg,
+    a_release,
     a_rolled_back_incident,
     a_trial,
     an_incident,
@@ -288,3 +290,25 @@ def test_how_long_it_took(after, text):
         NOW + after * MINUTE, State.FIXED, Reason.SYMPTOM_GONE, "x"
     )
     assert headline(incident).endswith(f"after {text}")
+
+
+@pytest.mark.parametrize(
+    ("release", "what"),
+    [
+        (a_release("2"), "version 2"),
+        # The alias is where it leads to already, or there is none.
+        (a_release("1", origin=Origin.ROLLED_BACK), "a newer version"),
+        (None, "a newer version"),
+    ],
+)
+@pytest.mark.parametrize("state", [LegState.UNDER_WAY, LegState.FAILED])
+def test_of_somebody_elses_deployment_no_credit_is_taken(release, what, state):
+    incident = a_rollout_incident(
+        legs=(replace(STOPPED, how=How.REDEPLOY, state=state),),
+        reason=Reason.ROLLBACK_ADOPTED,
+        release=release,
+        to_version=None,
+    )
+
+    assert headline(incident) == f"shop: {what} is being rolled back already, followed from here"
+    assert told(incident).done.startswith("Followed deployment d-1, which leads back: ")

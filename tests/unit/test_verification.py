@@ -101,7 +101,10 @@ def test_outcomes(given, expected):
         ({"after": DUE, "alarm": None}, "the alarm can no longer be found"),
         ({"after": DUE, "observation": None}, "the target does not exist any more"),
         ({"after": DUE, "errors": (0, 30, 0)}, "the alarm is OK, but not each of the last"),
-        ({"after": 1, "observation": an_observation("4")}, "it is at version 4: somebody moved it since"),
+        (
+            {"after": 1, "observation": an_observation("4")},
+            "it is at version 4: somebody moved it since",
+        ),
     ],
 )
 def test_the_words_say_what_was_seen(given, words):

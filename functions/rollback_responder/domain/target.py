@@ -84,7 +84,8 @@ class CodeDeployGroup:
         AfterSuccess,
         Doc(
             "A finished deployment cannot be stopped. ask: call a person. "
-            "redeploy: deploy the version before of the service's one alias through CodeDeploy."
+            "redeploy: deploy the version before through CodeDeploy; only in a service with one "
+            "alias and the one group that shifts it."
         ),
     ] = AfterSuccess.ASK
     deadline_minutes: Annotated[

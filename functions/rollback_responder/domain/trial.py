@@ -179,13 +179,9 @@ def _leads_back(target: Rollout, sight: Sight, observation: Observation | None) 
     """
     if sight.marker or sight.leads_back:
         return True
-    shifted = observation is not None and observation.other is not None
-    return (
-        isinstance(target, CodeDeployGroup)
-        and shifted
-        and observation is not None
-        and observation.suspect == observation.primary
-    )
+    if observation is None or observation.other is None:
+        return False
+    return isinstance(target, CodeDeployGroup) and observation.suspect == observation.primary
 
 
 def _deployments(seen: Sequence[tuple[Rollout, Sight]]) -> OnTrial | None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from rollback_responder.domain.incident import Incident, State, Step
 from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.release import Origin
 from rollback_responder.domain.target import (
     CloudFormationStack,
     CodeDeployGroup,
@@ -145,8 +146,15 @@ def _what(incident: Incident) -> str:
     if len(acted) > 1:
         return f"{len(acted)} parts"
     if any(leg.how in {How.MOVE, How.REDEPLOY} for leg in acted) or not acted:
-        return _arrow(incident)
+        return _left_behind(incident) if incident.adopted else _arrow(incident)
     return acted[0].title
+
+
+def _left_behind(incident: Incident) -> str:
+    """What somebody else's deployment of an older version leads away from."""
+    release = incident.release
+    known = release is not None and release.origin is not Origin.ROLLED_BACK
+    return f"version {release.version}" if release and known else "a newer version"
 
 
 def _arrow(incident: Incident) -> str:
@@ -223,6 +231,8 @@ def _leg_done(incident: Incident, leg: Leg) -> str:
         case How.STOP:
             # It was not told yet, never told, or in vain: nothing that was done is said of it.
             return f"{leg.title[:1].upper()}{leg.title[1:]}: {LEG_STATES[leg.state]}{when}."
+        case How.REDEPLOY if incident.adopted:
+            return f"Followed {leg.title}, which leads back: {LEG_STATES[leg.state]}{when}."
         case How.REDEPLOY if leg.state is LegState.FAILED:
             return f"Tried to deploy {_arrow(incident)} again, and that failed{when}."
         case How.REDEPLOY:
