@@ -6,7 +6,7 @@ SCENARIO ?= bad-deploy
 UV       := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint e2e simulate soak synth deploy docs lock format clean
+.PHONY: help demo test check lint e2e simulate soak bench guard synth deploy docs lock format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -17,13 +17,19 @@ demo: $(VENV)/.ready ## a real bad deploy, rolled back end to end; SCENARIO=code
 test: $(VENV)/.ready ## the test suite, with branch coverage of the domain
 	@$(BIN)/pytest -m "not e2e" -n auto --dist loadfile --cov --cov-report=term
 
-check: test simulate lint e2e ## everything CI runs
+check: test simulate guard lint e2e ## everything CI runs
 
 simulate: $(VENV)/.ready ## a hundred thousand interleaved histories, and every schedule of faults
 	@$(BIN)/python -m tests.simulation.soak --histories 100000 --seed 0 $(FREEZE)
 
 soak: $(VENV)/.ready ## the same with two million, from a seed that is drawn and printed
 	@$(BIN)/python -m tests.simulation.soak --histories 2000000
+
+guard: $(VENV)/.ready ## how rarely a deploy is wrongly condemned, how soon rightly: the figures that must hold
+	@$(BIN)/python -m bench.detection --short
+
+bench: $(VENV)/.ready ## the whole study of that, and bench/detection/RESULTS.md; ten minutes
+	@$(BIN)/python -m bench.detection --publish
 
 lint: $(VENV)/.ready ## style, types, import contracts
 	$(BIN)/ruff check .

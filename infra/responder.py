@@ -48,7 +48,7 @@ class Responder(Construct):
             timeout=TIMEOUT,
             wiring=wiring,
             reserved_concurrency=CONCURRENCY,
-            statements=_permissions(journal, alarms, dead_letters),
+            statements=_permissions(policy, journal, alarms, dead_letters),
             on_everything=[
                 "cloudwatch:DescribeAlarms",
                 "cloudwatch:GetMetricData",
@@ -68,13 +68,15 @@ class Responder(Construct):
 
 
 def _permissions(
-    journal: dynamodb.ITable, alarms: sqs.IQueue, dead_letters: sqs.IQueue
+    policy: Policy, journal: dynamodb.ITable, alarms: sqs.IQueue, dead_letters: sqs.IQueue
 ) -> list[iam.PolicyStatement]:
+    # A sibling's row says whether it has a deploy of its own on trial.
+    reads = ["dynamodb:BatchGetItem"] if any(s.siblings for s in policy.services) else []
     return [
         allow(
             alarms.queue_arn, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
         ),
         # What cannot be an alarm of ours is laid aside with a reason, not tried again.
         allow(dead_letters.queue_arn, "sqs:SendMessage"),
-        allow(journal.table_arn, "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        allow(journal.table_arn, *reads, "dynamodb:PutItem", "dynamodb:UpdateItem"),
     ]

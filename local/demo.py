@@ -38,7 +38,7 @@ PAGES = ROOT / ".cache"
 STACK = "RollbackResponder-demo"
 # Model seconds that a step may take before the story counts as stuck.
 PATIENCE = 40 * 60
-OPEN_STATES = {"undecided", "rolling_back", "watching"}
+OPEN_STATES = {"undecided", "asking", "rolling_back", "watching"}
 
 
 class Story:
@@ -229,7 +229,12 @@ class Story:
             self._narrator.moment(witness.note("story", "v2 has proved itself as well"))
             return
         alarm = f"alarm {ALARM_PREFIX}{scenario.trigger}"
-        self._until(lambda: witness.first(alarm) is not None, traffic, "the alarm")
+        # While traffic is shifting the watcher may be sure before the alarm is.
+        self._until(
+            lambda: witness.first(alarm) is not None or witness.incident() is not None,
+            traffic,
+            "the alarm",
+        )
         if self._update is not None:
             self._let_go(traffic, self._update)
         self._until(self._is_over, traffic, "the end of the incident")

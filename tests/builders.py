@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
-from rollback_responder.domain.assessment import Assessment, Evidence, Verdict
+from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.incident import Attempt, Incident, State
+from rollback_responder.domain.judging import Evidence, Verdict
 from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.measurement import Bucket
-from rollback_responder.domain.policy import Mode, Verification, parse_policy
+from rollback_responder.domain.policy import Verification, parse_policy
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Good, Ledger, Observation, Origin, Release
+from rollback_responder.domain.response import Mode
 from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import CloudFormationStack, CodeDeployGroup, LambdaAlias
@@ -134,16 +136,36 @@ def a_rolled_back_incident(*more, **changes):
     return an_incident((State.WATCHING, Reason.METRIC_BREACHING), *more, **(given | changes))
 
 
-def minutes(*errors, requests=60, end_at=NOW, latency_ms=None):
+def minutes(*errors, requests=60, end_at=NOW):
     """One bucket for each number of errors, the last one ending at `end_at`; None is a gap."""
     first_at = end_at - len(errors) * MINUTE
     return tuple(
         Bucket(
             start_at=first_at + number * MINUTE,
             requests=requests,
-            errors=count if latency_ms is None else 0,
-            latency_ms=None if latency_ms is None else latency_ms[number],
+            errors=count,
         )
         for number, count in enumerate(errors)
         if count is not None
+    )
+
+
+def a_bucket(minute, requests=60, errors=0, **changes):
+    """The minute that begins so many minutes after `NOW`."""
+    return Bucket(start_at=NOW + minute * MINUTE, requests=requests, errors=errors, **changes)
+
+
+def counted(*counts, first=0):
+    """Minutes one after the other, each as (requests, errors); None is a gap."""
+    return tuple(
+        a_bucket(minute, *pair) for minute, pair in enumerate(counts, first) if pair is not None
+    )
+
+
+def leveled(*values, first=0, requests=1000, limit=None):
+    """Minutes one after the other, each with its number; None is a gap."""
+    return tuple(
+        a_bucket(minute, requests, value=value, limit=limit)
+        for minute, value in enumerate(values, first)
+        if value is not None
     )

@@ -13,6 +13,7 @@ from rollback_responder.domain.following import (
     condemned,
     continued,
     has_begun,
+    left_alone,
     may_begin,
     not_begun,
     not_continued,
@@ -20,8 +21,8 @@ from rollback_responder.domain.following import (
 )
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.leg import LONGEST, Leg
-from rollback_responder.domain.policy import Mode
 from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.response import Mode
 from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.target import Rollout
 from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, leg_sights, token_of
@@ -45,21 +46,30 @@ class Follower:
         pointer = case.watched.pointer
         back = condemned(found.incident, pointer, case.observation, case.ledgers, case.now)
         kept = {**case.ledgers, **back}
+        kept |= left_alone(found.incident, kept)
         entry = Entry(ledgers=kept, incident=found.incident, text="a rollback is followed")
         objection = self._may_not_go_on(case, incident)
-        if case.switches.paused_by is not None and objection is None:
+        waits = case.switches.paused_by is not None or case.controls.fixing(case.now)
+        if waits and objection is None:
             return entry
         went_on = None if objection else self._go_on(case, found, entry)
         return went_on or self._next(case, found, entry, sights, objection)
 
     def _may_not_go_on(self, case: Case, incident: Incident) -> str | None:
         """Why the legs that have not begun never will, if they never will."""
-        if case.mode is not Mode.ENFORCE:
+        if not self._mode(case, incident).may_act:
             return "the mode is observe by now"
+        version = case.observation.suspect if case.observation else None
+        if mark := case.controls.mark_on(version, case.now):
+            return f"{mark.by} marked it as unsafe to roll back: {mark.why}"
         going_for = case.now - (incident.acted_at or case.now)
         if case.switches.paused_by is not None and going_for >= LONGEST:
             return f"it began a day ago, and the responder is paused by {case.switches.paused_by}"
         return None
+
+    def _mode(self, case: Case, incident: Incident) -> Mode:
+        """What its service allows, held back by the trigger that it is about."""
+        return self._rooms.policy.mode_of(case.watched.service, incident.trigger)
 
     def _go_on(self, case: Case, found: Progress, entry: Entry) -> Entry | None:
         """Continues a rollback that failed, where the policy says so; never skips a resource."""
@@ -67,6 +77,11 @@ class Follower:
             return None
         leg = found.incident.legs[found.go_on]
         assert isinstance(leg.target, Rollout)
+        mode = self._mode(case, found.incident)
+        if mode is Mode.APPROVE and not found.incident.approved:
+            text = f"{leg.target.title}: its failed rollback was not continued: nobody said yes"
+            incident = not_continued(found.incident, found.go_on, case.now, text)
+            return replace(entry, incident=incident, text=text, news=incident.reason)
         self._stopwatch.check()
         try:
             self._rooms.rollout(leg.target).go_on(

@@ -1,18 +1,19 @@
 """What the hallway needs from the rooms. Small on purpose: each is easy to fake and to replace."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
+from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.decision import Switches
 from rollback_responder.domain.incident import Incident
-from rollback_responder.domain.measurement import Measurement
+from rollback_responder.domain.measurement import Bucket
+from rollback_responder.domain.metric import Question
 from rollback_responder.domain.release import Ledger, Observation
 from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.signal import AlarmReading
 from rollback_responder.domain.target import Pointer
-from rollback_responder.domain.trigger import MeasuredTrigger
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -39,25 +40,21 @@ class Metrics(Protocol):
         """
         ...
 
-    def measure(
-        self,
-        trigger: MeasuredTrigger,
-        target: Pointer,
-        *,
-        new: str | None,
-        previous: str | None,
-        since_at: datetime,
-        now: datetime,
-    ) -> Measurement:
-        """The minutes from `since_at` to `now`: all traffic, and the two versions, in one call.
+    def muted_by(self, alarm_name: str) -> str | None:
+        """The rule that mutes the alarm's actions now, or None.
 
         Raises:
-            MeasurementError: they could not be read, or not in full.
+            MeasurementError: that could not be read.
         """
         ...
 
-    def count_requests(self, target: Pointer, *, since_at: datetime, now: datetime) -> int:
-        """Requests through the target in that time.
+    def read(
+        self, questions: Mapping[str, Question], *, since_at: datetime, now: datetime
+    ) -> Mapping[str, tuple[Bucket, ...]]:
+        """The minutes from `since_at` to `now` that answer each question, all in one call.
+
+        The questions go by names that CloudWatch takes as ids: a lower-case letter, then letters
+        and digits.
 
         Raises:
             MeasurementError: they could not be read, or not in full.
@@ -163,11 +160,12 @@ class Claim:
     ledgers: Mapping[str, Ledger]
     incident: Incident | None
     inherited: tuple[str, ...]
+    controls: Controls = field(default_factory=Controls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What the journal holds of a service: its ledgers, its latest incident, who holds it.
+    """What the journal holds of a service: ledgers, latest incident, controls, who holds it.
 
     `acting_until` is the end of a claim that may act, while there is one. A row that cannot be read
     holds nothing but its `damage`, in words.
@@ -176,6 +174,7 @@ class Row:
     ledgers: Mapping[str, Ledger]
     incident: Incident | None
     acting_until: datetime | None
+    controls: Controls = field(default_factory=Controls)
     damage: str | None = None
 
 

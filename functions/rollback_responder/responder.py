@@ -4,21 +4,22 @@ It has no clock, no client and no policy of its own; everything comes in by `Roo
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar, assert_never
 
 from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, assess, unmeasurable
+from rollback_responder.domain.assessment import Assessment, unmeasurable
 from rollback_responder.domain.case import (
     Case,
     Entry,
     adopted,
     answered,
+    asked,
     moved,
+    must_wait,
     seen,
     stood_down,
     stopped,
@@ -26,10 +27,12 @@ from rollback_responder.domain.case import (
 )
 from rollback_responder.domain.decision import (
     Adopt,
+    Ask,
     Decision,
     RollBack,
     Situation,
     StandDown,
+    Surroundings,
     Switches,
     decide,
 )
@@ -46,25 +49,21 @@ from rollback_responder.domain.errors import (
 )
 from rollback_responder.domain.following import has_begun
 from rollback_responder.domain.leg import How, Leg, LegState
-from rollback_responder.domain.measurement import MINUTE
-from rollback_responder.domain.policy import Mode, Watched
+from rollback_responder.domain.policy import Watched
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recovery import recovered
 from rollback_responder.domain.release import Ledger, Observation
-from rollback_responder.domain.signal import AlarmState, Signal
+from rollback_responder.domain.signal import AlarmReading, AlarmState, Signal
 from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.domain.trial import NoTrial, Trial
-from rollback_responder.domain.trigger import AdoptedAlarm
 from rollback_responder.follower import Follower
+from rollback_responder.gauge import Sibling, measured, siblings_of, suspect_of
 from rollback_responder.ports import Claim, Move, Redeploy
 from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, token_of
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-# The evidence is read over the latest ten one-minute buckets.
-WINDOW = 10 * MINUTE
 
 
 class Responder:
@@ -100,9 +99,13 @@ class _Attempt:
         self._rooms = rooms
         self._watched = watched
         self._stopwatch = Stopwatch(rooms, watched.service)
-        self._mode = rooms.policy.mode_of(watched.service)
+        self._mode = rooms.policy.mode_of(watched.service, watched.trigger)
+        # The service may be touched by what another of its triggers began.
+        self._may_act = rooms.policy.mode_of(watched.service).may_act
         self._now = rooms.clock()
         self._id = rooms.new_id(self._now)
+        self._siblings: tuple[Sibling, ...] = ()
+        self._dependencies: dict[str, AlarmReading | None] = {}
         # Whether a rollback was begun by a call that was not surely refused. The later legs of a
         # rollback are not counted against the budget again.
         self._acted = False
@@ -126,7 +129,7 @@ class _Attempt:
         return entry
 
     def _give_back(self) -> None:
-        if self._mode is Mode.ENFORCE and not self._acted:
+        if self._may_act and not self._acted:
             with suppress(JournalError):
                 self._rooms.budget.give_back(self._id)
 
@@ -139,7 +142,10 @@ class _Attempt:
         claiming = rooms.start(
             partial(rooms.journal.claim, service.name, claim_id=self._id, may_act=True, now=now)
         )
-        reading = rooms.start(partial(rooms.metrics.read_alarms, [watched.alarm_name]))
+        names = [watched.alarm_name, *service.dependencies]
+        reading = rooms.start(partial(rooms.metrics.read_alarms, names))
+        asking_mutes = rooms.start(partial(rooms.metrics.muted_by, watched.alarm_name))
+        reading_siblings = rooms.start(partial(rooms.journal.rows, service.siblings))
         observing = rooms.start(partial(self._observe, watched.pointer))
         looking = [
             (rollout, rooms.start(partial(rooms.rollout(rollout).observe, rollout)))
@@ -147,7 +153,7 @@ class _Attempt:
         ]
         setting_aside = rooms.start(
             partial(rooms.budget.set_aside, self._id, limit=limit, now=now)
-            if self._mode is Mode.ENFORCE
+            if self._may_act
             else Switches
         )
         claim = claiming()
@@ -157,8 +163,12 @@ class _Attempt:
             raise TargetHeld(f"{service.name} is held by another invocation")
         with self._freed_on_error(claim):
             switches = setting_aside()
-            alarm, observation = reading().get(watched.alarm_name), observing()
+            alarms, observation, sibling_rows = reading(), observing(), reading_siblings()
+            alarm = alarms.get(watched.alarm_name)
+            alarm = alarm and _with_mutes(alarm, asking_mutes)
             sights = tuple((rollout, sight()) for rollout, sight in looking)
+            self._siblings = siblings_of(rooms.policy, service, sibling_rows, now)
+            self._dependencies = {name: alarms.get(name) for name in service.dependencies}
             written = _ledger_of(watched.pointer, claim.ledgers)
             if observation and written.revision not in {None, observation.revision}:
                 # It was looked at beside the claim: what the ledger knows may be newer.
@@ -168,6 +178,7 @@ class _Attempt:
             environment=rooms.policy.environment,
             mode=self._mode,
             guardrails=rooms.policy.guardrails,
+            responses=rooms.policy.responses,
             switches=switches,
             now=now,
             claim_id=claim.id,
@@ -175,6 +186,7 @@ class _Attempt:
             written=claim.ledgers,
             ledgers=seen(claim.ledgers, watched.pointer, observation, sights, now),
             incident=claim.incident,
+            controls=claim.controls,
             alarm=alarm,
             observation=observation,
             sights=sights,
@@ -187,48 +199,40 @@ class _Attempt:
 
     def _judged(self, claim: Claim, case: Case, *, again: bool = True) -> Entry:
         """Assesses, decides, and does what was decided."""
-        assessment = self._assess(case)
-        decision = self._decide(case, assessment)
+        assessment, failing = self._assess(case)
+        decision = self._decide(case, assessment, failing)
         match decision:
             case RollBack():
-                return self._roll_back(claim, case, assessment, decision, again=again)
+                waiting = must_wait(case, decision)
+                return waiting or self._roll_back(claim, case, assessment, decision, again=again)
             case Adopt():
                 return adopted(case, assessment, decision.returning)
+            case Ask():
+                return asked(case, assessment, decision)
             case StandDown():
                 return stood_down(case, assessment, decision)
             case _:
                 assert_never(decision)
 
-    def _assess(self, case: Case) -> Assessment:
-        """Measures the new and the previous version in one call, and judges both."""
-        trigger, trial, pointer = case.watched.trigger, case.on_trial(), case.watched.pointer
-        if isinstance(trigger, AdoptedAlarm):
-            return unmeasurable("the responder does not read the metric of an adopted alarm")
-        if pointer is None or case.observation is None or case.release is None:
-            return unmeasurable("there is nothing to measure")
-        changed_at = trial.since_at if isinstance(trial, Trial) else case.release.since_at
-        new, previous = _versions(case, changed_at)
-        before = changed_at - (trigger.minutes + 1) * MINUTE
-        try:
-            measurement = self._rooms.metrics.measure(
-                trigger,
-                pointer,
-                new=new,
-                previous=previous,
-                since_at=min(case.now - WINDOW, before),
-                now=case.now,
-            )
-        except MeasurementError as error:
-            return unmeasurable(f"the metric could not be read: {error}")
-        lag = timedelta(minutes=case.guardrails.metric_lag_minutes)
-        return assess(trigger, measurement, changed_at=changed_at, lag=lag)
+    def _assess(self, case: Case) -> tuple[Assessment, tuple[str, ...]]:
+        """Measures the versions and the siblings in one call; names the siblings that fail."""
+        trial, release, pointer = case.on_trial(), case.release, case.watched.pointer
+        if pointer and release is None:
+            return unmeasurable("there is nothing to measure"), ()
+        changed_at = case.now
+        if isinstance(trial, Trial):
+            changed_at = trial.since_at
+        elif release:
+            changed_at = release.since_at
+        suspect = suspect_of(case.watched, case.observation, case.ledger, changed_at)
+        return measured(self._rooms, suspect, self._siblings, case.now)
 
-    def _decide(self, case: Case, assessment: Assessment) -> Decision:
+    def _decide(self, case: Case, assessment: Assessment, failing: tuple[str, ...]) -> Decision:
         if case.alarm is None:
             return StandDown(reason=Reason.ALARM_GONE, text="the alarm does not exist any more")
-        trial = case.on_trial()
-        if case.watched.pointer and case.observation is None:
-            gone = f"{case.watched.pointer.title} does not exist"
+        trial, pointer = case.on_trial(), case.watched.pointer
+        if pointer and case.observation is None:
+            gone = f"{pointer.title} does not exist"
             trial = NoTrial(reason=Reason.TARGET_GONE, text=gone)
         return decide(
             Situation(
@@ -243,7 +247,15 @@ class _Attempt:
                 assessment=assessment,
                 mode=case.mode,
                 guardrails=case.guardrails,
+                responses=case.responses,
                 switches=case.switches,
+                freezes=self._rooms.policy.freezes,
+                surroundings=Surroundings(
+                    dependencies=self._dependencies, failing_siblings=failing
+                ),
+                controls=case.controls,
+                approved_by=case.approved_by,
+                never_back_to=frozenset(pointer.never_back_to) if pointer else frozenset(),
             )
         )
 
@@ -407,14 +419,12 @@ class _Attempt:
             raise
 
 
-def _versions(case: Case, changed_at: datetime) -> tuple[str | None, str | None]:
-    """The versions to measure apart, where the change on trial is what put the newer one there."""
-    observation, release = case.observation, case.release
-    if observation is None or release is None:
-        return None, None
-    if observation.rest is None and release.since_at < changed_at - CHANGE_TOLERANCE:
-        return None, None
-    return observation.suspect, observation.rest or ledgers.way_back(case.ledger, observation)
+def _with_mutes(alarm: AlarmReading, asking: Callable[[], str | None]) -> AlarmReading:
+    """The alarm with what mutes it; where that cannot be read, the alarm is in doubt."""
+    try:
+        return replace(alarm, muted_by=asking())
+    except MeasurementError as error:
+        return replace(alarm, unsound=str(error))
 
 
 def _ledger_of(pointer: Pointer | None, kept: Mapping[str, Ledger]) -> Ledger:

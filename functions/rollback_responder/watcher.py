@@ -7,24 +7,29 @@ decide or to do; it never touches a target itself.
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.assessment import served_well, span_of
+from rollback_responder.domain.assessment import span_of
 from rollback_responder.domain.case import seen
 from rollback_responder.domain.errors import ActionError, MeasurementError, RollbackError
-from rollback_responder.domain.following import condemned, progress
-from rollback_responder.domain.incident import Incident, State
+from rollback_responder.domain.following import condemned, left_alone, progress
+from rollback_responder.domain.incident import PENDING, Incident, State
+from rollback_responder.domain.metric import question_of, tells_versions_apart
+from rollback_responder.domain.minutes import served_well
 from rollback_responder.domain.policy import Service, Watched
 from rollback_responder.domain.release import Ledger, Observation, Release
+from rollback_responder.domain.response import Responses
 from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.domain.trial import on_trial
-from rollback_responder.domain.trigger import AdoptedAlarm
-from rollback_responder.domain.verification import Outcome, overdue, verify
+from rollback_responder.domain.trigger import AdoptedAlarm, ErrorRate, PointerTrigger
+from rollback_responder.domain.verification import Outcome, overdue, question_about, verify
+from rollback_responder.gauge import NEW, TOTAL, measured, suspect_of
 from rollback_responder.ports import Row, Wake
 from rollback_responder.rooms import Rooms, leg_sights
 
@@ -121,12 +126,32 @@ class Watcher:
             return
         targets = self._read(look)
         kept = self._keep_ledgers(look, targets)
-        for name in _to_look_at(look, targets, kept, self._change_age):
+        names = _to_look_at(look, targets, kept, self._rooms.policy.responses)
+        for name in dict.fromkeys([*names, *self._convicted(look, targets, kept)]):
             self._wake_for(name, look)
 
+    def _convicted(self, look: Look, targets: Targets, kept: Mapping[str, Ledger]) -> Iterator[str]:
+        """While traffic is shifting: the alarms whose trigger convicts the new version by itself.
+
+        An alarm on all traffic is blind to a small part of it: a 5 % alarm on a 10 % canary saw
+        none of the 6 to 10 % faults (decision D21).
+        """
+        for entry in look.entries:
+            observation = targets.observations.get(entry.pointer.target_id if entry.pointer else "")
+            if entry.pointer is None or observation is None or observation.other is None:
+                continue
+            ledger = kept[entry.pointer.target_id]
+            if ledger.current is None or not isinstance(entry.trigger, PointerTrigger):
+                continue
+            if tells_versions_apart(entry.trigger):
+                suspect = suspect_of(entry, observation, ledger, ledger.current.since_at)
+                assessment, _ = measured(self._rooms, suspect, (), look.now)
+                if assessment.convicts_beside:
+                    yield entry.alarm_name
+
     @property
-    def _change_age(self) -> timedelta:
-        return timedelta(minutes=self._rooms.policy.guardrails.change_age_minutes)
+    def _horizon(self) -> timedelta:
+        return self._rooms.policy.responses.horizon
 
     def _wake_for(self, alarm_name: str, look: Look) -> None:
         self._wake(alarm_name)
@@ -195,7 +220,7 @@ class Watcher:
             return ledgers.proved(ledger, release, now)
         back = ledgers.way_back(ledger, observation)
         # The way back matters while a rollback may be needed; CDK deletes it by default (D19).
-        needed = back is not None and now - release.since_at < self._change_age
+        needed = back is not None and now - release.since_at < self._horizon
         if back and needed and action.fingerprint(pointer, back) is None:
             logger.error("version %s of %s was deleted: it is no way back", back, pointer.title)
             ledger = ledgers.vanished(ledger, back)
@@ -243,19 +268,27 @@ class Watcher:
         The time is CloudWatch's own, where it knows the version apart: our clock, or that of
         whoever wrote since when it serves, may be wrong.
         """
-        metrics = self._rooms.metrics
-        if metrics.count_requests(pointer, since_at=since_at, now=now) < ENOUGH_REQUESTS:
+        read = partial(self._rooms.metrics.read, since_at=since_at, now=now)
+        # Requests are the same series whatever is asked of them.
+        traffic = read({TOTAL: question_of(ErrorRate(threshold_percent=50), pointer)})[TOTAL]
+        if sum(bucket.requests for bucket in traffic) < ENOUGH_REQUESTS:
             return False
         for entry in entries:
             trigger = entry.trigger
             if isinstance(trigger, AdoptedAlarm):
                 continue
-            measured = metrics.measure(
-                trigger, pointer, new=version, previous=None, since_at=since_at, now=now
-            )
-            if measured.new and span_of(measured.new) < self._bake:
+            question = question_of(trigger, pointer)
+            asked = {TOTAL: question}
+            if tells_versions_apart(trigger):
+                asked[NEW] = question_of(trigger, pointer, version=version)
+            found = read(asked)
+            if not found[TOTAL] and not isinstance(trigger, PointerTrigger):
+                # A metric of the service's own that says nothing says nothing against it.
+                continue
+            new = found.get(NEW, ())
+            if new and span_of(new) < self._bake:
                 return False
-            if not served_well(trigger, measured.new or measured.total):
+            if not served_well(question, new or found[TOTAL]):
                 return False
         return True
 
@@ -293,6 +326,7 @@ class Watcher:
         observation = targets.observations.get(incident.target.target_id)
         kept = targets.ledgers
         kept |= condemned(found.incident, pointer, observation, kept, look.now)
+        kept |= left_alone(found.incident, kept)
         if found.incident == incident and kept == look.row.ledgers:
             return
         if self._write(look, kept, found.incident) and not found.incident.is_open:
@@ -316,22 +350,17 @@ class Watcher:
     def _outcome(self, look: Look, incident: Incident) -> Outcome | None:
         pointer = incident.target if isinstance(incident.target, Pointer) else None
         observation = self._rooms.pointer(pointer).observe(pointer) if pointer else None
-        measurement = None
-        if pointer and incident.back_at and not isinstance(incident.trigger, AdoptedAlarm):
-            measurement = self._rooms.metrics.measure(
-                incident.trigger,
-                pointer,
-                new=None,
-                previous=None,
-                since_at=incident.back_at,
-                now=look.now,
-            )
+        buckets, question = None, question_about(incident)
+        if question and incident.back_at:
+            buckets = self._rooms.metrics.read(
+                {TOTAL: question}, since_at=incident.back_at, now=look.now
+            )[TOTAL]
         bad = look.row.ledgers.get(incident.target.target_id, Ledger()).bad
         return verify(
             incident,
             alarm=look.alarms.get(incident.alarm_name),
             observation=observation,
-            measurement=measurement,
+            buckets=buckets,
             bad_versions=frozenset(entry.version for entry in bad),
             now=look.now,
             lag=timedelta(minutes=self._rooms.policy.guardrails.metric_lag_minutes),
@@ -339,12 +368,12 @@ class Watcher:
 
 
 def _to_look_at(
-    look: Look, targets: Targets, kept: Mapping[str, Ledger], change_age: timedelta
+    look: Look, targets: Targets, kept: Mapping[str, Ledger], responses: Responses
 ) -> list[str]:
     """The alarm of an incident that is undecided, then those that fire and are not answered for."""
     incident = look.row.incident
     # A new policy may have dropped its alarm; any other of the service's closes the incident.
-    names = [_likeliest(look)] if incident and incident.state is State.UNDECIDED else []
+    names = [_likeliest(look)] if incident and incident.state in PENDING else []
     for entry in look.entries:
         alarm = look.alarms.get(entry.alarm_name)
         if alarm is None or alarm.state is not AlarmState.ALARM or entry.alarm_name in names:
@@ -359,7 +388,7 @@ def _to_look_at(
             release=release,
             alarm_since_at=alarm.transitioned_at,
             now=look.now,
-            change_age=change_age,
+            ages=responses.change_ages(entry.trigger.severity),
         )
         since_at = alarm.transitioned_at
         if not (incident and incident.covers(entry.alarm_name, since_at, found.change, release)):

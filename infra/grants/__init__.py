@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import assert_never
 
+from aws_cdk import Aws
+
 from infra.grants import cloudformation_stack, codedeploy_group, lambda_alias
 from infra.grants.grant import Grant
-from rollback_responder.domain.policy import Mode, Policy
+from rollback_responder.domain.policy import Policy
 from rollback_responder.domain.target import (
     AfterSuccess,
     CloudFormationStack,
@@ -17,15 +19,19 @@ from rollback_responder.domain.target import (
 
 def respond_grants(policy: Policy) -> Iterator[Grant]:
     """What `respond` needs: a service that is only observed cannot be touched by it."""
+    # Service Authorization Reference, CloudWatch: the resource type is `alarm-mute-rule`.
+    yield Grant(
+        actions=("cloudwatch:ListAlarmMuteRules",),
+        resources=(
+            f"arn:{Aws.PARTITION}:cloudwatch:{Aws.REGION}:{Aws.ACCOUNT_ID}:alarm-mute-rule:*",
+        ),
+    )
     for service in policy.services:
         for target in service.targets:
-            match policy.mode_of(service):
-                case Mode.ENFORCE:
-                    yield from _act(target)
-                case Mode.OBSERVE:
-                    yield _read(target)
-                case mode:
-                    assert_never(mode)
+            if policy.mode_of(service).may_act:
+                yield from _act(target)
+            else:
+                yield _read(target)
 
 
 def watch_grants(policy: Policy) -> Iterator[Grant]:
@@ -40,7 +46,7 @@ def respond_on_everything(policy: Policy) -> tuple[str, ...]:
     enforced = [
         target
         for service in policy.services
-        if policy.mode_of(service) is Mode.ENFORCE
+        if policy.mode_of(service).may_act
         for target in service.targets
     ]
     stops = any(isinstance(target, CodeDeployGroup) for target in enforced)
@@ -52,7 +58,7 @@ def may_deploy(policy: Policy) -> bool:
     return any(
         isinstance(target, CodeDeployGroup) and target.after_success is AfterSuccess.REDEPLOY
         for service in policy.services
-        if policy.mode_of(service) is Mode.ENFORCE
+        if policy.mode_of(service).may_act
         for target in service.targets
     )
 

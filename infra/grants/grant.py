@@ -115,6 +115,8 @@ def _reason(arn: str) -> str:
             "The star stands for the id that CloudFormation gives to one stack of the policy, "
             "anew each time it is created."
         )
+    if ":alarm-mute-rule:" in arn:
+        return "The star stands for the mute rules of people, to read which ones are active only."
     return (
         "The star stands for the versions of one function of the policy, to read only; "
         "which versions there will be, later deploys decide."

@@ -6,7 +6,13 @@ from typing import TypeAlias
 
 from local.aws_model import queries, rule
 from local.aws_model.errors import validation_error
-from local.aws_model.evaluation import COMPARISONS, State, TreatMissingData
+from local.aws_model.evaluation import (
+    BAND_COMPARISONS,
+    COMPARISONS,
+    State,
+    TreatMissingData,
+)
+from local.aws_model.mute_rules import Mute
 from local.aws_model.queries import MetricStat, Query
 
 _DAY = timedelta(days=1)
@@ -41,6 +47,10 @@ class Actions:
             State.INSUFFICIENT_DATA: self.insufficient_data,
         }[state]
 
+    def now(self, state: State) -> tuple[str, ...]:
+        """Return the actions of a state that are performed, if nothing else holds them back."""
+        return self.on(state) if self.enabled else ()
+
 
 def _check_name(name: str) -> None:
     if not 1 <= len(name) <= _MAX_NAME or any(ord(letter) < ord(" ") for letter in name):
@@ -51,6 +61,8 @@ def _check_name(name: str) -> None:
 class MetricAlarm:
     """A metric alarm: one statistic, or metric math of which one query returns data.
 
+    It compares with a ``threshold``, or with an anomaly detection band: then
+    ``threshold_metric_id`` names the band, and the band and its metric return data.
     ``datapoints_to_alarm`` None means "all", and is answered as absent, as CloudWatch does.
     ``low_sample`` is ``EvaluateLowSampleCountPercentile``: ``ignore``, ``evaluate`` or None.
     """
@@ -62,7 +74,8 @@ class MetricAlarm:
     metrics: tuple[Query, ...] = ()
     evaluation_periods: int
     datapoints_to_alarm: int | None = None
-    threshold: float
+    threshold: float | None = None
+    threshold_metric_id: str | None = None
     comparison: str
     treat_missing_data: TreatMissingData | None = None
     low_sample: str | None = None
@@ -71,8 +84,14 @@ class MetricAlarm:
         _check_name(self.name)
         if (self.stat is None) == (not self.metrics):
             raise validation_error(f"{self.name}: give exactly one of MetricName and Metrics.")
-        if self.comparison not in COMPARISONS:
-            raise validation_error(f"{self.name}: {self.comparison} is not modelled.")
+        if (self.threshold is None) == (self.threshold_metric_id is None):
+            raise validation_error(
+                f"{self.name}: give exactly one of Threshold and ThresholdMetricId."
+            )
+        if self.threshold_metric_id is not None and not self.metrics:
+            raise validation_error(f"{self.name}: ThresholdMetricId goes with Metrics.")
+        if self.comparison not in (COMPARISONS if self.threshold is not None else BAND_COMPARISONS):
+            raise validation_error(f"{self.name}: {self.comparison} does not fit the threshold.")
         if not 1 <= self.needed <= self.evaluation_periods:
             raise validation_error(
                 f"{self.name}: DatapointsToAlarm must be between 1 and EvaluationPeriods."
@@ -89,7 +108,17 @@ class MetricAlarm:
     def _check_metrics(self) -> None:
         queries.check(self.metrics)
         stats = [query.stat for query in self.metrics if query.stat is not None]
-        if sum(query.return_data for query in self.metrics) != 1:
+        bands = {query.id: query.band.series for query in self.metrics if query.band is not None}
+        if set(bands) != {self.threshold_metric_id} - {None}:
+            raise validation_error(
+                f"{self.name}: ThresholdMetricId must name the one ANOMALY_DETECTION_BAND."
+            )
+        returned = {query.id for query in self.metrics if query.return_data}
+        # That the band and its metric return data: CloudWatch guide, its sample event; the SDK
+        # model does not say so.
+        if bands and returned != {*bands, *bands.values()}:
+            raise validation_error(f"{self.name}: the band and its metric must return data.")
+        if not bands and len(returned) != 1:
             raise validation_error(f"{self.name}: exactly one of Metrics must return data.")
         if not 1 <= len(stats) <= _MAX_METRICS or len({stat.period for stat in stats}) != 1:
             raise validation_error(f"{self.name}: 1 to 10 metrics, all with the same period.")
@@ -169,7 +198,10 @@ class StateRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """A change of state that CloudWatch announces, with the actions that it performs for it."""
+    """A change of state that CloudWatch announces, with the actions that it performs for it.
+
+    ``muted`` is the mute rule that is active for the alarm; then there are no actions.
+    """
 
     alarm: Alarm
     arn: str
@@ -177,6 +209,7 @@ class Transition:
     previous: StateRecord
     current: StateRecord
     actions: tuple[str, ...]
+    muted: Mute | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,10 +24,17 @@ class Account:
         """Return the ARN of an alarm."""
         return f"arn:{self.partition}:cloudwatch:{self.region}:{self.id}:alarm:{name}"
 
+    def mute_rule_arn(self, name: str) -> str:
+        """Return the ARN of an alarm mute rule (CloudWatch guide, "Alarm events")."""
+        return f"arn:{self.partition}:cloudwatch:{self.region}:{self.id}:alarm-mute-rule:{name}"
+
 
 @dataclass(slots=True, kw_only=True)
 class AlarmRow:
-    """One alarm of the model: its definition, its state, and what is still due for it."""
+    """One alarm of the model: its definition, its state, and what is still due for it.
+
+    ``muted`` tells that a mute rule holds back the actions of the present state.
+    """
 
     alarm: Alarm
     arn: str
@@ -35,6 +42,7 @@ class AlarmRow:
     state: StateRecord
     suppression: Suppression | None = None
     children_changed: bool = True
+    muted: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -191,6 +191,7 @@ def _metric_alarm(name: str, properties: Properties, resolver: _Resolver) -> Met
         )
     treat = properties.pop("TreatMissingData", None)
     datapoints = properties.pop("DatapointsToAlarm", None)
+    threshold = properties.pop("Threshold", None)
     return MetricAlarm(
         name=name,
         description=properties.pop("AlarmDescription", None),
@@ -199,7 +200,8 @@ def _metric_alarm(name: str, properties: Properties, resolver: _Resolver) -> Met
         metrics=metrics,
         evaluation_periods=int(properties.pop("EvaluationPeriods")),
         datapoints_to_alarm=None if datapoints is None else int(datapoints),
-        threshold=float(properties.pop("Threshold")),
+        threshold=None if threshold is None else float(threshold),
+        threshold_metric_id=properties.pop("ThresholdMetricId", None),
         comparison=properties.pop("ComparisonOperator"),
         treat_missing_data=None if treat is None else TreatMissingData(treat),
         low_sample=properties.pop("EvaluateLowSampleCountPercentile", None),

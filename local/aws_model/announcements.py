@@ -15,6 +15,7 @@ import botocore.loaders
 
 from local.aws_model.alarm import Alarm, CompositeAlarm, MetricAlarm, StateRecord, Transition
 from local.aws_model.alarm_book import Account
+from local.aws_model.mute_rules import Mute
 from local.aws_model.queries import MetricStat, Query
 from local.aws_model.reasons import stamp
 
@@ -34,7 +35,7 @@ def event_bridge_event(transition: Transition, account: Account) -> JsonObject:
         "time": f"{transition.current.updated_at:%Y-%m-%dT%H:%M:%SZ}",
         "region": account.region,
         "resources": [transition.arn],
-        "detail": _alarm_data(transition),
+        "detail": _alarm_data(transition) | _mute_detail(transition.muted),
     }
 
 
@@ -113,6 +114,19 @@ def _alarm_data(transition: Transition) -> JsonObject:
     }
 
 
+def _mute_detail(mute: Mute | None) -> JsonObject:
+    """Return ``muteDetail``, which an event has while a mute rule is active for the alarm."""
+    if mute is None:
+        return {}
+    return {
+        "muteDetail": {
+            "mutedByArn": mute.arn,
+            "muteWindowStart": stamp(mute.start),
+            "muteWindowEnd": stamp(mute.end),
+        }
+    }
+
+
 def _state(state: StateRecord) -> JsonObject:
     found: JsonObject = {"value": state.value, "reason": state.reason}
     if state.reason_data is not None:
@@ -173,7 +187,11 @@ def _trigger(alarm: MetricAlarm) -> JsonObject:
         "EvaluationPeriods": alarm.evaluation_periods,
         "DatapointsToAlarm": alarm.needed,
         "ComparisonOperator": alarm.comparison,
-        "Threshold": alarm.threshold,
+        **(
+            {"Threshold": alarm.threshold}
+            if alarm.threshold_metric_id is None
+            else {"ThresholdMetricId": alarm.threshold_metric_id}
+        ),
         "TreatMissingData": alarm.missing,
         "EvaluateLowSampleCountPercentile": alarm.low_sample or "",
     }

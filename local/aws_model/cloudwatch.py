@@ -25,6 +25,7 @@ from local.aws_model.alarm_book import Account, AlarmBook, AlarmRow
 from local.aws_model.errors import invalid_format, validation_error
 from local.aws_model.evaluation import State
 from local.aws_model.metrics import MINUTE, Metric, MetricStore, floor_minute
+from local.aws_model.mute_rules import MuteBook, MuteRow, MuteRule
 
 # Performs what a transition asks for, and says for each action's ARN why it failed, or None.
 Listener: TypeAlias = Callable[[Transition], Iterable[tuple[str, str | None]]]
@@ -61,6 +62,7 @@ class CloudWatch:
         self.listener = listener
         self.lock = threading.RLock()
         self._book = AlarmBook(account=account, clock=clock)
+        self._mutes = MuteBook()
         self._evaluated_at = floor_minute(clock())
         self._pending: list[Transition] = []
         self._delivering = threading.Lock()
@@ -100,6 +102,49 @@ class CloudWatch:
         """
         with self.lock:
             return self._book.row(name).state
+
+    def put_mute_rule(self, rule: MuteRule) -> tuple[Transition, ...]:
+        """Create or replace a mute rule.
+
+        An alarm that this unmutes performs what was held back (CloudWatch guide, "How alarm mute
+        rules work").
+
+        Raises:
+            ModelError: ValidationError for an alarm that does not exist: "the alarm names must
+                match existing alarms" (SDK model, MuteTargets, which does not name the error).
+        """
+        with self.lock:
+            for name in rule.alarm_names:
+                if name not in self._book.rows:
+                    raise validation_error(f"{rule.name} refers to no alarm: {name}")
+            self._catch_up()
+            now = self.clock()
+            arn = self.account.mute_rule_arn(rule.name)
+            self._mutes.rows[rule.name] = MuteRow(rule=rule, arn=arn, updated_at=now)
+            self._settle(now)
+        return self._deliver()
+
+    def delete_mute_rule(self, name: str) -> tuple[Transition, ...]:
+        """Delete a mute rule, if there is one; its alarms are unmuted (SDK model)."""
+        with self.lock:
+            self._catch_up()
+            self._mutes.rows.pop(name, None)
+            self._settle(self.clock())
+        return self._deliver()
+
+    def mute_rule(self, name: str) -> MuteRow:
+        """Return one mute rule.
+
+        Raises:
+            ModelError: ResourceNotFoundException.
+        """
+        with self.lock:
+            return self._mutes.row(name)
+
+    def mute_rules(self) -> list[MuteRow]:
+        """Return all mute rules, by name."""
+        with self.lock:
+            return [row for _, row in sorted(self._mutes.rows.items())]
 
     def history(self) -> list[HistoryItem]:
         """Return the whole history, oldest first."""
@@ -171,7 +216,7 @@ class CloudWatch:
                 self._move(row, verdict.state, verdict.reason, verdict.reason_data, at)
 
     def _settle(self, at: datetime) -> None:
-        """Let composites follow their children until nothing moves, then advance suppression."""
+        """Let composites follow their children until nothing moves; then suppression and muting."""
         moving = True
         while moving:
             moving = False
@@ -182,6 +227,8 @@ class CloudWatch:
         for row in self._book.rows.values():
             if isinstance(row.alarm, CompositeAlarm):
                 self._advance_suppression(row, row.alarm, at)
+            if row.muted and self._mutes.active(row.alarm.name, at) is None:
+                self._unmute(row)
 
     def _follow(self, row: AlarmRow, alarm: CompositeAlarm, at: datetime) -> bool:
         truth = rule.holds(rule.parse(alarm.rule), lambda child: self._book.row(child).state.value)
@@ -225,8 +272,10 @@ class CloudWatch:
         self._announce(row, previous, at)
 
     def _announce(self, row: AlarmRow, previous: StateRecord, at: datetime) -> None:
-        held_back = row.suppression is not None or not row.alarm.actions.enabled
-        actions = () if held_back else row.alarm.actions.on(row.state.value)
+        mute = self._mutes.active(row.alarm.name, at)
+        row.muted = mute is not None and row.suppression is None
+        held_back = row.suppression is not None or mute is not None
+        actions = () if held_back else row.alarm.actions.now(row.state.value)
         self._pending.append(
             Transition(
                 alarm=row.alarm,
@@ -235,6 +284,7 @@ class CloudWatch:
                 previous=previous,
                 current=row.state,
                 actions=actions,
+                muted=mute,
             )
         )
         self._book.note(
@@ -247,6 +297,29 @@ class CloudWatch:
             },
             at=at,
         )
+
+    def _unmute(self, row: AlarmRow) -> None:
+        """Perform the actions that were held back, as the alarm is configured now.
+
+        "If the targeted alarm(s) remains in an alarming state (OK/ALARM/INSUFFICIENT_DATA),
+        CloudWatch automatically re-triggers the alarm actions that were muted during the window"
+        (CloudWatch guide, "Alarm mute rules"): those of the present state, if it began in the
+        window. What is announced beside them is not documented: here it is what a composite alarm
+        announces when its suppression ends.
+        """
+        row.muted = False
+        actions = row.alarm.actions.now(row.state.value)
+        if actions:
+            self._pending.append(
+                Transition(
+                    alarm=row.alarm,
+                    arn=row.arn,
+                    configured_at=row.configured_at,
+                    previous=row.state,
+                    current=row.state,
+                    actions=actions,
+                )
+            )
 
     def _suppressing(self, alarm: CompositeAlarm) -> bool:
         if alarm.suppressor is None:

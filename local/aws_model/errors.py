@@ -26,6 +26,11 @@ def resource_not_found(message: str) -> ModelError:
     return ModelError("ResourceNotFound", message, status=404)
 
 
+def resource_not_found_exception(message: str) -> ModelError:
+    """Return the same as the operations on mute rules name it (SDK model, its error shapes)."""
+    return ModelError("ResourceNotFoundException", message, status=404)
+
+
 def invalid_parameter_value(message: str) -> ModelError:
     """Return the answer of ``PutMetricData`` to a value that it does not take."""
     return ModelError("InvalidParameterValue", message)

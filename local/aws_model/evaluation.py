@@ -6,6 +6,7 @@ missing data", whose tables are this module's tests.
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from local.aws_model.errors import validation_error
@@ -36,15 +37,36 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Which limits of an anomaly detection band a datapoint is compared with."""
+
+    lower: bool
+    upper: bool
+
+
+BAND_COMPARISONS: Mapping[str, Sides] = {
+    "LessThanLowerThreshold": Sides(lower=True, upper=False),
+    "GreaterThanUpperThreshold": Sides(lower=False, upper=True),
+    "LessThanLowerOrGreaterThanUpperThreshold": Sides(lower=True, upper=True),
+}
+
+
 def breaches(value: float, comparison: str, threshold: float) -> bool:
-    """Tell whether one datapoint breaches.
+    """Tell whether one datapoint breaches a static threshold.
 
     Raises:
-        ModelError: ValidationError for the operators of anomaly detection, which are not modelled.
+        ModelError: ValidationError for the operators of anomaly detection, which have none.
     """
     if comparison not in COMPARISONS:
-        raise validation_error(f"The comparison operator {comparison} is not modelled.")
+        raise validation_error(f"The comparison operator {comparison} has no static threshold.")
     return COMPARISONS[comparison](value, threshold)
+
+
+def leaves_band(value: float, comparison: str, *, lower: float, upper: float) -> bool:
+    """Tell whether one datapoint lies outside a band, on a side that is watched."""
+    sides = BAND_COMPARISONS[comparison]
+    return (sides.lower and value < lower) or (sides.upper and value > upper)
 
 
 def judge(

@@ -1,8 +1,9 @@
 """Metric math, read: text to syntax tree, for the subset that this project's alarms use.
 
 Supported: numbers, ids, ``+ - * /``, unary minus, ``> >= < <= == !=``, ``AND``/``&&``,
-``OR``/``||``, parentheses, ``IF(condition, a[, b])`` and ``FILL(series, number)``. Everything else
-is refused with ValidationError, which is also what CloudWatch answers to what *it* does not know.
+``OR``/``||``, parentheses, ``IF(condition, a[, b])`` and ``FILL(series, number)``; and, as a whole
+expression, ``ANOMALY_DETECTION_BAND(id[, number])``. Everything else is refused with
+ValidationError, which is also what CloudWatch answers to what *it* does not know.
 Names of functions are upper case, ids begin with a lower-case letter (CloudWatch guide, "Using
 math expressions with CloudWatch metrics").
 """
@@ -64,6 +65,21 @@ class Fill:
 
 Node: TypeAlias = Number | Name | Negated | Binary | If | Fill
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnomalyBand:
+    """``ANOMALY_DETECTION_BAND(series[, width])``: two series, so never an operand here.
+
+    The width is in standard deviations, 2 if it is not given (CloudWatch guide, "Using math
+    expressions with CloudWatch metrics").
+    """
+
+    series: str
+    width: float = 2.0
+
+
+Expression: TypeAlias = Node | AnomalyBand
+
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<id>[a-z]\w*)|(?P<word>[A-Z][A-Z0-9_]*)"
     r"|(?P<sign>>=|<=|==|!=|&&|\|\||[-+*/<>(),]))",
@@ -78,6 +94,7 @@ _LEVELS = (
     frozenset({"+", "-"}),
     frozenset({"*", "/"}),
 )
+_BAND = "ANOMALY_DETECTION_BAND"
 _IF_MAX = 3
 _PAIR = 2
 
@@ -109,8 +126,8 @@ class _Parser:
         self._tokens = [*_tokens(text), _Token(kind="end", text="end of expression")]
         self._at = 0
 
-    def parse(self) -> Node:
-        node = self._level(0)
+    def parse(self) -> Expression:
+        node = self._band() if self._peek().text == _BAND else self._level(0)
         if self._peek().kind != "end":
             raise self._refuse()
         return node
@@ -132,6 +149,22 @@ class _Parser:
         return validation_error(
             f"Error in expression '{self._text}' [Unexpected: {self._peek().text}]"
         )
+
+    def _band(self) -> AnomalyBand:
+        self._take()
+        self._expect("(")
+        if self._peek().kind != "id":
+            raise self._refuse()
+        series = self._take().text
+        if self._peek().text != ",":
+            self._expect(")")
+            return AnomalyBand(series=series)
+        self._take()
+        if self._peek().kind != "number":
+            raise self._refuse()
+        width = float(self._take().text)
+        self._expect(")")
+        return AnomalyBand(series=series, width=width)
 
     def _level(self, level: int) -> Node:
         if level == len(_LEVELS):
@@ -164,6 +197,10 @@ class _Parser:
         raise self._refuse()
 
     def _call(self, function: str) -> Node:
+        if function == _BAND:
+            raise validation_error(
+                f"Error in expression '{self._text}' [{_BAND} is served as a whole expression only]"
+            )
         if function not in {"IF", "FILL"}:
             raise validation_error(
                 f"Error in expression '{self._text}' [Unsupported function: {function}]"
@@ -184,7 +221,7 @@ class _Parser:
         )
 
 
-def parse(text: str) -> Node:
+def parse(text: str) -> Expression:
     """Parse one expression.
 
     Raises:
@@ -193,12 +230,12 @@ def parse(text: str) -> Node:
     return _Parser(text).parse()
 
 
-def names(node: Node) -> frozenset[str]:
+def names(node: Expression) -> frozenset[str]:
     """Return the ids that an expression refers to."""
     match node:
         case Number():
             return frozenset()
-        case Name(id=name):
+        case Name(id=name) | AnomalyBand(series=name):
             return frozenset({name})
         case Negated(operand=operand):
             return names(operand)

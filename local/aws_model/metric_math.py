@@ -11,11 +11,18 @@ Missing datapoints follow the CloudWatch guide, "Using math expressions with Clo
 
 Not documented, and assumed here: ``FILL`` of a series without any datapoint in the range stays
 empty, because it has no timestamps.
+
+An anomaly detection band is machine-learned at AWS. The stand-in here is: for each period, the mean
+plus and minus *width* standard deviations of the datapoints of the 24 hours that ended one hour
+before it. The hour keeps an incident out of its own band. Fewer than 20 datapoints make no band.
 """
 
+import math
 import operator
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
 from local.aws_model.errors import validation_error
@@ -23,6 +30,18 @@ from local.aws_model.expression import Binary, Fill, If, Name, Negated, Node, Nu
 
 Series: TypeAlias = dict[datetime, float]
 Value: TypeAlias = Series | float
+
+TRAINING = timedelta(hours=24)
+GAP = timedelta(hours=1)
+MIN_TRAINING = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """An anomaly detection band: both series have the same periods."""
+
+    lower: Series
+    upper: Series
 
 
 def _both(left: float, right: float) -> bool:
@@ -86,6 +105,31 @@ def evaluate(node: Node, known: Mapping[str, Value], periods: Sequence[datetime]
             )
         case _:
             assert_never(node)
+
+
+def anomaly_band(
+    history: Series, *, width: float, periods: Sequence[datetime], period: timedelta
+) -> Band:
+    """Return the band of a series; a period without enough history has none.
+
+    Args:
+        history: the series, as far back as ``GAP + TRAINING`` before the first period.
+        width: the distance of each limit from the mean, in standard deviations.
+        periods: the start of each period that the band is for.
+        period: the length of each.
+    """
+    stamps = sorted(history)
+    band = Band(lower={}, upper={})
+    for start in periods:
+        first = bisect_left(stamps, start - GAP - TRAINING)
+        end = bisect_right(stamps, start - GAP - period)
+        values = [history[stamp] for stamp in stamps[first:end]]
+        if len(values) >= MIN_TRAINING:
+            mean = math.fsum(values) / len(values)
+            variance = math.fsum((value - mean) ** 2 for value in values) / len(values)
+            band.lower[start] = mean - width * math.sqrt(variance)
+            band.upper[start] = mean + width * math.sqrt(variance)
+    return band
 
 
 def _binary(sign: str, left: Value, right: Value) -> Value:

@@ -16,11 +16,13 @@ from local.aws_model.cloudwatch import CloudWatch
 from local.aws_model.errors import (
     invalid_next_token,
     invalid_parameter_value,
-    resource_not_found,
+    resource_not_found_exception,
     validation_error,
 )
 from local.aws_model.evaluation import State
+from local.aws_model.metric_math import Band, Series
 from local.aws_model.metrics import Metric, floor_minute
+from local.aws_model.mute_rules import MuteStatus
 from local.aws_model.queries import Query, Window
 
 Members: TypeAlias = dict[str, Any]
@@ -28,6 +30,7 @@ Operation: TypeAlias = Callable[[CloudWatch, Members], Members]
 Item = TypeVar("Item")
 
 _PAGE = 100
+_MUTE_RULES_PAGE = 50
 _METRICS_PAGE = 500
 _MAX_DATUM_VALUES = 150
 
@@ -141,17 +144,31 @@ def _get_metric_data(model: CloudWatch, request: Members) -> Members:
     results = []
     for query in asked:
         if query.return_data:
-            points = sorted(answers[query.id].items(), reverse=descending)
-            results.append(
-                {
-                    "Id": query.id,
-                    "Label": query.text(),
-                    "Timestamps": [stamp for stamp, _ in points],
-                    "Values": [value for _, value in points],
-                    "StatusCode": "Complete",
-                }
-            )
+            for label, series in _labelled(query, answers[query.id]):
+                points = sorted(series.items(), reverse=descending)
+                results.append(
+                    {
+                        "Id": query.id,
+                        "Label": label,
+                        "Timestamps": [stamp for stamp, _ in points],
+                        "Values": [value for _, value in points],
+                        "StatusCode": "Complete",
+                    }
+                )
     return {"MetricDataResults": results, "Messages": []}
+
+
+def _labelled(query: Query, answer: Series | Band) -> list[tuple[str, Series]]:
+    """Return the series of one query with their labels.
+
+    A band "consists of two time series, one representing the upper limit [...] and the other
+    representing the lower limit" (CloudWatch guide, "Using math expressions with CloudWatch
+    metrics"). Their labels and their order are not documented, and assumed here.
+    """
+    label = query.text()
+    if isinstance(answer, Band):
+        return [(f"{label} High", answer.upper), (f"{label} Low", answer.lower)]
+    return [(label, answer)]
 
 
 def _windows(model: CloudWatch, request: Members, asked: Sequence[Query]) -> dict[str, Window]:
@@ -249,20 +266,49 @@ def _list_metrics(model: CloudWatch, request: Members) -> Members:
     return {"Metrics": [shapes.metric(metric) for metric in metrics], "NextToken": token}
 
 
+def _put_alarm_mute_rule(model: CloudWatch, request: Members) -> Members:
+    _only(request, {"Name", "Description", "Rule", "MuteTargets", "StartDate", "ExpireDate"})
+    model.put_mute_rule(shapes.mute_rule(request))
+    return {}
+
+
+def _get_alarm_mute_rule(model: CloudWatch, request: Members) -> Members:
+    return shapes.mute_rule_members(model.mute_rule(request["AlarmMuteRuleName"]), model.clock())
+
+
 def _list_alarm_mute_rules(model: CloudWatch, request: Members) -> Members:
-    # The model has no mute rules, so there are none to list.
+    # The SDK model lists ResourceNotFoundException, and not for what: the alarm that is named.
     name = request.get("AlarmName")
     if name is not None and name not in {row.alarm.name for row in model.alarms()}:
-        raise resource_not_found(f"The alarm {name} does not exist.")
-    return {"AlarmMuteRuleSummaries": []}
+        raise resource_not_found_exception(f"The alarm {name} does not exist.")
+    now = model.clock()
+    found = [
+        row
+        for row in model.mute_rules()
+        if (name is None or name in row.rule.alarm_names)
+        and row.rule.status(now) in request.get("Statuses", list(MuteStatus))
+    ]
+    rows, token = _page(found, request, _MUTE_RULES_PAGE)
+    return {
+        "AlarmMuteRuleSummaries": [shapes.mute_rule_summary(row, now) for row in rows],
+        "NextToken": token,
+    }
+
+
+def _delete_alarm_mute_rule(model: CloudWatch, request: Members) -> Members:
+    model.delete_mute_rule(request["AlarmMuteRuleName"])
+    return {}
 
 
 _OPERATIONS: Mapping[str, Operation] = {
+    "DeleteAlarmMuteRule": _delete_alarm_mute_rule,
     "DescribeAlarmHistory": _describe_alarm_history,
     "DescribeAlarms": _describe_alarms,
+    "GetAlarmMuteRule": _get_alarm_mute_rule,
     "GetMetricData": _get_metric_data,
     "ListAlarmMuteRules": _list_alarm_mute_rules,
     "ListMetrics": _list_metrics,
+    "PutAlarmMuteRule": _put_alarm_mute_rule,
     "PutMetricData": _put_metric_data,
     "SetAlarmState": _set_alarm_state,
 }

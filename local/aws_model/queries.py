@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from local.aws_model import expression, metric_math
 from local.aws_model.errors import validation_error
+from local.aws_model.expression import AnomalyBand
 from local.aws_model.metrics import MINUTE, Metric, MetricStore, Statistic
 
 MAX_QUERIES = 500
@@ -63,6 +64,12 @@ class Query:
             return self.label
         return self.id if self.stat is None else self.stat.metric.name
 
+    @property
+    def band(self) -> AnomalyBand | None:
+        """The anomaly detection band that the expression is, if it is one."""
+        tree = None if self.expression is None else expression.parse(self.expression)
+        return tree if isinstance(tree, AnomalyBand) else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
@@ -87,7 +94,8 @@ def check(queries: Sequence[Query]) -> None:
 
     Raises:
         ModelError: ValidationError for no query or more than 500, a repeated id, no query that
-            returns data, an expression over an unknown id, and expressions in a circle.
+            returns data, an expression over an unknown id or over an anomaly detection band, and
+            expressions in a circle.
     """
     if not 1 <= len(queries) <= MAX_QUERIES:
         raise validation_error(f"There must be between 1 and {MAX_QUERIES} MetricDataQueries.")
@@ -99,8 +107,13 @@ def check(queries: Sequence[Query]) -> None:
     order(queries)
 
 
-def order(queries: Sequence[Query]) -> tuple[Query, ...]:
-    """Return the queries so that each one comes after those that it refers to."""
+def order(queries: Sequence[Query], needed: Sequence[str] | None = None) -> tuple[Query, ...]:
+    """Return the queries so that each one comes after those that it refers to.
+
+    Args:
+        queries: all that may be referred to.
+        needed: the ids to begin with; what none of them needs is left out. None means all.
+    """
     by_id = {query.id: query for query in queries}
     done: dict[str, Query] = {}
 
@@ -114,11 +127,16 @@ def order(queries: Sequence[Query]) -> tuple[Query, ...]:
                 raise validation_error(
                     f"The expression of {query.id} refers to an unknown id: {name}"
                 )
+            if by_id[name].band is not None:
+                raise validation_error(
+                    f"The expression of {query.id} refers to a band, which is not modelled: {name}"
+                )
             visit(by_id[name], (*above, query.id))
         done[query.id] = query
 
     for query in queries:
-        visit(query, ())
+        if needed is None or query.id in needed:
+            visit(query, ())
     return tuple(done.values())
 
 
@@ -145,7 +163,7 @@ def read_stat(
 
 def read(
     store: MetricStore, queries: Sequence[Query], windows: Mapping[str, Window]
-) -> dict[str, metric_math.Series]:
+) -> dict[str, metric_math.Series | metric_math.Band]:
     """Evaluate each query; the result holds those that return data, in the order given.
 
     Args:
@@ -156,20 +174,52 @@ def read(
     Raises:
         ModelError: ValidationError where a query that returns data is a scalar.
     """
+    known = _values(store, order(queries), windows)
+    results: dict[str, metric_math.Series | metric_math.Band] = {}
+    for query in queries:
+        if not query.return_data:
+            continue
+        if query.band is not None:
+            results[query.id] = _band(store, queries, query.band, windows[query.id])
+            continue
+        value = known[query.id]
+        if not isinstance(value, dict):
+            raise validation_error(f"The query {query.id} returns a scalar, not a time series.")
+        results[query.id] = value
+    return results
+
+
+def _values(
+    store: MetricStore, ordered: Sequence[Query], windows: Mapping[str, Window]
+) -> dict[str, metric_math.Value]:
+    """Evaluate all queries but the bands."""
     known: dict[str, metric_math.Value] = {}
-    for query in order(queries):
+    for query in ordered:
         window = windows[query.id]
         if query.stat is not None:
             known[query.id] = read_stat(store, query.stat, window)[0]
         elif query.expression is not None:
             tree = expression.parse(query.expression)
-            known[query.id] = metric_math.evaluate(tree, known, window.periods)
-    results: dict[str, metric_math.Series] = {}
-    for query in queries:
-        value = known[query.id]
-        if not query.return_data:
-            continue
-        if not isinstance(value, dict):
-            raise validation_error(f"The query {query.id} returns a scalar, not a time series.")
-        results[query.id] = value
-    return results
+            if not isinstance(tree, AnomalyBand):
+                known[query.id] = metric_math.evaluate(tree, known, window.periods)
+    return known
+
+
+def _band(
+    store: MetricStore, queries: Sequence[Query], band: AnomalyBand, window: Window
+) -> metric_math.Band:
+    """Return a band over the window, learned from the history of what it names."""
+    back = (metric_math.GAP + metric_math.TRAINING) // window.period
+    past = Window.of(
+        start=window.periods[0] - back * window.period,
+        period=window.period,
+        count=back + len(window.periods),
+        seen_at=window.seen_at,
+    )
+    needed = order(queries, (band.series,))
+    history = _values(store, needed, {query.id: past for query in needed})[band.series]
+    if not isinstance(history, dict):
+        raise validation_error("ANOMALY_DETECTION_BAND takes a time series.")
+    return metric_math.anomaly_band(
+        history, width=band.width, periods=window.periods, period=window.period
+    )

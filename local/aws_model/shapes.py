@@ -1,13 +1,14 @@
 """Between the model's values and the structures of the CloudWatch API."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from local.aws_model.alarm import Actions, CompositeAlarm, HistoryItem, MetricAlarm
 from local.aws_model.alarm_book import AlarmRow
 from local.aws_model.errors import validation_error
 from local.aws_model.metrics import Metric, Statistic
+from local.aws_model.mute_rules import MuteRow, MuteRule
 from local.aws_model.queries import MetricStat, Query
 
 Members: TypeAlias = dict[str, Any]
@@ -80,6 +81,7 @@ def metric_alarm(row: AlarmRow) -> Members:
         "EvaluationPeriods": alarm.evaluation_periods,
         "DatapointsToAlarm": alarm.datapoints_to_alarm,
         "Threshold": alarm.threshold,
+        "ThresholdMetricId": alarm.threshold_metric_id,
         "ComparisonOperator": alarm.comparison,
         "TreatMissingData": None if treat is None else treat.value,
         "EvaluateLowSampleCountPercentile": alarm.low_sample,
@@ -113,6 +115,56 @@ def composite_alarm(row: AlarmRow) -> Members:
         "ActionsSuppressor": alarm.suppressor.alarm,
         "ActionsSuppressorWaitPeriod": _seconds(alarm.suppressor.wait),
         "ActionsSuppressorExtensionPeriod": _seconds(alarm.suppressor.extension),
+    }
+
+
+def mute_rule(request: Mapping[str, Any]) -> MuteRule:
+    """Return the rule that a request ``PutAlarmMuteRule`` asks for.
+
+    Raises:
+        ModelError: ValidationError, also for a rule without targets, whose meaning is not
+            documented.
+    """
+    if "MuteTargets" not in request:
+        raise validation_error("The local model serves mute rules with MuteTargets only.")
+    schedule = request["Rule"]["Schedule"]
+    return MuteRule(
+        name=request["Name"],
+        description=request.get("Description"),
+        expression=schedule["Expression"],
+        duration=schedule["Duration"],
+        timezone=schedule.get("Timezone"),
+        alarm_names=tuple(request["MuteTargets"]["AlarmNames"]),
+        start_date=request.get("StartDate"),
+        expire_date=request.get("ExpireDate"),
+    )
+
+
+def mute_rule_members(row: MuteRow, at: datetime) -> Members:
+    """Return the answer of ``GetAlarmMuteRule``."""
+    rule = row.rule
+    schedule = {
+        "Expression": rule.expression,
+        "Duration": rule.duration,
+        "Timezone": rule.timezone,
+    }
+    return mute_rule_summary(row, at) | {
+        "Name": rule.name,
+        "Description": rule.description,
+        "Rule": {"Schedule": schedule},
+        "MuteTargets": {"AlarmNames": list(rule.alarm_names)},
+        "StartDate": rule.start_date,
+    }
+
+
+def mute_rule_summary(row: MuteRow, at: datetime) -> Members:
+    """Return the structure ``AlarmMuteRuleSummary``."""
+    return {
+        "AlarmMuteRuleArn": row.arn,
+        "ExpireDate": row.rule.expire_date,
+        "Status": row.rule.status(at).value,
+        "MuteType": "ONE_TIME",
+        "LastUpdatedTimestamp": row.updated_at,
     }
 
 

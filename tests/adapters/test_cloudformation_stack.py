@@ -22,6 +22,7 @@ from rollback_responder.domain.errors import (
     TargetChanged,
 )
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.response import ChangeAges
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.target import CloudFormationStack
 from rollback_responder.domain.trial import NoTrial, Returning, Trial, on_trial
@@ -31,6 +32,8 @@ from tests.builders import STACK, TARGET
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MODEL = botocore.session.get_session().get_service_model("cloudformation")
 STATUSES = tuple(MODEL.shape_for("StackStatus").enum)
+
+AGES = ChangeAges(suspect=timedelta(hours=1), act=timedelta(hours=1))
 
 
 class World:
@@ -71,7 +74,7 @@ def judged(sight, now, name="shop", **policy):
         release=None,
         alarm_since_at=START,
         now=now,
-        change_age=timedelta(hours=1),
+        ages=AGES,
     )
     match found:
         case Trial(legs=(leg,)):
@@ -91,7 +94,7 @@ def test_every_status_of_the_sdk_has_a_phase_and_no_other():
 
 LEFT_ALONE = Reason.NOT_STOPPABLE.value
 AT_REST = Reason.NO_RECENT_CHANGE.value
-# Of a change that is younger than `change_age_minutes`; later it is at rest.
+# Of a change that is younger than the ages of the decision table; later it is at rest.
 FINISHED = Reason.CHANGE_FINISHED.value
 # What the responder does about a root, and about a nested stack that the policy names alone.
 TABLE = {

@@ -6,19 +6,48 @@ import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import ANY, Stubber
+from hypothesis import given
+from hypothesis import strategies as st
 
 from house import House, model_alarms
 from local.aws_model.alarm import CompositeAlarm
+from local.aws_model.alarm_book import Account
 from local.aws_model.clients import cloudwatch_client
+from local.aws_model.cloudwatch import CloudWatch
+from local.aws_model.metrics import Metric
+from local.aws_model.mute_rules import MuteRule
 from rollback_responder.domain.errors import MeasurementError
 from rollback_responder.domain.measurement import Bucket
+from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.signal import AlarmState
-from rollback_responder.domain.trigger import ErrorRate, Latency, Statistic
+from rollback_responder.domain.trigger import (
+    Anomaly,
+    Api,
+    ApiErrorRate,
+    ApiType,
+    DeadLetters,
+    ErrorRate,
+    Latency,
+    LatencyTimesNormal,
+    MetricName,
+    Ratio,
+    Throttles,
+    Timeouts,
+)
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
 from tests.builders import MINUTE, NOW, TARGET
 
 RATE = ErrorRate(threshold_percent=5)
-SLOW = Latency(statistic=Statistic.P95, threshold_ms=300)
+SLOW = Latency(statistic="p95", threshold_ms=300)
+TURNED_AWAY = Throttles(threshold_percent=1)
+DECLINED = Ratio(
+    name="declined",
+    bad=MetricName(namespace="Shop", name="Declined"),
+    whole=MetricName(namespace="Shop", name="Payments"),
+    threshold_percent=5,
+)
+DEAD = DeadLetters(queue="dead")
+UNUSUAL = Anomaly(name="basket", metric=MetricName(namespace="Shop", name="Basket"))
 M1, M2, M3 = NOW - 3 * MINUTE, NOW - 2 * MINUTE, NOW - MINUTE
 
 
@@ -30,21 +59,34 @@ def stub():
         stubber.assert_no_pending_responses()
 
 
-def series(name, points, status="Complete"):
+def series(name, points, status="Complete", label=None):
     return {
         "Id": name,
-        "Label": name,
+        "Label": label or name,
         "Timestamps": list(points),
         "Values": [float(value) for value in points.values()],
         "StatusCode": status,
     }
 
 
-def measured(stub, trigger=RATE, *, new=None, previous=None, **changes):
+def asked(trigger=RATE, **versions):
+    """The question of a trigger, and those of the versions behind the alias."""
+    return {"total": question_of(trigger, TARGET)} | {
+        name: question_of(trigger, TARGET, version=version) for name, version in versions.items()
+    }
+
+
+def read(stub, questions=None, **changes):
     given = {"since_at": NOW - 10 * MINUTE, "now": NOW} | changes
-    return CloudWatchMetrics(stub.client).measure(
-        trigger, TARGET, new=new, previous=previous, **given
-    )
+    return CloudWatchMetrics(stub.client).read(questions or asked(), **given)
+
+
+def buckets(stub, trigger=RATE):
+    """What comes of one question, as what is not usual in it, by the minute."""
+    return [
+        (b.start_at, b.requests, b.errors, b.value, b.limit)
+        for b in read(stub, asked(trigger))["total"]
+    ]
 
 
 def answers(stub, *pages, params=None):
@@ -54,40 +96,155 @@ def answers(stub, *pages, params=None):
 
 
 def query(name, metric, stat, version=None):
-    dimensions = [
-        {"Name": "FunctionName", "Value": "shop"},
-        {"Name": "Resource", "Value": "shop:live"},
-    ]
+    dimensions = {"FunctionName": "shop", "Resource": "shop:live"}
     if version:
-        dimensions.append({"Name": "ExecutedVersion", "Value": version})
+        dimensions["ExecutedVersion"] = version
+    return query_of(name, "AWS/Lambda", metric, stat, dimensions)
+
+
+def query_of(name, namespace, metric, stat, dimensions):
     return {
         "Id": name,
         "MetricStat": {
-            "Metric": {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": dimensions},
+            "Metric": {
+                "Namespace": namespace,
+                "MetricName": metric,
+                "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+            },
             "Period": 60,
             "Stat": stat,
         },
     }
 
 
-def test_one_call_asks_for_all_traffic_and_both_versions(stub):
-    names = [f"{s}_{m}" for s in ("total", "new", "previous") for m in ("requests", "latency")]
-    asked = {
+# -- what is asked for ----------------------------------------------------------------------------
+
+
+def test_one_call_asks_for_all_questions(stub):
+    names = [f"{s}_{m}" for s in ("total", "new", "previous") for m in ("requests", "value")]
+    request = {
         "MetricDataQueries": [
             query("total_requests", "Invocations", "Sum"),
-            query("total_latency", "Duration", "p95"),
+            query("total_value", "Duration", "p95"),
             query("new_requests", "Invocations", "Sum", "2"),
-            query("new_latency", "Duration", "p95", "2"),
+            query("new_value", "Duration", "p95", "2"),
             query("previous_requests", "Invocations", "Sum", "1"),
-            query("previous_latency", "Duration", "p95", "1"),
+            query("previous_value", "Duration", "p95", "1"),
         ],
         "StartTime": NOW - 10 * MINUTE,
         "EndTime": NOW + timedelta(seconds=42),
         "ScanBy": "TimestampAscending",
     }
-    answers(stub, [series(name, {}) for name in names], params=asked)
+    answers(stub, [series(name, {}) for name in names], params=request)
     since_at = NOW - 10 * MINUTE + timedelta(seconds=59, microseconds=7)
-    measured(stub, SLOW, new="2", previous="1", since_at=since_at, now=asked["EndTime"])
+    questions = asked(SLOW, new="2", previous="1")
+
+    found = read(stub, questions, since_at=since_at, now=request["EndTime"])
+    assert found == {"total": (), "new": (), "previous": ()}
+
+
+@pytest.mark.parametrize(
+    ("trigger", "queries"),
+    [
+        (
+            RATE,
+            [
+                query("total_requests", "Invocations", "Sum"),
+                query("total_errors", "Errors", "Sum"),
+            ],
+        ),
+        (
+            # The throttled are part of the whole, and are read once.
+            TURNED_AWAY,
+            [
+                query("total_requests", "Invocations", "Sum"),
+                query("total_throttles", "Throttles", "Sum"),
+            ],
+        ),
+        (
+            # A log knows no alias, so the whole is the function's too.
+            Timeouts(threshold_percent=1),
+            [
+                query_of(
+                    "total_requests", "AWS/Lambda", "Invocations", "Sum", {"FunctionName": "shop"}
+                ),
+                query_of("total_errors", "RollbackResponder/Timeouts", "shop", "Sum", {}),
+            ],
+        ),
+        (
+            LatencyTimesNormal(statistic="average", times=3),
+            [
+                query("total_requests", "Invocations", "Sum"),
+                query("total_value", "Duration", "Average"),
+            ],
+        ),
+        (
+            ApiErrorRate(api=Api(name="shop", stage="prod"), threshold_percent=1),
+            [
+                query_of(
+                    f"total_{name}",
+                    "AWS/ApiGateway",
+                    metric,
+                    stat,
+                    {"ApiName": "shop", "Stage": "prod"},
+                )
+                for name, metric, stat in (
+                    ("requests", "Count", "SampleCount"),
+                    ("errors", "5XXError", "Sum"),
+                )
+            ],
+        ),
+        (
+            ApiErrorRate(api=Api(name="a1b2", type=ApiType.HTTP), threshold_percent=1),
+            [
+                query_of(f"total_{name}", "AWS/ApiGateway", metric, stat, {"ApiId": "a1b2"})
+                for name, metric, stat in (
+                    ("requests", "Count", "SampleCount"),
+                    ("errors", "5xx", "Sum"),
+                )
+            ],
+        ),
+        (
+            DEAD,
+            [
+                query_of(
+                    "total_value",
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    {"QueueName": "dead"},
+                )
+            ],
+        ),
+        (
+            UNUSUAL,
+            [
+                query_of("total_value", "Shop", "Basket", "Average", {}),
+                {"Id": "total_band", "Expression": "ANOMALY_DETECTION_BAND(total_value, 2)"},
+            ],
+        ),
+    ],
+    ids=lambda case: getattr(case, "label", None),
+)
+def test_each_question_is_asked_by_its_own_metrics(stub, trigger, queries):
+    params = {
+        "MetricDataQueries": queries,
+        "StartTime": ANY,
+        "EndTime": ANY,
+        "ScanBy": ANY,
+    }
+    answers(stub, [series(one["Id"], {}) for one in queries], params=params)
+
+    assert buckets(stub, trigger) == []
+
+
+def test_no_questions_are_no_call(stub):
+    metrics = CloudWatchMetrics(stub.client)
+
+    assert metrics.read({}, since_at=M1, now=NOW) == {}
+
+
+# -- what comes of the answers --------------------------------------------------------------------
 
 
 def test_minutes_with_requests_become_buckets(stub):
@@ -95,18 +252,174 @@ def test_minutes_with_requests_become_buckets(stub):
         stub,
         [series("total_requests", {M1: 60, M2: 0, M3: 30}), series("total_errors", {M1: 3})],
     )
-    assert measured(stub).total == (
+    assert read(stub)["total"] == (
         Bucket(start_at=M1, requests=60, errors=3),
         Bucket(start_at=M3, requests=30, errors=0),
     )
 
 
-def test_latency_without_a_datapoint_is_not_known(stub):
+@pytest.mark.parametrize(
+    ("requests", "errors", "expected"),
+    [
+        # An absent count is none, where there are requests.
+        ({M1: 60}, {}, [(M1, 60, 0)]),
+        # Without requests nothing is known, whatever went wrong.
+        ({}, {M1: 3}, []),
+        ({M1: 0}, {M1: 3}, []),
+        ({M2: 10}, {M1: 3}, [(M2, 10, 0)]),
+        # Two metrics need not agree; no more can be bad than there were.
+        ({M1: 2, M2: 3}, {M1: 5, M2: 3}, [(M1, 2, 2), (M2, 3, 3)]),
+        # Oldest first, however they came.
+        ({M3: 3, M1: 1, M2: 2}, {M2: 1, M3: 2}, [(M1, 1, 0), (M2, 2, 1), (M3, 3, 2)]),
+    ],
+)
+@pytest.mark.parametrize("trigger", [RATE, DECLINED, Timeouts(threshold_percent=5)])
+def test_bad_requests_are_counted_of_all(stub, trigger, requests, errors, expected):
+    answers(stub, [series("total_requests", requests), series("total_errors", errors)])
+
+    assert buckets(stub, trigger) == [(*counts, None, None) for counts in expected]
+
+
+@pytest.mark.parametrize(
+    ("requests", "throttles", "expected"),
+    [
+        ({M1: 60}, {M1: 20}, [(M1, 80, 20)]),
+        ({M1: 60}, {M1: 0}, [(M1, 60, 0)]),
+        ({M1: 60}, {}, [(M1, 60, 0)]),
+        # Nothing got through: every request that came was throttled.
+        ({}, {M1: 20}, [(M1, 20, 20)]),
+        ({M1: 0}, {M1: 20}, [(M1, 20, 20)]),
+        ({M1: 5, M3: 1}, {M2: 7}, [(M1, 5, 0), (M2, 7, 7), (M3, 1, 0)]),
+        ({M2: 5}, {M3: 1, M1: 9}, [(M1, 9, 9), (M2, 5, 0), (M3, 1, 1)]),
+        ({M1: 0}, {M1: 0}, []),
+        ({}, {}, []),
+    ],
+)
+def test_the_throttled_are_part_of_the_whole(stub, requests, throttles, expected):
+    answers(stub, [series("total_requests", requests), series("total_throttles", throttles)])
+
+    assert buckets(stub, TURNED_AWAY) == [(*counts, None, None) for counts in expected]
+
+
+MINUTES = st.dictionaries(
+    st.sampled_from([NOW - n * MINUTE for n in range(1, 9)]), st.integers(0, 99)
+)
+
+
+@given(requests=MINUTES, bad=MINUTES, throttles=st.booleans())
+def test_never_more_are_bad_than_there_were_and_every_minute_comes_once(requests, bad, throttles):
+    client = boto3.client("cloudwatch", region_name="us-east-1")
+    name = "throttles" if throttles else "errors"
+    with Stubber(client) as stub:
+        answers(stub, [series("total_requests", requests), series(f"total_{name}", bad)])
+        found = read(stub, asked(TURNED_AWAY if throttles else RATE))["total"]
+
+    starts = [bucket.start_at for bucket in found]
+    served = {at for at, count in requests.items() if count}
+    assert starts == sorted(served | {at for at, count in bad.items() if count and throttles})
+    for bucket in found:
+        assert 0 <= bucket.errors <= bucket.requests
+        assert bucket.errors == bad.get(bucket.start_at, 0) or bucket.errors == bucket.requests
+
+
+@pytest.mark.parametrize("trigger", [SLOW, LatencyTimesNormal(statistic="p95", times=5)])
+def test_latency_without_a_datapoint_is_not_known(stub, trigger):
     answers(
         stub,
-        [series("total_requests", {M1: 60, M3: 30}), series("total_latency", {M1: 412.5})],
+        [
+            series("total_requests", {M1: 60, M2: 0, M3: 30}),
+            # A duration without a request is nobody's.
+            series("total_value", {M1: 412.5, M2: 9}),
+        ],
     )
-    assert [bucket.latency_ms for bucket in measured(stub, SLOW).total] == [412.5, None]
+    assert buckets(stub, trigger) == [(M1, 60, 0, 412.5, None), (M3, 30, 0, None, None)]
+
+
+def test_a_number_of_its_own_stands_for_one_request_a_minute(stub):
+    """Zero messages are a number too."""
+    answers(stub, [series("total_value", {M3: 7, M1: 0})])
+
+    assert buckets(stub, DEAD) == [(M1, 1, 0, 0.0, None), (M3, 1, 0, 7.0, None)]
+
+
+HIGH, LOW = {M1: 40, M2: 41, M3: 42}, {M1: -4, M2: -5, M3: -6}
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        [series("total_band", HIGH, label="High"), series("total_band", LOW, label="Low")],
+        [series("total_band", LOW, label="Low"), series("total_band", HIGH, label="High")],
+        # Page by page, each edge in its own order.
+        [
+            series("total_band", {M1: -4}, label="Low"),
+            series("total_band", {M2: 41, M3: 42}, label="High"),
+            series("total_band", {M1: 40}, label="High"),
+            series("total_band", {M2: -5, M3: -6}, label="Low"),
+        ],
+    ],
+)
+def test_the_limit_is_the_upper_edge_of_the_band_in_whatever_order_it_comes(stub, edges):
+    answers(stub, [series("total_value", {M1: 5, M2: 50, M3: 41}), *edges])
+
+    assert buckets(stub, UNUSUAL) == [
+        (M1, 1, 0, 5.0, 40.0),
+        (M2, 1, 0, 50.0, 41.0),
+        (M3, 1, 0, 41.0, 42.0),
+    ]
+
+
+@given(middles=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5), width=st.floats(0, 1e3))
+def test_a_band_below_zero_has_an_upper_edge_too(middles, width):
+    client = boto3.client("cloudwatch", region_name="us-east-1")
+    at = [NOW - n * MINUTE for n in range(len(middles), 0, -1)]
+    low = dict(zip(at, (m - width for m in middles), strict=True))
+    high = dict(zip(at, (m + width for m in middles), strict=True))
+    with Stubber(client) as stub:
+        values = series("total_value", dict.fromkeys(at, 1))
+        answers(stub, [values, series("total_band", high, label="a"), series("total_band", low)])
+        found = read(stub, asked(UNUSUAL))["total"]
+
+    assert [bucket.limit for bucket in found] == list(high.values())
+
+
+def test_a_minute_that_cloudwatch_has_no_band_for_has_no_limit(stub):
+    """It learns for up to a day; a band reaches minutes that have no datapoint, too."""
+    answers(
+        stub,
+        [series("total_value", {M1: 5, M3: 6}), series("total_band", {M2: 9, M3: 9})],
+    )
+    assert buckets(stub, UNUSUAL) == [(M1, 1, 0, 5.0, None), (M3, 1, 0, 6.0, 9.0)]
+
+
+def test_questions_are_answered_apart(stub):
+    """Siblings are asked in the same call, each in its own words."""
+    answers(
+        stub,
+        [
+            series("total_value", {M1: 7}),
+            series("sibling0_requests", {M1: 60, M2: 60}),
+            series("sibling0_errors", {M2: 6}),
+            series("sibling1_requests", {M2: 5}),
+            series("sibling1_throttles", {M2: 1}),
+        ],
+    )
+    questions = asked(DEAD) | {
+        "sibling0": question_of(RATE, TARGET),
+        "sibling1": question_of(TURNED_AWAY, TARGET),
+    }
+
+    assert read(stub, questions) == {
+        "total": (Bucket(start_at=M1, requests=1, value=7.0),),
+        "sibling0": (
+            Bucket(start_at=M1, requests=60),
+            Bucket(start_at=M2, requests=60, errors=6),
+        ),
+        "sibling1": (Bucket(start_at=M2, requests=6, errors=1),),
+    }
+
+
+# -- half an answer -------------------------------------------------------------------------------
 
 
 def test_pages_are_put_together(stub):
@@ -115,7 +428,35 @@ def test_pages_are_put_together(stub):
         [series("total_requests", {M1: 60}, "PartialData"), series("total_errors", {M1: 1})],
         [series("total_requests", {M2: 50})],
     )
-    assert [bucket.requests for bucket in measured(stub).total] == [60, 50]
+    assert [bucket.requests for bucket in read(stub)["total"]] == [60, 50]
+
+
+def test_pages_of_a_band_are_put_together_edge_by_edge(stub):
+    answers(
+        stub,
+        [
+            series("total_value", {M1: 1, M2: 1}),
+            series("total_band", {M1: 40}, "PartialData", label="High"),
+            series("total_band", {M1: -4}, "PartialData", label="Low"),
+        ],
+        [series("total_band", {M2: -5}, label="Low")],
+        [series("total_band", {M2: 41}, label="High")],
+    )
+    assert [bucket.limit for bucket in read(stub, asked(UNUSUAL))["total"]] == [40.0, 41.0]
+
+
+def test_half_a_band_is_no_band(stub):
+    """The lower edge being complete does not complete the upper one."""
+    answers(
+        stub,
+        [
+            series("total_value", {M1: 1, M2: 1}),
+            series("total_band", {M1: 40}, "PartialData", label="High"),
+            series("total_band", {M1: -4, M2: -5}, label="Low"),
+        ],
+    )
+    with pytest.raises(MeasurementError, match="PartialData for total_band"):
+        read(stub, asked(UNUSUAL))
 
 
 @pytest.mark.parametrize(
@@ -139,6 +480,7 @@ def test_pages_are_put_together(stub):
         ),
         # A series that nobody answered about is not one without errors.
         ([[series("total_requests", {M1: 60})]], "NoAnswer for total_errors"),
+        ([[series("total_requests", {M1: 60})], []], "NoAnswer for total_errors"),
         ([[]], "NoAnswer"),
     ],
 )
@@ -149,22 +491,29 @@ def test_half_an_answer_is_no_measurement(stub, pages, names):
         if "Internal" in names or "Forbidden" in names:
             break
     with pytest.raises(MeasurementError, match=names):
-        measured(stub)
+        read(stub)
+
+
+def test_one_question_without_an_answer_leaves_all_of_them_unanswered(stub):
+    answers(stub, [series("total_requests", {M1: 60}), series("total_errors", {})])
+
+    with pytest.raises(MeasurementError, match="NoAnswer for new_requests"):
+        read(stub, asked(RATE, new="2"))
 
 
 @pytest.mark.parametrize("code", ["Throttling", "AccessDenied", "InternalServiceFault"])
 def test_an_error_is_a_measurement_error_without_its_text(stub, code):
     metrics = CloudWatchMetrics(stub.client)
-    stub.add_client_error("get_metric_data", code, "arn:secret")
-    stub.add_client_error("describe_alarms", code, "arn:secret")
-    stub.add_client_error("get_metric_data", code, "arn:secret")
-    for read in (
-        lambda: measured(stub),
-        lambda: metrics.read_alarms(["a"]),
-        lambda: metrics.count_requests(TARGET, since_at=M1, now=NOW),
-    ):
+    calls = {
+        "get_metric_data": lambda: read(stub),
+        "describe_alarms": lambda: metrics.read_alarms(["a"]),
+        "list_alarm_mute_rules": lambda: metrics.muted_by("a"),
+    }
+    for operation, call in calls.items():
+        stub.add_client_error(operation, code, "arn:secret")
         with pytest.raises(MeasurementError, match=code) as raised:
-            read()
+            call()
+        assert operation.replace("_", "") in str(raised.value).lower()
         assert "secret" not in str(raised.value)
 
 
@@ -173,14 +522,13 @@ def test_no_answer_is_a_measurement_error():
         raise ReadTimeoutError(endpoint_url="https://x")
 
     metrics = CloudWatchMetrics(cloudwatch_client(House().cloudwatch, silent))
-    with pytest.raises(MeasurementError, match="ReadTimeoutError"):
-        metrics.read_alarms(["a"])
-
-
-def test_requests_are_counted(stub):
-    answers(stub, [series("total_requests", {M1: 60, M2: 0, M3: 30})])
-
-    assert CloudWatchMetrics(stub.client).count_requests(TARGET, since_at=M1, now=NOW) == 90
+    for call in (
+        lambda: metrics.read_alarms(["a"]),
+        lambda: metrics.muted_by("a"),
+        lambda: metrics.read(asked(), since_at=M1, now=NOW),
+    ):
+        with pytest.raises(MeasurementError, match="ReadTimeoutError"):
+            call()
 
 
 # -- alarms ---------------------------------------------------------------------------------------
@@ -204,6 +552,25 @@ def alarms(stub, metric=(), composite=(), names=("a",)):
         {"AlarmNames": list(names), "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]},
     )
     return CloudWatchMetrics(stub.client).read_alarms(list(names))
+
+
+@pytest.mark.parametrize("state", list(AlarmState))
+def test_an_alarm_is_read_as_it_is(stub, state):
+    found = alarms(
+        stub,
+        [described("a", StateValue=state.value)],
+        [described("b", StateValue=state.value)],
+        names=("a", "b"),
+    )
+    for alarm in found.values():
+        assert (alarm.state, alarm.actions_enabled) == (state, True)
+        assert (alarm.unsound, alarm.suppressed_by, alarm.muted_by) == (None, None, None)
+    assert found.keys() == {"a", "b"}
+
+
+def test_a_state_that_nobody_knows_is_a_measurement_error(stub):
+    with pytest.raises(MeasurementError, match="state 'SLEEPY' is not known"):
+        alarms(stub, [described("a", StateValue="SLEEPY")])
 
 
 def test_the_onset_is_the_transition_not_the_update(stub):
@@ -252,8 +619,123 @@ def test_no_names_are_no_call(stub):
     assert CloudWatchMetrics(stub.client).read_alarms([]) == {}
 
 
+# -- mute rules -----------------------------------------------------------------------------------
+
+
+class Muted:
+    """An alarm of the model, and rules about it; `calls` are those that the adapter made."""
+
+    def __init__(self):
+        self.house, self.calls = House(), []
+        self.house.now = NOW
+        names = [alarm.name for alarm in model_alarms(self.house.policy)]
+        self.alarm, self.other = names[:2]
+
+        def count(operation, answer):
+            self.calls.append(operation)
+            return answer()
+
+        self.metrics = CloudWatchMetrics(cloudwatch_client(self.house.cloudwatch, count))
+
+    def rule(self, name, *, begins=-5 * MINUTE, alarms=None):
+        """A window of ten minutes, that has begun where nothing else is said."""
+        self.house.cloudwatch.put_mute_rule(
+            MuteRule(
+                name=name,
+                expression=f"at({NOW + begins:%Y-%m-%dT%H:%M})",
+                duration="PT10M",
+                alarm_names=alarms or (self.alarm,),
+            )
+        )
+
+    @property
+    def by(self):
+        return self.metrics.muted_by(self.alarm)
+
+
+def test_an_alarm_that_nobody_mutes_is_muted_by_nothing():
+    muted = Muted()
+
+    assert muted.by is None
+    assert muted.calls == ["ListAlarmMuteRules"]
+
+
+@pytest.mark.parametrize(
+    ("begins", "found"),
+    [
+        (-5 * MINUTE, "night"),
+        (timedelta(0), "night"),
+        # Not yet, and no longer.
+        (MINUTE, None),
+        (-10 * MINUTE, None),
+        (-60 * MINUTE, None),
+    ],
+)
+def test_a_rule_mutes_in_its_window_only(begins, found):
+    muted = Muted()
+    muted.rule("night", begins=begins)
+
+    assert muted.by == found
+
+
+def test_a_rule_about_another_alarm_mutes_not_this_one():
+    muted = Muted()
+    muted.rule("night", alarms=(muted.other,))
+
+    assert muted.by is None
+    assert muted.metrics.muted_by(muted.other) == "night"
+
+
+def test_an_active_rule_is_found_among_those_that_are_not():
+    muted = Muted()
+    muted.rule("a-scheduled", begins=30 * MINUTE)
+    muted.rule("b-expired", begins=-30 * MINUTE)
+    muted.rule("c-active", alarms=(muted.other, muted.alarm))
+
+    assert muted.by == "c-active"
+
+
+@pytest.mark.parametrize("name", ["deploy: friday", "a:b:c", "über/all", "the night (always)"])
+def test_a_rule_goes_by_its_whole_name(name):
+    """CloudWatch allows any letter in it, also those that part an ARN."""
+    muted = Muted()
+    muted.rule(name)
+
+    assert muted.by == name
+
+
+def test_rules_on_a_later_page_are_found():
+    """As many rules as it takes for the model, and CloudWatch, to answer in pages."""
+    muted = Muted()
+    for number in range(120):
+        muted.rule(f"rule-{number:03d}")
+
+    assert muted.by == "rule-000"
+    assert muted.calls == ["ListAlarmMuteRules"] * 3
+
+
+def test_a_first_page_without_a_rule_is_no_answer(stub):
+    arn = "arn:aws:cloudwatch:us-east-1:111122223333:alarm-mute-rule:night"
+    request = {"AlarmName": "a", "Statuses": ["ACTIVE"]}
+    empty = {"AlarmMuteRuleSummaries": [], "NextToken": "t"}
+    stub.add_response("list_alarm_mute_rules", empty, request)
+    stub.add_response(
+        "list_alarm_mute_rules",
+        {"AlarmMuteRuleSummaries": [{"AlarmMuteRuleArn": arn}]},
+        {**request, "NextToken": "t"},
+    )
+    assert CloudWatchMetrics(stub.client).muted_by("a") == "night"
+
+
+def test_an_alarm_that_does_not_exist_is_in_doubt_rather_than_not_muted():
+    with pytest.raises(MeasurementError, match="ListAlarmMuteRules: ResourceNotFound"):
+        Muted().metrics.muted_by("nobody")
+
+
+# -- against the strict model, which checks each request by the SDK's own service model -----------
+
+
 def test_the_model_takes_the_same_questions():
-    """Against the strict model, which checks each request by the SDK's own service model."""
     house = House()
     name = model_alarms(house.policy)[0].name
     house.cloudwatch.put_alarms([CompositeAlarm(name="both", rule=f'ALARM("{name}")')])
@@ -261,16 +743,44 @@ def test_the_model_takes_the_same_questions():
     house.traffic(4, watch=False)
     metrics = house.rooms.metrics
     found = metrics.read_alarms([name, "both", "nobody"])
-    measurement = metrics.measure(
-        RATE, TARGET, new="1", previous=None, since_at=house.now - 10 * MINUTE, now=house.now
+    measured = metrics.read(
+        asked(RATE, new="1", previous="9"), since_at=house.now - 10 * MINUTE, now=house.now
     )
 
     assert {key: alarm.state for key, alarm in found.items()} == {
         name: AlarmState.ALARM,
         "both": AlarmState.ALARM,
     }
-    assert [bucket.requests for bucket in measurement.new] == [60] * 4
-    assert measurement.new == measurement.total
-    assert measurement.previous == ()
-    assert measurement.total[0].start_at == datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
-    assert metrics.count_requests(TARGET, since_at=house.now - 2 * MINUTE, now=house.now) == 120
+    assert [bucket.requests for bucket in measured["new"]] == [60] * 4
+    assert measured["new"] == measured["total"]
+    assert measured["previous"] == ()
+    assert measured["total"][0].start_at == datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+
+def test_the_model_takes_a_question_about_a_band_and_others_beside_it():
+    account = Account(id="111122223333", region="us-east-1")
+    model = CloudWatch(account=account, clock=lambda: NOW)
+    for number in range(60):
+        basket = Metric.of("Shop", "Basket")
+        model.record(basket, timestamp=M3 - (120 + number) * MINUTE, value=number % 2)
+    model.record(basket, timestamp=M3, value=7)
+    questions = asked(UNUSUAL) | {"sibling0": question_of(RATE, TARGET)}
+    metrics = CloudWatchMetrics(cloudwatch_client(model))
+
+    assert metrics.read(questions, since_at=M1, now=NOW) == {
+        # Half of them 0, half of them 1: the mean and two deviations are one and a half.
+        "total": (Bucket(start_at=M3, requests=1, value=7.0, limit=1.5),),
+        "sibling0": (),
+    }
+
+
+@pytest.mark.parametrize(("siblings", "taken"), [(249, True), (250, False)])
+def test_more_questions_than_cloudwatch_takes_are_an_error_not_a_shorter_answer(siblings, taken):
+    """GetMetricData takes 500 queries a call (SDK model, MetricDataQueries)."""
+    questions = asked() | {f"sibling{n}": question_of(RATE, TARGET) for n in range(siblings)}
+    metrics = House().rooms.metrics
+    if taken:
+        assert metrics.read(questions, since_at=M1, now=NOW).keys() == questions.keys()
+        return
+    with pytest.raises(MeasurementError, match="GetMetricData: ValidationError"):
+        metrics.read(questions, since_at=M1, now=NOW)

@@ -22,6 +22,7 @@ from rollback_responder.domain.errors import (
     TargetGone,
 )
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.response import ChangeAges
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.target import AfterSuccess
 from rollback_responder.domain.trial import NoTrial, Returning, Trial, on_trial
@@ -33,6 +34,8 @@ MODEL = botocore.session.get_session().get_service_model("codedeploy")
 STATUSES = tuple(MODEL.shape_for("DeploymentStatus").enum)
 STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/shop/1"
 REDEPLOY = Redeploy(pointer=TARGET, from_version="2", to_version="1", claim_id="inc-7")
+
+AGES = ChangeAges(suspect=timedelta(hours=1), act=timedelta(hours=1))
 
 
 class World:
@@ -89,7 +92,7 @@ def judged(sight, now, alarm_since_at=START):
         release=None,
         alarm_since_at=alarm_since_at,
         now=now,
-        change_age=timedelta(hours=1),
+        ages=AGES,
     )
     match found:
         case Trial(legs=(leg,)):
@@ -312,7 +315,7 @@ def beside(world, *, live_for=timedelta(minutes=1), group=GROUP):
         release=release,
         alarm_since_at=world.now,
         now=world.now,
-        change_age=timedelta(hours=1),
+        ages=AGES,
     )
     return found.legs[0].how.value if isinstance(found, Trial) else found.reason.value
 

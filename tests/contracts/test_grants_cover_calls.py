@@ -76,6 +76,8 @@ class Deployed(House):
 
     def __init__(self, monkeypatch, recorded, *rollouts):
         super().__init__(document(*rollouts))
+        self.aliases.publish("cart", "v1")
+        self.aliases.point("cart", "live", "1")
         self.recorded = recorded
         monkeypatch.setattr(bootstrap, "utc_now", self.clock)
         monkeypatch.setattr(bootstrap, "load_policy", lambda: self.policy)
@@ -160,10 +162,14 @@ STACK = {"kind": "cloudformation_stack", "stack": "shop", "continue_rollback": T
 
 
 def document(*rollouts):
-    """The policy of the stories: one service with an alias and these rollouts."""
+    """The policy of the stories: one service with an alias and these rollouts, and its sibling."""
     given = policy_document()
-    given["services"][0]["targets"] += rollouts
-    return given
+    (shop,) = given["services"]
+    alias = {"kind": "lambda_alias", "function": "cart", "alias": "live"}
+    cart = {"name": "cart", "targets": [alias], "triggers": shop["triggers"][:1]}
+    shop["targets"] += rollouts
+    shop["siblings"] = ["cart"]
+    return given | {"services": [shop, cart]}
 
 
 def an_alias(house):
@@ -223,13 +229,15 @@ def publish(house, code, *, errors):
 
 
 STORIES = {an_alias: (), a_deployment: (GROUP,), a_stack: (STACK,)}
+# What the model of AWS answers, moto is not asked: it refuses what it does not know.
+MODELLED = {"core": {"passthrough": {"services": ["cloudwatch", "lambda"], "urls": []}}}
 
 
 @pytest.fixture(scope="module")
 def recorded():
     found = defaultdict(set)
     for story, rollouts in STORIES.items():
-        with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        with mock_aws(config=MODELLED), pytest.MonkeyPatch.context() as patch:
             story(Deployed(patch, found, *rollouts))
     return found
 

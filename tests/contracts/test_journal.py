@@ -8,14 +8,19 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
 
+from rollback_responder.domain.controls import Approval, Controls, FixForward, Unsafe
 from rollback_responder.domain.decision import Switches
+from rollback_responder.domain.document import write
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Ledger
 from rollback_responder.journal.budget import KEY, MOST_TRIES, DynamoDbBudget
+from rollback_responder.journal.codec import decode_controls
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.memory import MemoryBudget, MemoryJournal, MemoryNotices
 from rollback_responder.journal.notices import DynamoDbNotices
@@ -210,6 +215,242 @@ def test_rows_of_more_services_than_one_call_takes(journal):
 
     assert journal.rows(names).keys() == set(names)
     assert journal.rows([]) == {}
+
+
+# -- what people say ------------------------------------------------------------------------------
+
+FIXING = Controls(fix_forward=FixForward(by="ann", until_at=NOW + 30 * MINUTE))
+SAID = Controls(
+    fix_forward=FixForward(by="ann", until_at=NOW + 30 * MINUTE),
+    unsafe=(
+        Unsafe(by="pipeline 77", why="it drops the column that version 1 reads", version="2"),
+        Unsafe(by="bob", why="the queue's messages have a new form", until_at=NOW + 60 * MINUTE),
+    ),
+    approvals=(Approval(incident_id="inc-1", by="eve", at=NOW),),
+)
+
+
+class People:
+    """Whoever writes into a row beside the responder."""
+
+    def __init__(self, journal, dynamodb=None):
+        self.journal, self._dynamodb = journal, dynamodb
+
+    def say(self, controls, service=SHOP):
+        if self._dynamodb is None:
+            self.journal.say(service, controls)
+        else:
+            self.write({"S": json.dumps(write(controls), indent=2)}, service)
+
+    def write(self, attribute, service=SHOP):
+        """As with the command line: one attribute, whether there is a row or not."""
+        self._dynamodb.update_item(
+            TableName=TABLE,
+            Key=key(service),
+            UpdateExpression="SET controls = :controls",
+            ExpressionAttributeValues={":controls": attribute},
+        )
+
+
+@pytest.fixture
+def people(request, journal):
+    in_memory = isinstance(journal, MemoryJournal)
+    return People(journal, None if in_memory else request.getfixturevalue("dynamodb"))
+
+
+def said(journal, service=SHOP):
+    """As the rows have it."""
+    return journal.rows([service])[service].controls
+
+
+def test_where_nobody_said_anything_nothing_is_held_back(journal):
+    assert take(journal, "a").controls == Controls()
+    assert said(journal) == Controls()
+
+
+def test_what_people_say_comes_with_the_claim_and_with_the_rows(journal, people):
+    journal.close(take(journal, "a"), ledgers=kept(), incident=undecided())
+    people.say(SAID)
+    row, claim = journal.rows([SHOP])[SHOP], take(journal, "b")
+
+    assert (claim.controls, claim.ledgers, claim.incident) == (SAID, kept(), undecided())
+    assert (row.controls, row.ledgers, row.incident) == (SAID, kept(), undecided())
+
+
+def test_what_is_said_before_the_service_was_ever_seen_is_known(journal, people):
+    people.say(SAID)
+    row = journal.rows([SHOP])[SHOP]
+    claim = take(journal, "a")
+
+    assert (row.controls, row.ledgers, row.incident) == (SAID, {}, None)
+    assert (row.acting_until, row.damage) == (None, None)
+    assert (claim.controls, claim.ledgers, claim.incident) == (SAID, {}, None)
+    assert claim.inherited == ()
+
+
+@pytest.mark.parametrize("method", ["keep", "close"])
+@pytest.mark.parametrize("incident", [None, undecided(), ended()])
+def test_no_write_of_the_journal_touches_what_people_said(journal, people, method, incident):
+    people.say(SAID)
+    getattr(journal, method)(take(journal, "a"), ledgers=kept(), incident=incident)
+
+    assert said(journal) == SAID
+    assert take(journal, "b", now=AFTER).controls == SAID
+
+
+@pytest.mark.parametrize("method", ["keep", "close"])
+@pytest.mark.parametrize("before", [Controls(), FIXING])
+def test_what_is_said_while_somebody_holds_the_service_is_for_the_next_one(
+    journal, people, method, before
+):
+    """An attempt goes by what was said before it began, and does not wipe out the rest."""
+    people.say(before)
+    claim = take(journal, "a")
+    people.say(SAID)
+    getattr(journal, method)(claim, ledgers=kept(), incident=undecided())
+
+    assert claim.controls == before
+    assert said(journal) == SAID
+    assert take(journal, "b", now=AFTER).controls == SAID
+
+
+def test_saying_something_neither_takes_a_service_nor_gives_it_free(journal, people):
+    claim = take(journal, "a")
+    people.say(SAID)
+
+    assert take(journal, "b") is None
+    journal.close(claim, ledgers=kept(), incident=None)
+    people.say(FIXING)
+    assert take(journal, "c").inherited == ()
+
+
+def test_the_same_claim_again_hears_what_was_said_since(journal, people):
+    first = take(journal, "a")
+    people.say(SAID)
+
+    assert take(journal, "a") == replace(first, controls=SAID)
+
+
+def test_whoever_takes_over_hears_what_was_said(journal, people):
+    take(journal, "a")
+    people.say(SAID)
+    heir = take(journal, "b", now=AFTER)
+
+    assert (heir.controls, heir.inherited) == (SAID, ("a",))
+
+
+def test_what_is_taken_back_holds_nothing_back(journal, people):
+    for controls in (SAID, FIXING, Controls()):
+        people.say(controls)
+        assert said(journal) == controls
+    assert take(journal, "a").controls == Controls()
+
+
+def test_what_is_said_of_one_service_is_not_said_of_another(journal, people):
+    people.say(SAID)
+    people.say(FIXING, "cart")
+    take(journal, "a", service="free")
+
+    assert {name: row.controls for name, row in journal.rows([SHOP, "cart", "free"]).items()} == {
+        SHOP: SAID,
+        "cart": FIXING,
+        "free": Controls(),
+    }
+
+
+WORDS = st.text(min_size=1, max_size=30)
+INSTANTS = st.datetimes(timezones=st.timezones()).map(lambda at: at.astimezone(NOW.tzinfo))
+ANYTHING = st.builds(
+    Controls,
+    fix_forward=st.none() | st.builds(FixForward, by=WORDS, until_at=INSTANTS),
+    unsafe=st.lists(
+        st.builds(
+            Unsafe,
+            by=WORDS,
+            why=WORDS,
+            version=st.none() | WORDS,
+            until_at=st.none() | INSTANTS,
+        ),
+        max_size=4,
+    ).map(tuple),
+    approvals=st.lists(
+        st.builds(Approval, incident_id=WORDS, by=WORDS, at=INSTANTS), max_size=4
+    ).map(tuple),
+)
+
+
+@given(controls=ANYTHING, indent=st.none() | st.integers(0, 4), ascii_only=st.booleans())
+def test_whatever_is_said_is_read_as_it_was_said(controls, indent, ascii_only):
+    text = json.dumps(write(controls), indent=indent, ensure_ascii=ascii_only)
+
+    assert decode_controls(text) == controls
+
+
+@pytest.mark.parametrize(
+    ("attribute", "names"),
+    [
+        ({"S": ""}, "controls is not JSON"),
+        ({"S": "fix forward"}, "controls is not JSON"),
+        pytest.param({"S": "[" * 100_000}, "controls is not JSON", id="bottomless"),
+        ({"S": "[]"}, "controls: got []; allowed: an object"),
+        ({"S": '{"fix_foward": {}}'}, "controls.fix_foward"),
+        ({"S": '{"fix_forward": true}'}, "controls.fix_forward: got true"),
+        ({"S": '{"fix_forward": {"by": "ann"}}'}, "controls.fix_forward.until_at: got nothing"),
+        # Without an offset it may be any hour.
+        (
+            {"S": '{"fix_forward": {"by": "ann", "until_at": "2026-11-22T05:00:00"}}'},
+            "an ISO 8601 instant with an offset",
+        ),
+        ({"S": '{"unsafe": {"by": "ann", "why": "x"}}'}, "controls.unsafe: got"),
+        ({"S": '{"unsafe": [{"by": "ann"}]}'}, "controls.unsafe[0].why: got nothing"),
+        ({"S": '{"approvals": [{"by": "eve"}]}'}, "controls.approvals[0].incident_id: got nothing"),
+        # Somebody wrote the object itself, as consoles offer it, not its text.
+        ({"M": {"fix_forward": {"M": {"by": {"S": "ann"}}}}}, "controls is not JSON"),
+        ({"NULL": True}, "controls is not JSON"),
+    ],
+)
+def test_what_cannot_be_understood_is_damage_and_never_silence(dynamodb, attribute, names):
+    """Nobody is taken to have said nothing: the claim is refused, and the rows say why."""
+    journal = DynamoDbJournal(dynamodb, TABLE, LEASE)
+    people = People(journal, dynamodb)
+    journal.close(take(journal, "a"), ledgers=kept(), incident=undecided())
+    people.say(SAID, "cart")
+    people.write(attribute)
+
+    with pytest.raises(RowDamaged, match="a row's controls") as raised:
+        take(journal, "b")
+    assert names in str(raised.value)
+    rows = journal.rows([SHOP, "cart"])
+    assert names in rows[SHOP].damage
+    assert (rows[SHOP].controls, rows[SHOP].ledgers) == (Controls(), {})
+    assert (rows["cart"].controls, rows["cart"].damage) == (SAID, None)
+
+
+def test_what_was_mended_is_heard_once_the_lease_is_over(dynamodb):
+    journal = DynamoDbJournal(dynamodb, TABLE, LEASE)
+    people = People(journal, dynamodb)
+    people.write({"S": "{"})
+    with pytest.raises(RowDamaged):
+        take(journal, "a")
+    people.say(SAID)
+
+    assert said(journal) == SAID
+    assert take(journal, "b") is None
+    assert take(journal, "b", now=AFTER).controls == SAID
+
+
+def test_only_people_write_what_people_say(dynamodb):
+    """Byte for byte as it was written, through everything that the journal does."""
+    journal = DynamoDbJournal(dynamodb, TABLE, LEASE)
+    people = People(journal, dynamodb)
+    text = {"S": '{ "fix_forward": {"until_at": "2026-11-22T06:00:00+01:00", "by": "ann"} }'}
+    people.write(text)
+    journal.keep(take(journal, "a"), ledgers=kept(), incident=undecided())
+    heir = take(journal, "b", now=AFTER)
+    journal.close(heir, ledgers=kept(), incident=ended())
+
+    assert items_of(dynamodb)["row"]["controls"] == text
+    assert "controls" not in items_of(dynamodb)["incident#inc-1"]
 
 
 # -- what only DynamoDB can show ------------------------------------------------------------------

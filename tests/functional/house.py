@@ -25,10 +25,11 @@ from local.aws_model.lambda_aliases import LambdaAliases
 from local.aws_model.metrics import Metric, Statistic
 from local.aws_model.queries import MetricStat, Query
 from rollback_responder.actions import POINTERS, ROLLOUTS, Clients, pointers, rollouts
+from rollback_responder.domain.alarm_query import alarm_query, band_of
 from rollback_responder.domain.case import Entry
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.incident import Incident
-from rollback_responder.domain.metric import Series, alarm_query, threshold_of
+from rollback_responder.domain.metric import Series, question_of
 from rollback_responder.domain.policy import Policy, parse_policy
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.signal import AlarmState, Signal
@@ -78,31 +79,39 @@ def model_alarms(policy: Policy) -> list[Alarm]:
 
 
 def _model_alarm(name: str, trigger: Any, target: Any) -> MetricAlarm:
-    query = alarm_query(trigger, target)
-    stats = [_stat(series) for series in query.series]
+    query = alarm_query(question_of(trigger, target))
+    period = timedelta(seconds=query.period_seconds)
+    stats = [_stat(series, period) for series in query.series]
     metrics: tuple[Query, ...] = ()
     if query.expression:
         metrics = (
-            *(Query(id=s.id, stat=_stat(s), return_data=False) for s in query.series),
+            *(Query(id=s.id, stat=_stat(s, period), return_data=False) for s in query.series),
             Query(id="result", expression=query.expression),
         )
+    elif query.band_width is not None:
+        metrics = (
+            Query(id="m0", stat=stats[0]),
+            Query(id="band", expression=band_of("m0", query.band_width)),
+        )
+    banded = query.band_width is not None
     return MetricAlarm(
         name=name,
         stat=None if metrics else stats[0],
         metrics=metrics,
-        evaluation_periods=trigger.minutes,
-        datapoints_to_alarm=trigger.breaching_minutes,
-        threshold=threshold_of(trigger),
-        comparison="GreaterThanThreshold",
+        evaluation_periods=query.evaluation_periods,
+        datapoints_to_alarm=query.datapoints_to_alarm,
+        threshold=query.threshold,
+        threshold_metric_id="band" if banded else None,
+        comparison="GreaterThanUpperThreshold" if banded else "GreaterThanThreshold",
         treat_missing_data=TreatMissingData.NOT_BREACHING,
-        low_sample="ignore" if query.series[0].statistic.startswith("p") else None,
+        low_sample="ignore" if query.ignores_low_samples else None,
     )
 
 
-def _stat(series: Series) -> MetricStat:
+def _stat(series: Series, period: timedelta) -> MetricStat:
     return MetricStat(
         metric=Metric.of(series.namespace, series.metric_name, dict(series.dimensions)),
-        period=MINUTE,
+        period=period,
         statistic=Statistic.parse(series.statistic),
     )
 

@@ -24,12 +24,14 @@ from faults import after as just_after
 from faults import before as just_before
 from rollout_scenarios import ROLLOUT_SCENARIOS, Scenario
 
-from house import House, policy_document
+from house import START, House, policy_document
 from local.aws_model.alarm import Actions, CompositeAlarm, MetricAlarm, Suppressor
 from local.aws_model.evaluation import State as AlarmValue
 from local.aws_model.evaluation import TreatMissingData
 from local.aws_model.metrics import Metric, Statistic
+from local.aws_model.mute_rules import MuteRule
 from local.aws_model.queries import MetricStat
+from rollback_responder.domain.controls import Approval, Controls, FixForward, Unsafe
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 
@@ -257,6 +259,85 @@ def both_versions_fail() -> House:
     return house
 
 
+# -- another cause --------------------------------------------------------------------------------
+
+
+def alarm_muted() -> House:
+    house = healthy_v1(House())
+    house.cloudwatch.put_mute_rule(
+        MuteRule(
+            name="maintenance",
+            expression=f"at({house.now:%Y-%m-%dT%H:%M})",
+            duration="PT6H",
+            alarm_names=(ERROR_RATE,),
+        )
+    )
+    # Muted, it tells nobody; the watcher sees it fire.
+    return bad_deploy(house, minutes=5)
+
+
+def depending(*names: str) -> dict:
+    document = policy_document()
+    document["services"][0]["dependencies"] = list(names)
+    return document
+
+
+def dependency_failing() -> House:
+    house = house_with(errors_alarm("payments are down"), document=depending("payments are down"))
+    house.deploy("v2", errors=0.6)
+    fire(house, "payments are down")
+    house.ops = Operations(house)
+    house.ops.pass_minutes(4)
+    return house
+
+
+def with_sibling() -> dict:
+    """A second service on the same table, with an alias of its own."""
+    document = policy_document()
+    document["services"][0]["siblings"] = ["cart"]
+    document["services"].append(
+        {
+            "name": "cart",
+            "targets": [{"kind": "lambda_alias", "function": "cart", "alias": "live"}],
+            "triggers": [{"kind": "error_rate", "threshold_percent": 5}],
+        }
+    )
+    return document
+
+
+def siblings_fail() -> House:
+    """A release that took all traffic at once, and a sibling that fails in the same minutes."""
+    house = House(with_sibling())
+    house.aliases.point("cart", "live", house.aliases.publish("cart", "v1"))
+    healthy_v1(house)
+    house.deploy("v2", errors=0.6)
+    house.ops = Operations(house)
+    for _ in range(5):
+        sibling_minute(house, errors=0.5)
+        house.ops.pass_minutes(1)
+    return house
+
+
+def sibling_minute(house: House, *, errors: float, requests: int = 60) -> None:
+    """A minute of the sibling's traffic, which begins now."""
+    dimensions = {"FunctionName": "cart", "Resource": "cart:live"}
+    for name, value in (("Invocations", requests), ("Errors", round(errors * requests))):
+        metric = Metric.of("AWS/Lambda", name, dimensions)
+        house.cloudwatch.record(metric, timestamp=house.now, value=value)
+
+
+def began_too_late() -> House:
+    """The watcher was away, so nobody saw that it had proved itself."""
+    house = healthy_v1(House())
+    house.deploy("v2")
+    house.traffic(1, requests=24)
+    house.traffic(25, requests=24, watch=False)
+    house.errors["2"] = 0.6
+    house.traffic(3, requests=24, watch=False)
+    house.respond(ERROR_RATE)
+    return house
+
+
 # -- the guardrails -------------------------------------------------------------------------------
 
 
@@ -283,6 +364,70 @@ def cooldown() -> House:
     house = bad_deploy(minutes=10)
     house.deploy("v3", errors=0.6)
     house.ops.pass_minutes(5)
+    return house
+
+
+def service_budget_spent() -> House:
+    """Three bad deploys in a day were undone; the fourth is left to people."""
+    document = policy_document()
+    document["guardrails"] |= {"cooldown_minutes": 0, "service_rollbacks_a_day": 1}
+    house = bad_deploy(healthy_v1(House(document)), minutes=10)
+    house.deploy("v3", errors=0.6)
+    house.ops.pass_minutes(5)
+    return house
+
+
+def said(controls: Controls, **changes: object) -> House:
+    """A bad deploy about which somebody has said something before."""
+    house = healthy_v1(House(policy_document(**changes)))
+    house.journal.say("shop", controls)
+    return bad_deploy(house)
+
+
+def rollback_unsafe() -> House:
+    return said(Controls(unsafe=(Unsafe(by="pipeline", why="orders was split", version="2"),)))
+
+
+def fix_forward() -> House:
+    return said(Controls(fix_forward=FixForward(by="ann", until_at=START + timedelta(hours=1))))
+
+
+NEVER = {"roll_back_minutes": 0, "ask_minutes": 0}
+ASKS = {"roll_back_minutes": 0, "ask_minutes": 60}
+
+
+def severity_tells() -> House:
+    return said(Controls(), responses={"critical": NEVER})
+
+
+def severity_asks() -> House:
+    return said(Controls(), responses={"critical": ASKS})
+
+
+def approval_needed() -> House:
+    return said(Controls(), mode="approve")
+
+
+def frozen() -> House:
+    freeze = {"kind": "weekly", "name": "the weekend", "days": ["sat", "sun"]}
+    return said(Controls(), freezes=[freeze])
+
+
+def approved() -> House:
+    house = approval_needed()
+    approve(house)
+    house.ops.pass_minutes(1)
+    return house
+
+
+def approve(house: House, by: str = "bob") -> None:
+    approval = Approval(incident_id=house.incident.id, by=by, at=house.now)
+    house.journal.say("shop", Controls(approvals=(approval,)))
+
+
+def not_approved() -> House:
+    house = approval_needed()
+    house.ops.pass_minutes(61)
     return house
 
 
@@ -372,6 +517,7 @@ def result_unknown() -> House:
 
 
 STOOD_DOWN, UNDECIDED, WATCHING = State.STOOD_DOWN, State.UNDECIDED, State.WATCHING
+ASKING = State.ASKING
 SCENARIOS: dict[Reason, Scenario] = {
     Reason.METRIC_BREACHING: Scenario(metric_breaching, WATCHING, 1),
     Reason.ALARM_TRUSTED: Scenario(alarm_trusted, WATCHING, 1),
@@ -386,14 +532,27 @@ SCENARIOS: dict[Reason, Scenario] = {
     Reason.NO_RECENT_CHANGE: Scenario(no_recent_change, STOOD_DOWN, 0),
     Reason.CHANGE_IS_ROLLBACK: Scenario(change_is_rollback, STOOD_DOWN, 1),
     Reason.ALARM_BEFORE_CHANGE: Scenario(alarm_before_change, STOOD_DOWN, 0),
-    Reason.RELEASE_PROVED: Scenario(release_proved, STOOD_DOWN, 0),
+    Reason.RELEASE_PROVED: Scenario(release_proved, ASKING, 0),
+    Reason.BEGAN_TOO_LATE: Scenario(began_too_late, ASKING, 0),
+    Reason.ALARM_MUTED: Scenario(alarm_muted, UNDECIDED, 0),
+    Reason.DEPENDENCY_FAILING: Scenario(dependency_failing, UNDECIDED, 0),
+    Reason.SIBLINGS_FAIL: Scenario(siblings_fail, UNDECIDED, 0),
     Reason.ALARM_NOT_TRUSTED: Scenario(alarm_not_trusted, STOOD_DOWN, 0),
     Reason.UNMEASURABLE: Scenario(unmeasurable, UNDECIDED, 0),
     Reason.INCONCLUSIVE: Scenario(inconclusive, UNDECIDED, 0),
     Reason.METRIC_HEALTHY: Scenario(metric_healthy, UNDECIDED, 0),
-    Reason.BOTH_VERSIONS_FAIL: Scenario(both_versions_fail, STOOD_DOWN, 0),
+    Reason.BOTH_VERSIONS_FAIL: Scenario(both_versions_fail, UNDECIDED, 0),
     Reason.ALREADY_ACTED: Scenario(already_acted, STOOD_DOWN, 1),
     Reason.COOLDOWN: Scenario(cooldown, STOOD_DOWN, 1),
+    Reason.SERVICE_BUDGET_SPENT: Scenario(service_budget_spent, STOOD_DOWN, 1),
+    Reason.ROLLBACK_UNSAFE: Scenario(rollback_unsafe, STOOD_DOWN, 0),
+    Reason.FIX_FORWARD: Scenario(fix_forward, UNDECIDED, 0),
+    Reason.SEVERITY_TELLS: Scenario(severity_tells, STOOD_DOWN, 0),
+    Reason.SEVERITY_ASKS: Scenario(severity_asks, ASKING, 0),
+    Reason.APPROVAL_NEEDED: Scenario(approval_needed, ASKING, 0),
+    Reason.FROZEN: Scenario(frozen, ASKING, 0),
+    Reason.APPROVED: Scenario(approved, WATCHING, 1),
+    Reason.NOT_APPROVED: Scenario(not_approved, STOOD_DOWN, 0),
     Reason.NO_PROVEN_RELEASE: Scenario(no_proven_release, STOOD_DOWN, 0),
     Reason.OBSERVE_MODE: Scenario(observe_mode, STOOD_DOWN, 0),
     Reason.VERSION_DELETED: Scenario(version_deleted, STOOD_DOWN, 0),

@@ -31,6 +31,7 @@ from rollout_scenarios import (
 )
 
 from house import MINUTE, policy_document
+from rollback_responder.domain.controls import Approval, Controls
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import LegState
 from rollback_responder.domain.policy import parse_policy
@@ -455,3 +456,26 @@ def test_a_stack_deleted_while_its_rollback_is_followed_is_said():
 
     assert incidents_of(house)[0].state is State.INCOMPLETE
     assert "does not exist any more" in told(house).stands
+
+
+def test_in_approve_mode_a_failed_rollback_of_somebody_else_is_not_continued_without_a_yes():
+    house = house_of(STACK | {"continue_rollback": True}, mode="approve")
+    finish(cancelled_by_somebody(house, rollback_seconds=5), 6)
+
+    assert not MUTATING & set(house.calls)
+    assert reasons(house)[:2] == [Reason.ROLLBACK_ADOPTED, Reason.ROLLBACK_STUCK]
+    assert "nobody said yes" in " ".join(step.text for step in house.incident.steps)
+    assert house.incident.needs_a_person
+
+
+def test_in_approve_mode_the_yes_to_a_rollback_covers_its_continuation():
+    house = house_of(STACK | {"continue_rollback": True}, mode="approve")
+    house.cloudformation.fail_rollbacks("shop", ["Function"])
+    bad_update(3, house)
+    assert house.incident.state is State.ASKING
+    approval = Approval(incident_id=house.incident.id, by="bob", at=house.now)
+    house.journal.say("shop", Controls(approvals=(approval,)))
+    finish(house, 6)
+
+    assert house.calls.count("CancelUpdateStack") == 1
+    assert house.calls.count("ContinueUpdateRollback") == 1

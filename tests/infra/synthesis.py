@@ -12,6 +12,16 @@ POLICY = {
     "environment": "test",
     "mode": "enforce",
     "slack": {"channel": "#deploys"},
+    "responses": {"critical": {"roll_back_minutes": 120, "ask_minutes": 2880}},
+    "freezes": [
+        {
+            "kind": "once",
+            "name": "the launch",
+            "from_at": "2026-11-27T00:00:00Z",
+            "until_at": "2026-11-28T00:00:00Z",
+        },
+        {"kind": "weekly", "name": "the night", "days": ["fri", "sat"], "from_clock": "22:00"},
+    ],
     "health": {"emails": ["oncall@example.com"]},
     "services": [
         {
@@ -52,7 +62,11 @@ POLICY = {
                 {"kind": "cloudformation_stack", "stack": "payments", "continue_rollback": True},
                 {"kind": "lambda_alias", "function": "payments", "alias": "live"},
             ],
-            "triggers": [{"kind": "error_rate", "threshold_percent": 5}],
+            "triggers": [
+                {"kind": "error_rate", "threshold_percent": 5},
+                {"kind": "timeouts", "threshold_percent": 1, "log_format": "json"},
+                {"kind": "throttles", "threshold_percent": 0, "minimum_requests": 100},
+            ],
         },
         {
             "name": "ledger",
@@ -61,7 +75,102 @@ POLICY = {
                 {"kind": "codedeploy_group", "application": "ledger", "group": "batch"},
                 {"kind": "cloudformation_stack", "stack": "ledger"},
             ],
-            "triggers": [{"kind": "alarm", "name": "ledger is broken"}],
+            "triggers": [
+                {"kind": "alarm", "name": "ledger is broken"},
+                {
+                    "kind": "api_5xx_rate",
+                    "api": {"name": "a1b2c3d4e5", "type": "http", "stage": "$default"},
+                    "threshold_percent": 2,
+                },
+                {
+                    "kind": "api_5xx_count",
+                    "api": {"name": "a1b2c3d4e5", "type": "http"},
+                    "more_than": 0,
+                    "minutes": 1,
+                },
+            ],
+        },
+        {
+            "name": "storefront",
+            "mode": "approve",
+            "siblings": ["checkout", "search", "ledger"],
+            "dependencies": ["the database is down", "the bank is down"],
+            "targets": [
+                {
+                    "kind": "lambda_alias",
+                    "function": "storefront",
+                    "alias": "live",
+                    "never_back_to": ["7", "12"],
+                },
+            ],
+            "triggers": [
+                {"kind": "error_rate", "threshold_percent": 5, "severity": "medium"},
+                {
+                    "kind": "error_rate",
+                    "name": "gross",
+                    "threshold_percent": 33.3,
+                    "severity": "critical",
+                    "minutes": 1,
+                    "breaching_minutes": 1,
+                    "minimum_requests": 10,
+                    "minimum_errors": 1,
+                },
+                {"kind": "latency", "statistic": "p99.9", "threshold_ms": 3000, "name": "tail"},
+                {"kind": "latency_times_normal", "statistic": "p50", "times": 5},
+                {
+                    "kind": "latency_times_normal",
+                    "statistic": "average",
+                    "times": 2.5,
+                    "band_width": 6.5,
+                    "mode": "observe",
+                },
+                {"kind": "timeouts", "threshold_percent": 0.5},
+                {"kind": "timeouts", "name": "gross", "threshold_percent": 10},
+                {"kind": "throttles"},
+                {
+                    "kind": "api_5xx_rate",
+                    "api": {"name": "storefront", "stage": "prod"},
+                    "threshold_percent": 1,
+                },
+                {
+                    "kind": "api_5xx_count",
+                    "api": {"name": "storefront"},
+                    "more_than": 25,
+                    "minutes": 10,
+                },
+                {
+                    "kind": "dead_letters",
+                    "queue": "orders-dead.fifo",
+                    "when_unmeasurable": "trust_alarm",
+                },
+                {
+                    "kind": "ratio",
+                    "name": "payments-declined",
+                    "bad": {"namespace": "Shop", "name": "Declined"},
+                    "whole": {
+                        "namespace": "Shop",
+                        "name": "Payments",
+                        "dimensions": [{"name": "Stage", "value": "prod"}],
+                    },
+                    "threshold_percent": 20,
+                },
+                {
+                    "kind": "anomaly",
+                    "name": "basket-value",
+                    "metric": {
+                        "namespace": "Shop",
+                        "name": "Basket",
+                        "dimensions": [
+                            {"name": "Stage", "value": "prod"},
+                            {"name": "Currency", "value": "EUR"},
+                        ],
+                    },
+                    "statistic": "p90",
+                    "minutes": 10,
+                    "breaching_minutes": 6,
+                },
+                {"kind": "alarm", "name": "storefront is broken (canary)", "severity": "low"},
+            ],
         },
     ],
 }

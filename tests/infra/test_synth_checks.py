@@ -10,6 +10,7 @@ from infra.grants.everything import REASONS
 
 STACK = "arn:<AWS::Partition>:cloudformation:<AWS::Region>:<AWS::AccountId>:stack/"
 FUNCTION = "arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:"
+MUTE_RULES = "arn:<AWS::Partition>:cloudwatch:<AWS::Region>:<AWS::AccountId>:alarm-mute-rule:*"
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +45,9 @@ def test_exactly_these_findings_are_accepted(nag):
             *(("IAM5[Resource::*]", f"{house}/Permissions/Resource") for house in houses),
             *(
                 (f"IAM5[Resource::{FUNCTION}{name}:*]", "Watcher/Targets1/Resource")
-                for name in ("checkout", "checkout-worker", "search", "payments")
+                for name in ("checkout", "checkout-worker", "search", "payments", "storefront")
             ),
+            (f"IAM5[Resource::{MUTE_RULES}]", "Responder/Targets1/Resource"),
             *(
                 (f"IAM5[Resource::{STACK}{name}/*]", f"{house}/Targets1/Resource")
                 for name in ("search", "payments", "ledger")

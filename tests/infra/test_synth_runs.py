@@ -139,7 +139,8 @@ def test_three_hundred_services_keep_every_policy_within_iams_limits(large, monk
 
 def test_three_hundred_services_lose_no_grant(large):
     arn = "arn:aws:lambda:eu-west-1:111122223333:function:shop-prod-service-"
-    for kind, suffixes in (("Responder", ("",)), ("Watcher", ("", ":*"))):
+    mutes = "arn:aws:cloudwatch:eu-west-1:111122223333:alarm-mute-rule:*"
+    for kind, suffixes, more in (("Responder", ("",), {mutes}), ("Watcher", ("", ":*"), set())):
         granted = [
             resource
             for name, properties in large.responder.of_type("AWS::IAM::ManagedPolicy").items()
@@ -149,7 +150,7 @@ def test_three_hundred_services_lose_no_grant(large):
         ]
         flat = [r for one in granted for r in (one if isinstance(one, list) else [one])]
         expected = {f"{arn}{i:03d}{suffix}" for i in range(300) for suffix in suffixes}
-        assert Counter(flat) == Counter(dict.fromkeys(expected, 1))
+        assert Counter(flat) == Counter(dict.fromkeys(expected | more, 1))
 
 
 def test_a_new_service_moves_no_alarm_to_another_stack():
@@ -164,6 +165,28 @@ def test_a_new_service_moves_no_alarm_to_another_stack():
     more_stacks, after = places(220)
     assert stacks == more_stacks > 1
     assert before.items() <= after.items()
+
+
+def test_the_timeouts_of_one_function_are_counted_in_one_stack_only():
+    """Two metric filters on one log would count each of them twice."""
+    triggers = [
+        {"kind": "timeouts", "threshold_percent": 1},
+        {"kind": "timeouts", "threshold_percent": 10, "name": "gross"},
+    ]
+    services = [service(i, triggers=triggers) for i in range(250)]
+    for i in range(250):
+        beta = {**services[i]["targets"][0], "alias": "beta"}
+        services.append(service(250 + i, targets=[beta], triggers=triggers))
+    shards = shards_of(own_alarms(parse_policy({**POLICY, "services": services})))
+    places = {(w.pointer.function, k) for k, shard in enumerate(shards) for w in shard}
+
+    assert len(shards) > 4
+    assert all(len(shard) <= MOST_ALARMS_IN_A_STACK for shard in shards)
+    assert len(places) == 250
+
+
+def test_a_stack_full_of_alarms_on_timeouts_has_room_for_a_metric_filter_each():
+    assert 2 * MOST_ALARMS_IN_A_STACK < 500
 
 
 def test_a_policy_of_adopted_alarms_only_has_no_alarm_stack(synthesise):

@@ -6,7 +6,7 @@ import pytest
 from policy_sentry.querying.actions import get_action_data
 from policy_sentry.querying.all import get_all_actions
 
-from infra.grants import may_deploy, respond_grants, respond_on_everything
+from infra.grants import may_deploy, respond_grants, respond_on_everything, watch_grants
 from infra.grants.everything import REASONS
 from infra.grants.grant import LONGEST_POLICY, MOST_POLICIES, Grant, GrantError, pack
 from rollback_responder.domain.policy import parse_policy
@@ -16,6 +16,7 @@ from tests.infra.synthesis import POLICY
 FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:"
 CODEDEPLOY = "arn:aws:codedeploy:eu-west-1:111122223333:"
 JOURNAL = "<Journal.Arn>"
+MUTE_RULES = "arn:aws:cloudwatch:eu-west-1:111122223333:alarm-mute-rule:*"
 QUEUE, DEAD_LETTERS = "<Ingress/Alarms.Arn>", "<Ingress/DeadLetters.Arn>"
 ROLES = ("Responder/Respond/Role", "Watcher/Watch/Role", "Notifier/Notify/Role")
 KINDS = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
@@ -51,17 +52,19 @@ EXPECTED = {
         ("<Responder/Respond/Logs.Arn>",): {"logs:CreateLogStream", "logs:PutLogEvents"},
         (QUEUE,): {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
         (DEAD_LETTERS,): {"sqs:SendMessage"},
-        (JOURNAL,): {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+        # The rows of siblings are read beside the own.
+        (JOURNAL,): {"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+        (MUTE_RULES,): {"cloudwatch:ListAlarmMuteRules"},
         ("*",): {
             "cloudwatch:DescribeAlarms",
             "cloudwatch:GetMetricData",
             "codedeploy:StopDeployment",
         },
-        # Enforced: may be moved.
-        (f"{FUNCTION}checkout", f"{FUNCTION}checkout-worker", f"{FUNCTION}payments"): {
-            "lambda:GetAlias",
-            "lambda:UpdateAlias",
-        },
+        # Enforced, or after an approval: may be moved.
+        tuple(
+            f"{FUNCTION}{name}"
+            for name in ("checkout", "checkout-worker", "payments", "storefront")
+        ): {"lambda:GetAlias", "lambda:UpdateAlias"},
         # Only observed: may not.
         (f"{FUNCTION}search",): {"lambda:GetAlias"},
         tuple(map(group, ("search/prod", "payments/live", "ledger/live", "ledger/batch"))): (
@@ -91,7 +94,7 @@ EXPECTED = {
         ("*",): {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"},
         tuple(
             f"{FUNCTION}{name}{versions}"
-            for name in ("checkout", "checkout-worker", "search", "payments")
+            for name in ("checkout", "checkout-worker", "search", "payments", "storefront")
             for versions in ("", ":*")
         ): {"lambda:GetAlias", "lambda:GetFunctionConfiguration"},
         tuple(map(group, ("search/prod", "payments/live", "ledger/live", "ledger/batch"))): (
@@ -164,10 +167,16 @@ def test_only_respond_may_touch_a_target(responder, action):
     assert able == ["Responder/Respond/Role"]
 
 
-def only(*services, **changes):
-    """The policy with these of its services only, in another mode."""
-    chosen = [service for service in POLICY["services"] if service["name"] in services]
-    return parse_policy({**POLICY, "services": chosen, **changes})
+def only(name):
+    """The policy with this one of its services."""
+    (chosen,) = [service for service in POLICY["services"] if service["name"] == name]
+    return parse_policy({**POLICY, "services": [{**chosen, "siblings": []}]})
+
+
+def in_mode(mode):
+    """The policy with all of its services in one mode."""
+    services = [{**service, "mode": mode} for service in POLICY["services"]]
+    return parse_policy({**POLICY, "services": services})
 
 
 def acts_of(policy):
@@ -176,16 +185,43 @@ def acts_of(policy):
 
 
 def test_an_observed_policy_cannot_touch_anything():
-    names = [service["name"] for service in POLICY["services"]]
-    observed = only(*names, mode="observe")
+    observed = in_mode("observe")
 
     assert acts_of(observed) == set()
     assert not may_deploy(observed)
     assert {a for grant in respond_grants(observed) for a in grant.actions} == {
+        "cloudwatch:ListAlarmMuteRules",
         "lambda:GetAlias",
         *READ_GROUP,
         *READ_STACK,
     }
+
+
+def test_what_a_person_must_approve_needs_the_same_grants_as_what_is_enforced():
+    approved, enforced = in_mode("approve"), in_mode("enforce")
+
+    assert list(respond_grants(approved)) == list(respond_grants(enforced))
+    assert respond_on_everything(approved) == respond_on_everything(enforced)
+    assert acts_of(approved) == ACTS
+    assert may_deploy(approved)
+
+
+@pytest.mark.parametrize("mode", ["observe", "approve", "enforce"])
+def test_the_watcher_is_granted_the_same_in_every_mode(mode):
+    grants = list(watch_grants(in_mode(mode)))
+
+    assert grants == list(watch_grants(parse_policy(POLICY)))
+    assert not {action for grant in grants for action in grant.actions} & ACTS
+
+
+def test_a_trigger_that_is_held_back_takes_no_grant_from_its_service():
+    document = json.loads(json.dumps(POLICY))
+    for service in document["services"]:
+        service["triggers"] = [{**t, "mode": "observe"} for t in service["triggers"]]
+
+    assert list(respond_grants(parse_policy(document))) == list(
+        respond_grants(parse_policy(POLICY))
+    )
 
 
 @pytest.mark.parametrize(
@@ -193,6 +229,7 @@ def test_an_observed_policy_cannot_touch_anything():
     [
         ("checkout", {"lambda:UpdateAlias"}),
         ("search", set()),
+        ("storefront", {"lambda:UpdateAlias"}),
         ("ledger", {"codedeploy:StopDeployment", "cloudformation:CancelUpdateStack"}),
         ("payments", ACTS),
     ],
@@ -230,12 +267,27 @@ def test_equal_actions_under_another_condition_are_another_statement():
 
 @pytest.fixture(scope="module")
 def cautious(synthesise):
-    """The same services; none may deploy anything."""
+    """The same services; none may deploy anything, and none has siblings."""
     document = json.loads(json.dumps(POLICY))
     for service in document["services"]:
+        service.pop("siblings", None)
         for target in service["targets"]:
             target.pop("after_success", None)
     return synthesise(document).responder
+
+
+def test_rows_of_others_are_read_only_where_a_service_has_siblings(responder, cautious):
+    read = {
+        name: [
+            a
+            for s in held_by(template, ROLES[0])
+            if s["Resource"] == [JOURNAL]
+            for a in s["Action"]
+        ]
+        for name, template in (("siblings", responder), ("none", cautious))
+    }
+    assert set(read["siblings"]) - set(read["none"]) == {"dynamodb:BatchGetItem"}
+    assert set(read["none"]) == {"dynamodb:PutItem", "dynamodb:UpdateItem"}
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -119,7 +119,8 @@ def changes(source, detail_type, detail):
 
 
 def alarms_in(state):
-    names = [{"prefix": "rollback.test."}, "ledger is broken", "search is broken (composite)"]
+    adopted = ("ledger is broken", "search is broken (composite)", "storefront is broken (canary)")
+    names = [{"prefix": "rollback.test."}, *adopted]
     return changes(
         "aws.cloudwatch",
         "CloudWatch Alarm State Change",

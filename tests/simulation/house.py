@@ -1,6 +1,6 @@
 """The real house on the world: hallway, watcher, actions, journal, telling. Only metrics are short.
 
-CloudWatch is asked by the responder through two methods; what they answer comes from the world's
+CloudWatch is asked by the responder through three methods; what they answer comes from the world's
 minutes directly. How the real adapter gets these answers is for `tests/functional`.
 """
 
@@ -18,7 +18,7 @@ from rollback_responder.domain.errors import (
     RollbackError,
     SignalError,
 )
-from rollback_responder.domain.measurement import Bucket, Measurement
+from rollback_responder.domain.measurement import Bucket
 from rollback_responder.domain.signal import AlarmReading, AlarmState, Signal
 from rollback_responder.journal import codec, dynamodb
 from rollback_responder.journal.budget import DynamoDbBudget
@@ -29,7 +29,7 @@ from rollback_responder.notifiers.telling import Teller
 from rollback_responder.responder import Responder
 from rollback_responder.rooms import Rooms
 from rollback_responder.watcher import Watcher
-from tests.simulation.world import REQUESTS_A_MINUTE, TABLE, clients_of
+from tests.simulation.world import TABLE, clients_of
 
 LEASE = timedelta(seconds=90)
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -107,24 +107,22 @@ class Metrics:
             },
         )
 
-    def measure(self, trigger, target, *, new, previous, since_at, now):
-        def answer():
-            minutes = self._story.minutes_of(target.function)
-            window = [m for m in minutes if since_at <= m.start_at]
-            return Measurement(
-                since_at=since_at,
-                read_at=now,
-                total=tuple(m.bucket(None) for m in window),
-                new=tuple(m.bucket(new) for m in window if new in m.versions),
-                previous=tuple(m.bucket(previous) for m in window if previous in m.versions),
-            )
+    def muted_by(self, alarm_name):
+        return self._asked("ListAlarmMuteRules", lambda: None)
 
-        return self._asked("GetMetricData", answer)
-
-    def count_requests(self, target, *, since_at, now):
+    def read(self, questions, *, since_at, now):
         def answer():
-            minutes = self._story.minutes_of(target.function)
-            return REQUESTS_A_MINUTE * sum(since_at <= m.start_at for m in minutes)
+            found = {}
+            for name, question in questions.items():
+                dimensions = dict(question.bad.dimensions)
+                minutes = self._story.minutes_of(dimensions["FunctionName"])
+                version = dimensions.get("ExecutedVersion")
+                found[name] = tuple(
+                    minute.bucket(version)
+                    for minute in minutes
+                    if since_at <= minute.start_at and version in {None, *minute.versions}
+                )
+            return found
 
         return self._asked("GetMetricData", answer)
 

@@ -68,7 +68,7 @@ def ask_the_gate_before_recovery():
 def go_to_the_highest_other_version():
     """The commonest bug of public handlers."""
 
-    def highest(ledger, observation):
+    def highest(ledger, observation, never=()):
         known = {entry.version for entry in (*ledger.good, *ledger.bad)} - {observation.suspect}
         return max(known, key=int, default=None)
 

@@ -1,326 +1,574 @@
-"""Judging minutes: floors, M of N, fresh minutes, and which series stands for which version."""
+"""Judging a measurement: which minutes stand for which version, and promises about all numbers.
+
+Minute 0 begins at `NOW`, when the change was first seen.
+"""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollback_responder.domain.assessment import (
-    WORSE,
-    Verdict,
+    Assessment,
+    Baseline,
     assess,
-    has_enough,
-    is_bad,
-    judge,
-    served_well,
+    span_of,
     unmeasurable,
 )
-from rollback_responder.domain.measurement import Bucket, Measurement
-from rollback_responder.domain.trigger import ErrorRate, Latency, Statistic
-from tests.builders import MINUTE, NOW, minutes
+from rollback_responder.domain.judging import WORSE, Verdict
+from rollback_responder.domain.measurement import Measurement
+from rollback_responder.domain.metric import question_of
+from rollback_responder.domain.trigger import (
+    Anomaly,
+    Api,
+    ApiErrorCount,
+    ErrorRate,
+    Latency,
+    LatencyTimesNormal,
+    MetricName,
+)
+from tests.builders import MINUTE, NOW, TARGET, a_bucket, counted, evidence, leveled
 
-RATE = ErrorRate(threshold_percent=5)
-SLOW = Latency(statistic=Statistic.P95, threshold_ms=300)
-NO_LAG = timedelta(0)
 B, H, I = Verdict.BREACHING, Verdict.HEALTHY, Verdict.INCONCLUSIVE  # noqa: E741
 
-
-def verdict(buckets, trigger=RATE, lag=NO_LAG, now=NOW):
-    return judge(trigger, buckets, until=now, complete_until=now - lag).verdict
-
-
-@pytest.mark.parametrize(
-    ("errors", "requests", "expected", "words"),
-    [
-        ((), 60, I, "no traffic"),
-        ((0, 0, 0), 60, H, "no bad minute in the last 3"),
-        ((30, 30, 30), 60, B, "3 bad minutes, 2 are enough"),
-        ((0, 30, 30), 60, B, "2 bad minutes"),
-        ((30, 0, 30), 60, B, "2 bad minutes"),
-        ((0, 0, 30), 60, I, "1 bad minute of the 2 it takes"),
-        ((30, 0, 0), 60, I, "1 bad minute of the 2 it takes"),
-        ((30, 30, 0, 0, 0), 60, H, "no bad minute"),
-        ((3, 3, 3), 60, H, "no bad minute"),
-        ((0, 4, 4), 60, B, "2 bad minutes"),
-        ((0, 6, 6), 6, I, "fewer than 20 requests"),
-        ((0, 1, 1), 7, I, "fewer than 3 errors"),
-        ((0, 2, 1), 7, B, "2 bad minutes"),
-    ],
-)
-def test_error_rates(errors, requests, expected, words):
-    found = judge(RATE, minutes(*errors, requests=requests), until=NOW, complete_until=NOW)
-
-    assert (found.verdict, words in found.text) == (expected, True), found.text
+RATE = question_of(ErrorRate(threshold_percent=5), TARGET)
+SLOW = question_of(Latency(statistic="p95", threshold_ms=300), TARGET)
+TIMES = question_of(LatencyTimesNormal(statistic="p95", times=3), TARGET)
+COUNT = question_of(ApiErrorCount(api=Api(name="shop"), more_than=10), None)
+BAND = question_of(Anomaly(name="basket", metric=MetricName(namespace="Shop", name="B")), None)
 
 
-def test_exactly_the_threshold_is_not_over_it():
-    assert verdict(minutes(5, 5, 5, requests=100)) is H
-    assert verdict(minutes(6, 6, 6, requests=100)) is B
+def assessed(read_at, question=RATE, *, lag=0, since=-60, shifting=False, excused=(), **series):
+    """What these minutes say at the end of that many; later ones are not there yet."""
+    now = NOW + read_at * MINUTE
+    seen = {
+        name: tuple(bucket for bucket in buckets if bucket.start_at < now)
+        for name, buckets in series.items()
+    }
+    return assess(
+        question,
+        Measurement(since_at=NOW + since * MINUTE, read_at=now, **seen),
+        changed_at=NOW,
+        lag=lag * MINUTE,
+        shifting=shifting,
+        excused=[NOW + minute * MINUTE for minute in excused],
+    )
 
 
-def test_the_window_counts_minutes_of_the_clock_not_minutes_with_traffic():
-    assert verdict(minutes(30, 30, None, None, 0)) is H
-    assert verdict(minutes(None, 30, None, 30)) is B
+def verdicts(assessment):
+    return assessment.new.verdict, assessment.previous and assessment.previous.verdict
 
 
-def test_silence_is_no_evidence():
-    old = minutes(30, 30, 30, end_at=NOW - 5 * MINUTE)
+# -- which minutes stand for which version --------------------------------------------------------
 
-    assert verdict(old) is I
-    assert verdict(minutes(30, 30, 30, end_at=NOW - MINUTE)) is B
-
-
-def test_fresh_minutes_convict():
-    buckets = minutes(0, 30, 30)
-
-    assert verdict(buckets, lag=MINUTE) is B
-    assert verdict(buckets, lag=2 * MINUTE) is B
-
-
-def test_fresh_minutes_never_acquit():
-    """The minute that may be incomplete looks good; what is complete does not."""
-    buckets = minutes(30, 30, 0)
-
-    assert verdict(buckets, lag=MINUTE) is B
-    assert verdict(minutes(0, 0), lag=2 * MINUTE) is I
-
-
-def test_one_more_bad_minute_does_not_push_the_proof_out_of_the_window():
-    """Half a minute past, two minutes are fresh: a bad one among them may only make it worse."""
-    now = NOW + MINUTE / 2
-    good = minutes(30, 30, 0, 0, 0, end_at=NOW + MINUTE)
-    worse = (*good[:-1], replace(good[-1], errors=30))
-
-    assert verdict(good, lag=MINUTE, now=now) is B
-    assert verdict(worse, lag=MINUTE, now=now) is B
-
-
-def test_minutes_of_the_future_count_for_nothing():
-    assert verdict(minutes(30, 30, 30, end_at=NOW + 5 * MINUTE)) is I
+GOOD, BAD = counted(*[(600, 0)] * 4), counted(*[(600, 120)] * 4)
+BEFORE_GOOD = counted(*[(600, 0)] * 10, first=-12)
+BEFORE_BAD = counted(*[(600, 120)] * 10, first=-12)
 
 
 @pytest.mark.parametrize(
-    ("latencies", "requests", "expected"),
+    ("series", "expected", "baseline"),
     [
-        ((100, 100, 100), 200, H),
-        ((100, 400, 400), 200, B),
-        ((100, 100, 400), 200, I),
-        ((400, 400, 400), 199, I),
-        ((300, 300, 300), 200, H),
-        ((None, None, None), 200, H),
-    ],
-)
-def test_latencies(latencies, requests, expected):
-    buckets = minutes(0, 0, 0, requests=requests, latency_ms=latencies)
-
-    assert verdict(buckets, SLOW) is expected
-
-
-def test_a_percentile_of_few_requests_means_nothing():
-    """CloudWatch's own rule: 10 / (1 - p) samples, so 200 for p95; an average needs one."""
-    bucket = Bucket(start_at=NOW, requests=199, latency_ms=9000)
-    average = Latency(statistic=Statistic.AVERAGE, threshold_ms=300, minimum_requests=1)
-
-    assert not has_enough(SLOW, bucket)
-    assert not is_bad(SLOW, bucket)
-    assert is_bad(SLOW, replace(bucket, requests=200))
-    assert is_bad(average, replace(bucket, requests=1))
-    assert "no minute has enough requests" in _text(minutes(0, 0, requests=100, latency_ms=(1, 1)))
-
-
-def _text(buckets):
-    return judge(SLOW, buckets, until=NOW, complete_until=NOW).text
-
-
-def test_latency_is_said_by_its_worst_minute():
-    buckets = minutes(0, 0, 0, requests=200, latency_ms=(100, 900, 400))
-    found = judge(SLOW, buckets, until=NOW, complete_until=NOW)
-
-    assert found.value == 900
-    assert "p95 latency 900 ms > 300 ms (600 requests in 3 min)" in found.text
-
-
-@pytest.mark.parametrize(("requests", "words"), [(1, "1 request in"), (2, "2 requests in")])
-def test_numbers_agree_with_their_nouns(requests, words):
-    assert words in judge(RATE, minutes(0, requests=requests), until=NOW, complete_until=NOW).text
-
-
-def test_what_looks_bad_is_over_the_threshold_even_on_thin_evidence():
-    thin = judge(RATE, minutes(5, requests=6), until=NOW, complete_until=NOW)
-
-    assert (thin.verdict, thin.looks_bad) == (I, True)
-    assert not judge(RATE, (), until=NOW, complete_until=NOW).looks_bad
-
-
-def test_what_could_not_be_read_is_a_verdict_of_its_own():
-    assert unmeasurable("why").new.verdict is Verdict.UNMEASURABLE
-    assert unmeasurable("why").previous is None
-
-
-# -- which series stands for which version --------------------------------------------------------
-
-CHANGED_AT = NOW - 4 * MINUTE
-GOOD, BAD = minutes(0, 0, 0, 0), minutes(30, 30, 30, 30)
-BEFORE_GOOD = minutes(0, 0, 0, end_at=CHANGED_AT - 2 * MINUTE)
-BEFORE_BAD = minutes(30, 30, 30, end_at=CHANGED_AT - 2 * MINUTE)
-
-
-def assessed(**series):
-    measurement = Measurement(since_at=NOW - 60 * MINUTE, read_at=NOW, **series)
-    found = assess(RATE, measurement, changed_at=CHANGED_AT, lag=NO_LAG)
-    return found.new.verdict, found.previous and found.previous.verdict
-
-
-@pytest.mark.parametrize(
-    ("series", "expected"),
-    [
-        ({"total": GOOD, "new": BAD, "previous": GOOD}, (B, H)),
-        ({"total": BAD, "new": GOOD, "previous": BAD}, (H, B)),
-        ({"total": BAD, "new": BAD}, (B, None)),
+        # Each has its own series.
+        ({"new": BAD, "previous": GOOD}, (B, H), Baseline.BESIDE),
+        ({"new": GOOD, "previous": BAD}, (H, B), Baseline.BESIDE),
+        ({"new": BAD, "previous": BAD}, (I, B), Baseline.BESIDE),
+        ({"new": BAD, "previous": BEFORE_GOOD}, (B, H), Baseline.BEFORE),
+        ({"new": BAD, "previous": BEFORE_BAD}, (I, B), Baseline.BEFORE),
+        ({"total": BAD, "new": BAD, "previous": GOOD}, (B, H), Baseline.BESIDE),
         # Only the new one is told apart: the previous one is what remains of all traffic.
-        ({"total": (*BEFORE_BAD, *BAD), "new": BAD}, (B, B)),
-        ({"total": (*BEFORE_GOOD, *BAD), "new": BAD}, (B, H)),
-        ({"total": (*BEFORE_GOOD, *BAD)}, (B, H)),
-        ({"total": (*BEFORE_BAD, *BAD)}, (B, B)),
-        ({"total": (*BEFORE_BAD, *GOOD)}, (H, B)),
-        ({"total": BAD}, (B, None)),
-        ({"total": BEFORE_BAD}, (I, B)),
-        ({}, (I, None)),
+        ({"total": (*BEFORE_GOOD, *BAD), "new": BAD}, (B, H), Baseline.BEFORE),
+        ({"total": (*BEFORE_BAD, *BAD), "new": BAD}, (I, B), Baseline.BEFORE),
+        ({"total": BAD, "new": BAD}, (I, None), Baseline.NONE),
+        # Neither is: all traffic after the change, and all traffic before it.
+        ({"total": (*BEFORE_GOOD, *BAD)}, (B, H), Baseline.BEFORE),
+        ({"total": (*BEFORE_BAD, *BAD)}, (I, B), Baseline.BEFORE),
+        ({"total": (*BEFORE_BAD, *GOOD)}, (H, B), Baseline.BEFORE),
+        ({"total": BAD}, (I, None), Baseline.NONE),
+        ({"total": BEFORE_BAD}, (I, B), Baseline.BEFORE),
+        ({}, (I, None), Baseline.NONE),
         # The versions are told apart and the new one has no series: it has no traffic.
-        ({"total": BAD, "previous": BAD}, (I, B)),
-        ({"total": BAD, "previous": GOOD}, (I, H)),
+        ({"total": BAD, "previous": BAD}, (I, B), Baseline.NONE),
+        ({"total": BAD, "previous": BEFORE_GOOD}, (I, H), Baseline.BEFORE),
     ],
 )
-def test_which_series_stands_for_which_version(series, expected):
-    assert assessed(**series) == expected
+def test_which_minutes_stand_for_which_version(series, expected, baseline):
+    found = assessed(4, **series)
+
+    assert (verdicts(found), found.baseline) == (expected, baseline)
 
 
-def test_a_canary_whose_other_version_has_no_series_is_compared_with_the_rest():
-    new = minutes(30, 30, 30)
-    shared_outage = minutes(60, 60, 60, requests=120)
-    mine_alone = minutes(30, 30, 30, requests=120)
+@pytest.mark.parametrize(
+    ("total", "verdict"),
+    [
+        (counted(*[(1200, 240)] * 4), I),
+        (counted(*[(1200, 120)] * 4), B),
+        # Counts that do not add up, of minutes that CloudWatch has not in full, say nothing odd.
+        (counted(*[(1200, 0)] * 4), B),
+        (counted(*[(601, 240)] * 4), I),
+    ],
+)
+@pytest.mark.parametrize("shifting", [True, False])
+def test_a_canary_is_compared_with_the_rest_of_all_traffic(total, verdict, shifting):
+    found = assessed(4, total=total, new=BAD, shifting=shifting)
 
-    assert assessed(total=shared_outage, new=new) == (B, B)
-    assert assessed(total=mine_alone, new=new) == (B, H)
+    assert (found.new.verdict, found.baseline) == (verdict, Baseline.BESIDE)
 
 
 def test_a_percentile_of_the_rest_cannot_be_worked_out():
-    slow = minutes(0, 0, 0, requests=200, latency_ms=(900, 900, 900))
-    measurement = Measurement(since_at=NOW - 60 * MINUTE, read_at=NOW, total=slow, new=slow)
+    slow, before = leveled(*[900] * 6), leveled(*[100] * 9, first=-9)
 
-    assert assess(SLOW, measurement, changed_at=CHANGED_AT, lag=NO_LAG).previous is None
+    assert assessed(6, SLOW, total=slow, new=slow).previous is None
+    assert assessed(6, SLOW, total=(*before, *slow), new=slow).new.verdict is B
 
 
-def test_the_minute_of_the_change_belongs_to_neither():
-    total = (*BEFORE_GOOD, *minutes(60, 60, 60, 0, 0, 0))
-    measurement = Measurement(since_at=NOW - 60 * MINUTE, read_at=NOW, total=total)
-    found = assess(RATE, measurement, changed_at=NOW - 3 * MINUTE - MINUTE / 2, lag=NO_LAG)
+def test_the_minutes_of_the_change_belong_to_neither():
+    """Within them nobody knows whose they are: the watcher looks once a minute."""
+    change = counted((600, 600), (600, 600), first=-2)
+    found = assessed(4, total=(*BEFORE_GOOD, *change, *GOOD))
 
-    assert (found.new.verdict, found.previous.verdict) == (H, H)
+    assert (verdicts(found), found.previous.errors) == ((H, H), 0)
+
+
+def test_the_minutes_of_the_change_belong_to_neither_where_nothing_older_is_known():
+    change = counted((600, 0), (600, 0), first=-2)
+    found = assessed(4, total=(*change, *BAD))
+
+    assert (verdicts(found), found.baseline) == ((I, None), Baseline.NONE)
 
 
 def test_a_version_before_is_judged_by_its_own_last_minutes():
     """It may have had its last traffic long before."""
-    old = minutes(30, 30, 30, end_at=NOW - 30 * MINUTE)
+    long_ago = counted(*[(600, 120)] * 3, first=-30)
 
-    assert assessed(total=BAD, new=BAD, previous=old) == (B, B)
+    assert verdicts(assessed(4, new=BAD, previous=long_ago)) == (I, B)
+
+
+def test_a_version_before_is_known_by_its_last_hour_and_not_by_more():
+    older = counted(*[(600, 300)] * 60, first=-120)
+    hour = counted(*[(600, 0)] * 60, first=-60)
+
+    assert assessed(4, since=-120, new=BAD, previous=(*older, *hour)).new.verdict is B
+    assert assessed(4, since=-120, new=BAD, previous=older).baseline is Baseline.NONE
+
+
+def test_a_version_that_was_here_before_is_judged_by_this_stay_alone():
+    """It served long ago, was rolled back from, and came again."""
+    earlier, between = counted(*[(600, 120)] * 9, first=-20), counted(*[(600, 0)] * 11, first=-11)
+    found = assessed(4, new=(*earlier, *GOOD), previous=between)
+
+    assert (found.new.verdict, found.served_since_at, found.served_before) == (H, NOW, False)
+    assert assessed(4, new=(*earlier, *BAD), previous=between).new.verdict is B
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["both known", "only the new one known"])
+@pytest.mark.parametrize(("errors", "verdict"), [(120, B), (0, H)])
+def test_what_nobody_tells_apart_after_the_shift_is_the_new_ones(known, errors, verdict):
+    """CloudWatch may tell versions apart only while both serve."""
+    canary, rest = counted(*[(60, 0)] * 4), counted(*[(540, 0)] * 4)
+    after = counted(*[(600, errors)] * 4, first=4)
+    total = (*BEFORE_GOOD, *counted(*[(600, 0)] * 4), *after)
+    previous = (*BEFORE_GOOD, *rest) if known else ()
+    found = assessed(8, total=total, new=canary, previous=previous)
+
+    assert found.new.verdict is verdict
+
+
+def test_while_it_is_shifting_traffic_that_nobody_tells_apart_is_nobodys():
+    canary, rest = counted(*[(60, 0)] * 4), counted(*[(540, 0)] * 4)
+    total = counted(*[(600, 0)] * 4, *[(600, 120)] * 4)
+    found = assessed(8, total=total, new=canary, previous=rest, shifting=True)
+
+    assert found.new.verdict is not B
+
+
+# -- since when it serves -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("since", "series", "since_at", "before"),
+    [
+        (-60, {"new": counted((60, 0), first=1), "previous": BEFORE_GOOD}, 1, False),
+        (-60, {"new": counted((60, 0), first=-2), "previous": GOOD}, -2, False),
+        # It served already in the first minute that was measured, whether that was cut or not.
+        (0, {"new": counted((60, 0), (60, 0))}, 0, True),
+        (0.5, {"new": counted((60, 0), (60, 0))}, 0, True),
+        (-1, {"new": counted((60, 0), (60, 0))}, 0, False),
+        # All traffic does not say whose it is.
+        (0, {"total": counted((60, 0), (60, 0))}, None, False),
+    ],
+)
+def test_since_when_a_version_serves_is_known_where_it_is_told_apart(
+    since, series, since_at, before
+):
+    found = assessed(4, since=since, **series)
+    expected = None if since_at is None else NOW + since_at * MINUTE
+
+    assert (found.served_since_at, found.served_before) == (expected, before)
+
+
+@pytest.mark.parametrize(
+    ("question", "read_at", "since", "verdict"),
+    [
+        (SLOW, 2, -60, I),
+        (SLOW, 3, -60, I),
+        (SLOW, 4, -60, B),
+        # One that served before has its cold starts behind it.
+        (SLOW, 2, 0, B),
+        (replace(SLOW, cold_minutes=0), 2, -60, B),
+    ],
+)
+def test_the_first_two_minutes_after_a_shift_are_cold_starts(question, read_at, since, verdict):
+    slow, quick = leveled(*[900] * 5), leveled(*[100] * 65, first=-60)
+    found = assessed(read_at, question, since=since, new=slow, previous=quick, shifting=True)
+
+    assert found.new.verdict is verdict
+
+
+def test_cold_minutes_count_from_its_own_first_minute_and_never_for_shares():
+    slow, quick = leveled(*[900] * 5, first=3), leveled(*[100] * 68, first=-60)
+
+    assert assessed(6, SLOW, new=slow, previous=quick).new.verdict is I
+    assert assessed(7, SLOW, new=slow, previous=quick).new.verdict is B
+    assert assessed(1, new=counted((600, 300)), previous=BEFORE_GOOD).new.verdict is B
+
+
+# -- what it is compared with ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("new", "previous", "shifting", "baseline"),
+    [
+        (BAD, GOOD, False, Baseline.BESIDE),
+        (BAD, GOOD[:3], False, Baseline.NONE),
+        (BAD, (*BEFORE_GOOD, *GOOD[:3]), False, Baseline.BEFORE),
+        (BAD, (*BEFORE_GOOD, *GOOD[:3]), True, Baseline.BESIDE),
+        (BAD, BEFORE_GOOD, True, Baseline.BESIDE),
+        (BAD, (), False, Baseline.NONE),
+    ],
+)
+def test_the_baseline_is_beside_while_shifting_or_where_both_served(
+    new, previous, shifting, baseline
+):
+    assert assessed(4, new=new, previous=previous, shifting=shifting).baseline is baseline
+
+
+@pytest.mark.parametrize("question", [RATE, SLOW, TIMES], ids=["share", "number", "times normal"])
+def test_while_it_is_shifting_the_hour_before_convicts_nobody(question):
+    """Nothing is there beside it, so nothing can be held against it but the time."""
+    new = [a_bucket(n, 1000, 300, value=900) for n in range(6)]
+    before = [a_bucket(n, 1000, 0, value=100) for n in range(-60, 0)]
+
+    for shifting, verdict in ((False, B), (True, I)):
+        found = assessed(6, question, new=new, previous=before, shifting=shifting)
+        assert (found.new.verdict, found.convicts_beside) == (verdict, False)
+
+
+@pytest.mark.parametrize(
+    ("new", "previous", "both"),
+    [
+        (BAD, BAD, True),
+        (BAD, (*BEFORE_GOOD, *BAD), True),
+        # It is worse, so they can be told apart.
+        (counted(*[(600, 300)] * 4), counted(*[(600, 60)] * 4), False),
+        (BAD, GOOD, False),
+        (GOOD, BAD, False),
+        (GOOD, GOOD, False),
+        (BAD, (), False),
+        ((), BAD, False),
+    ],
+)
+def test_both_fail_where_both_are_over_and_nothing_tells_them_apart(new, previous, both):
+    assert assessed(4, new=new, previous=previous).both_fail is both
+
+
+def test_only_what_both_did_in_the_same_minutes_convicts_without_an_alarm():
+    beside = assessed(4, new=BAD, previous=GOOD)
+    before = assessed(4, new=BAD, previous=BEFORE_GOOD)
+    well = assessed(4, new=GOOD, previous=GOOD)
+
+    assert [each.convicts for each in (beside, before, well)] == [True, True, False]
+    assert [each.convicts_beside for each in (beside, before, well)] == [True, False, False]
+
+
+def test_what_could_not_be_read_is_a_verdict_of_its_own():
+    found = unmeasurable("why")
+
+    assert found == Assessment(new=evidence(Verdict.UNMEASURABLE, "why"))
+    assert (found.convicts, found.both_fail, found.baseline) == (False, False, Baseline.NONE)
+
+
+@pytest.mark.parametrize(("first", "last", "minutes"), [(0, 0, 1), (0, 2, 3), (-5, 4, 10)])
+def test_a_span_is_from_the_first_minutes_begin_to_the_last_ones_end(first, last, minutes):
+    assert span_of([a_bucket(first), a_bucket(last)]) == minutes * MINUTE
+
+
+# -- stories --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+def test_the_deploys_own_minute_does_not_outweigh_the_hour_before(lag):
+    """All at once; in its minute the old version still had two requests, and one of them failed."""
+    hour = counted(*[(600, 6)] * 60, first=-60)
+    new, previous = counted(*[(600, 300)] * 12), (*hour, a_bucket(0, 2, 1))
+    found = [assessed(end, lag=lag, new=new, previous=previous) for end in range(1, 13)]
+
+    assert [each.new.verdict for each in found] == [I, *[B] * 11]
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+def test_a_silent_minute_of_the_old_version_does_not_convict_in_a_shared_outage(lag):
+    """A canary of 90 percent, and 30 percent of everything fails from minute 8 on.
+
+    The alias says that it still shares its traffic; once it does not, the alarm, the siblings and
+    the onset stand before a rollback.
+    """
+    new = counted(*[(27, 0)] * 8, *[(27, 8)] * 3)
+    old = counted(*[(3, 0)] * 68, (3, 1), None, (3, 0), first=-60)
+    found = {
+        end: assessed(end, lag=lag, shifting=True, new=new, previous=old) for end in range(1, 12)
+    }
+
+    assert [end for end, each in found.items() if each.convicts] == []
+
+
+def test_a_shared_outage_is_nobodys_fault_however_long_it_lasts():
+    new, old = (counted(*[(n, 0)] * 20, *[(n, n // 3)] * 20) for n in (60, 540))
+
+    for end in range(1, 41):
+        assert not assessed(end, lag=1, shifting=True, new=new, previous=old).convicts
+
+
+@pytest.mark.parametrize(("excused", "convicts"), [((), True), (range(3, 12), False)])
+def test_a_shared_outage_after_a_deploy_at_once_is_excused_by_the_siblings(excused, convicts):
+    new = counted(*[(600, 6)] * 3, *[(600, 180)] * 9)
+    before = counted(*[(600, 6)] * 60, first=-60)
+    found = [assessed(end, new=new, previous=before, excused=excused) for end in range(1, 13)]
+
+    assert any(each.convicts for each in found) is convicts
 
 
 # -- whatever the numbers -------------------------------------------------------------------------
 
-TRIGGERS = st.one_of(
+SHARES = st.one_of(
     st.builds(
-        ErrorRate,
-        threshold_percent=st.sampled_from([1, 5, 50]),
-        minutes=st.just(5),
-        breaching_minutes=st.integers(1, 5),
+        lambda minutes, breaching, **changes: replace(
+            RATE, minutes=minutes, breaching_minutes=min(minutes, breaching), **changes
+        ),
+        st.integers(1, 5),
+        st.integers(1, 3),
+        threshold_percent=st.sampled_from([0, 1, 5, 30]),
         minimum_requests=st.sampled_from([1, 20, 200]),
-        minimum_errors=st.sampled_from([1, 3, 30]),
+        minimum_errors=st.sampled_from([1, 3]),
     ),
     st.builds(
-        Latency,
-        statistic=st.sampled_from([Statistic.P50, Statistic.AVERAGE]),
-        threshold_ms=st.just(300),
-        minutes=st.just(5),
-        breaching_minutes=st.integers(1, 5),
-        minimum_requests=st.sampled_from([1, 20, 200]),
+        lambda **changes: replace(COUNT, **changes),
+        minutes=st.integers(1, 5),
+        more_than=st.sampled_from([0, 5, 50]),
     ),
 )
-BUCKETS = st.lists(
-    st.tuples(st.integers(0, 14), st.integers(1, 60), st.floats(0, 1), st.floats(0, 900)),
-    unique_by=lambda bucket: bucket[0],
-    max_size=15,
+LEVELS = st.builds(
+    lambda question, minutes, breaching, **changes: replace(
+        question, minutes=minutes, breaching_minutes=min(minutes, breaching), **changes
+    ),
+    st.sampled_from([SLOW, TIMES, BAND]),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    enough_samples=st.sampled_from([1, 20]),
+    minimum_requests=st.sampled_from([1, 20]),
+    cold_minutes=st.sampled_from([0, 2]),
+    worse_by=st.sampled_from([0, 100]),
 )
+LIKELY = st.sampled_from([0, 0, 0, 1, 5, 6, 10, 25, 30, 50, 100])
+VALUES = st.sampled_from([None, 0, 50, 100, 150, 200, 300, 310, 400, 900])
 
 
-@given(TRIGGERS, BUCKETS, st.data(), st.sampled_from([0, 1, 2, 5]), st.integers(0, 59))
-def test_worse_numbers_never_give_a_better_verdict(trigger, drawn, data, lag, seconds):
-    now = NOW + timedelta(seconds=seconds)
-    buckets = [
-        Bucket(
-            start_at=NOW - (12 - minute) * MINUTE,
-            requests=requests,
-            errors=int(requests * share),
-            latency_ms=latency,
-        )
-        for minute, requests, share, latency in sorted(drawn)
-    ]
-    worse = [
-        replace(
-            bucket,
-            errors=data.draw(st.integers(bucket.errors, bucket.requests)),
-            latency_ms=bucket.latency_ms + data.draw(st.integers(0, 600)),
-        )
-        for bucket in buckets
-    ]
-    lags = timedelta(minutes=lag)
-    before, after = (verdict(series, trigger, lags, now) for series in (buckets, worse))
-
-    assert WORSE.index(after) >= WORSE.index(before)
+@st.composite
+def rows(draw, first, last):
+    """Some minutes from the first up to the last, each with whatever may be measured of it."""
+    found = []
+    for minute in range(first, last):
+        requests = draw(st.sampled_from([0, 1, 3, 10, 20, 27, 60, 600, 6000]))
+        if requests:
+            errors = -(-requests * draw(LIKELY) // 100)
+            limit = draw(st.sampled_from([None, 200, 300]))
+            found.append(a_bucket(minute, requests, errors, value=draw(VALUES), limit=limit))
+    return tuple(found)
 
 
-@given(TRIGGERS, BUCKETS, st.sampled_from([0, 1, 2]))
-def test_no_conviction_below_the_floors(trigger, drawn, lag):
-    buckets = [
-        Bucket(
-            start_at=NOW - (15 - minute) * MINUTE,
-            requests=requests,
-            errors=int(requests * share),
-            latency_ms=latency,
-        )
-        for minute, requests, share, latency in sorted(drawn)
-    ]
-    found = judge(trigger, buckets, until=NOW, complete_until=NOW - lag * MINUTE)
-    if found.verdict is B:
-        assert found.requests >= trigger.minimum_requests
-        assert found.errors >= getattr(trigger, "minimum_errors", 0)
+@st.composite
+def cases(draw):
+    """What is measured of a change, and how it is looked at."""
+    end = draw(st.integers(1, 12))
+    left_at = draw(st.sampled_from([0, 1, end]))
+    hour = draw(
+        st.sampled_from([(), ((600, 6), 60), ((600, 0), 60), ((600, 120), 60), ((3, 0), 20)])
+    )
+    counts, times = hour or ((0, 0), 0)
+    value = draw(st.sampled_from([None, 100, 400]))
+    before = tuple(a_bucket(n, *counts, value=value) for n in range(-times, 0))
+    new, old = draw(rows(0, end)), (*before, *draw(rows(0, left_at)))
+    apart = draw(st.sampled_from(["both", "new", "none"]))
+    series = {
+        "both": {"new": new, "previous": old},
+        "new": {"new": new, "total": added(new, old)},
+        "none": {"total": added(new, before)},
+    }[apart]
+    return series | {
+        "read_at": end + draw(st.sampled_from([-1, 0, 0, 0.25, 0.75])),
+        "lag": draw(st.sampled_from([0, 1, 1, 2, 3, 10])),
+        "since": draw(st.sampled_from([-60, 0])),
+        "shifting": draw(st.booleans()),
+        "excused": draw(st.sets(st.integers(0, end), max_size=2)),
+    }
 
 
-# -- what speaks for a version --------------------------------------------------------------------
+def added(new, old):
+    """All traffic: the minutes of both together."""
+    found = {bucket.start_at: bucket for bucket in new}
+    for bucket in old:
+        mine = found.get(bucket.start_at, replace(bucket, requests=0, errors=0))
+        requests, errors = bucket.requests + mine.requests, bucket.errors + mine.errors
+        found[bucket.start_at] = replace(bucket, requests=requests, errors=errors)
+    return tuple(found.values())
 
 
-@pytest.mark.parametrize(
-    ("buckets", "well"),
-    [
-        ((), False),
-        (minutes(0, requests=0), False),
-        (minutes(0, 0, 0), True),
-        # Too few in each minute to convict anybody, and together they do say something.
-        (minutes(1, 1, 1, requests=6), False),
-        (minutes(0, 0, 1, requests=10), True),
-        (minutes(3, 3, 3), True),
-        (minutes(3, 3, 4), False),
-    ],
-)
-def test_what_served_well_failed_no_more_than_it_may_on_the_whole(buckets, well):
-    assert served_well(RATE, buckets) is well
+def each_bucket(case, change):
+    """The case with each of its minutes changed, or left out."""
+    return {
+        key: tuple(filter(None, map(change, value))) if key in SERIES else value
+        for key, value in case.items()
+    }
 
 
-@pytest.mark.parametrize(
-    ("latencies", "well"),
-    [([], False), ([100, 100], True), ([100, 900], False), ([900, 100, 100], True), ([None], True)],
-)
-def test_what_served_well_was_slow_in_less_than_half_of_its_minutes(latencies, well):
-    assert served_well(SLOW, minutes(*[0 for _ in latencies], latency_ms=latencies)) is well
+SERIES = ("total", "new", "previous")
+ENOUGH = settings(max_examples=400)
+
+
+def rank(assessment):
+    return WORSE.index(assessment.new.verdict)
+
+
+@ENOUGH
+@given(cases(), SHARES | LEVELS)
+def test_whatever_was_measured_is_judged_in_words(case, question):
+    found = assessed(question=question, **case)
+
+    assert found.new.text
+    assert found.previous is None or found.previous.text
+    assert found.new.verdict is not Verdict.UNMEASURABLE
+
+
+@ENOUGH
+@given(cases(), SHARES | LEVELS, st.randoms(use_true_random=False))
+def test_the_order_in_which_minutes_are_read_says_nothing(case, question, random):
+    shuffled = {
+        key: tuple(random.sample(value, len(value))) if key in SERIES else value
+        for key, value in case.items()
+    }
+
+    assert assessed(question=question, **shuffled) == assessed(question=question, **case)
+
+
+@st.composite
+def worse_cases(draw):
+    """A case, and the same with more failing, or slower, in the new version and nowhere else."""
+    case = draw(cases())
+    more = {
+        bucket.start_at: (draw(st.integers(0, bucket.requests - bucket.errors)), draw(SLOWER))
+        for bucket in case.get("new", case.get("total"))
+        if bucket.start_at >= NOW and draw(st.booleans())
+    }
+
+    def change(bucket):
+        errors, slower = more.get(bucket.start_at, (0, 0))
+        value = None if bucket.value is None else bucket.value + slower
+        return replace(bucket, errors=bucket.errors + errors, value=value)
+
+    changed = {key: tuple(map(change, case[key])) for key in ("new", "total") if key in case}
+    return case, case | changed
+
+
+SLOWER = st.sampled_from([0, 1, 50, 100, 500])
+
+
+@ENOUGH
+@given(worse_cases(), SHARES | LEVELS)
+def test_worse_numbers_never_give_a_better_verdict(pair, question):
+    case, worse = pair
+
+    assert rank(assessed(question=question, **worse)) >= rank(assessed(question=question, **case))
+
+
+@st.composite
+def cleaner_cases(draw):
+    """A case, and the same with less failing, or faster, in the version before."""
+    case = draw(cases())
+    key = "previous" if "previous" in case else "total"
+    mine = {bucket.start_at for bucket in case.get("new", ())}
+    less = draw(st.sampled_from([0, 1, 2, 10]))
+    every = draw(st.integers(1, 3))
+
+    def change(bucket):
+        n = round((bucket.start_at - NOW) / MINUTE)
+        is_before = key == "previous" or (bucket.start_at not in mine and n < 0)
+        if not is_before or n % every:
+            return bucket
+        value = None if bucket.value is None else bucket.value * less / 10
+        return replace(bucket, errors=bucket.errors * less // 10, value=value)
+
+    return case, case | {key: tuple(map(change, case[key]))}
+
+
+@ENOUGH
+@given(cleaner_cases(), SHARES | LEVELS)
+def test_a_better_version_before_never_gives_a_better_verdict(pair, question):
+    case, cleaner = pair
+
+    assert rank(assessed(question=question, **cleaner)) >= rank(assessed(question=question, **case))
+
+
+@ENOUGH
+@given(cases(), SHARES, st.sampled_from([2, 3, 10, 1000]))
+def test_more_traffic_at_the_same_rate_is_never_less_sure(case, question, times):
+    busier = each_bucket(
+        case, lambda b: replace(b, requests=b.requests * times, errors=b.errors * times)
+    )
+
+    if assessed(question=question, **case).convicts:
+        assert assessed(question=question, **busier).convicts
+
+
+@ENOUGH
+@given(cases(), SHARES)
+def test_no_conviction_below_the_floors(case, question):
+    """A severe minute has a floor of its own: ten requests."""
+    if assessed(question=question, **case).convicts:
+        mine = [b for b in case.get("new", case.get("total")) if b.start_at >= NOW]
+        assert sum(bucket.requests for bucket in mine) >= min(question.minimum_requests, 10)
+        assert sum(bucket.errors for bucket in mine) >= question.minimum_errors
+
+
+@ENOUGH
+@given(cases(), SHARES | LEVELS.filter(lambda question: question.times_normal is None))
+def test_while_it_is_shifting_what_was_before_changes_nothing(case, question):
+    """Only a multiple of the normal needs an hour in which to be normal."""
+    shifting = case | {"shifting": True}
+    forgotten = each_bucket(shifting, lambda b: b if b.start_at >= NOW else None)
+
+    assert (
+        assessed(question=question, **forgotten).new == assessed(question=question, **shifting).new
+    )
+
+
+def test_a_month_of_requests_in_a_minute_is_no_problem():
+    found = assessed(
+        4,
+        new=counted(*[(10**9, 5 * 10**8)] * 4),
+        previous=counted(*[(10**9, 10**6)] * 64, first=-60),
+        lag=1,
+    )
+
+    assert found.convicts
+    assert "more than a million to 1" in found.new.text

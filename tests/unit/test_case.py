@@ -8,23 +8,28 @@ from rollback_responder.domain.case import (
     Case,
     adopted,
     answered,
+    asked,
     moved,
+    must_wait,
     seen,
     stood_down,
     stopped,
     unclear,
 )
-from rollback_responder.domain.decision import RollBack, StandDown, Switches
+from rollback_responder.domain.controls import Approval, Controls
+from rollback_responder.domain.decision import Ask, RollBack, StandDown, Switches
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import How, LegState
-from rollback_responder.domain.policy import Guardrails, Mode
+from rollback_responder.domain.policy import Guardrails
 from rollback_responder.domain.reason import UNDECIDED, Reason
 from rollback_responder.domain.recovery import recovered
 from rollback_responder.domain.release import Ledger, Origin, seen_rollout
+from rollback_responder.domain.response import Mode, Responses, Severity
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.target import CloudFormationStack
 from rollback_responder.domain.trial import Returning
+from rollback_responder.domain.trigger import ErrorRate
 from tests.builders import (
     GROUP,
     MINUTE,
@@ -75,6 +80,7 @@ def a_case(**changes):
         "environment": "prod",
         "mode": Mode.ENFORCE,
         "guardrails": Guardrails(),
+        "responses": Responses(),
         "switches": Switches(),
         "now": NOW,
         "claim_id": "inc-9",
@@ -82,6 +88,7 @@ def a_case(**changes):
         "written": known,
         "ledgers": known,
         "incident": None,
+        "controls": Controls(),
         "alarm": an_alarm(),
         "observation": an_observation(),
         "sights": (),
@@ -134,7 +141,7 @@ def test_anything_else_is_indeterminate_and_counts_as_acted(observation):
     )
     assert "inc-5" in entry.text
     assert entry.ledgers[SHOP].acted == (a_release().key,)
-    assert entry.ledgers[SHOP].last_act_at == NOW
+    assert entry.ledgers[SHOP].acted_at == (NOW,)
 
 
 def test_what_is_gone_proves_nothing_and_is_not_called_a_refusal_while_it_may_matter():
@@ -150,7 +157,7 @@ def test_what_is_gone_proves_nothing_and_is_not_called_a_refusal_while_it_may_ma
     ("current", "revision"),
     [
         (a_release(), "r1"),
-        (a_release(proven_at=NOW), "r9"),
+        (a_release(proven_at=NOW), "r1"),
         (a_release(origin=Origin.ROLLED_BACK), "r9"),
         (a_release(origin=Origin.FIRST_SEEN), "r9"),
         (None, "r9"),
@@ -494,7 +501,7 @@ def test_a_move_is_written_with_where_from_and_where_to():
     assert entry.text == "moved shop:live from version 2 to 1"
     assert entry.ledgers[SHOP].current.version == "1"
     assert entry.ledgers[SHOP].revision == "r2"
-    assert entry.ledgers[SHOP].last_act_at == entry.incident.acted_at == NOW
+    assert entry.ledgers[SHOP].acted_at == (entry.incident.acted_at,) == (NOW,)
 
 
 STOPS = a_leg(state=LegState.UNDER_WAY)
@@ -518,7 +525,7 @@ def test_a_stop_is_written_down_and_followed_from_there():
     ]
     touched = {key: ledger.acted for key, ledger in entry.ledgers.items() if ledger.acted}
     assert touched == {GROUP.target_id: ("d-1",)}
-    assert entry.ledgers[GROUP.target_id].last_act_at == later
+    assert entry.ledgers[GROUP.target_id].acted_at == (later,)
     assert entry.ledgers[SHOP] == case.ledgers[SHOP]
 
 
@@ -608,3 +615,164 @@ def test_where_there_is_no_pointer_there_is_no_release():
     assert (case.ledger, case.release) == (Ledger(), None)
     assert case.on_trial().reason is Reason.NO_RECENT_CHANGE
     assert replace(case, alarm=None).on_trial() == case.on_trial()
+
+
+# -- asking ---------------------------------------------------------------------------------------
+
+ASK = Ask(reason=Reason.FROZEN, text="the freeze is on", would=ROLL_BACK)
+ASKING = an_incident(
+    (State.ASKING, Reason.FROZEN),
+    id="inc-7",
+    asks_until_at=NOW + 30 * MINUTE,
+    asks_about=a_trial().scope,
+    alarm_since_at=an_alarm().transitioned_at,
+)
+
+
+def test_a_question_has_a_deadline_and_says_what_it_asks_for():
+    entry = asked(a_case(), an_assessment(), ASK)
+
+    assert entry.incident.state is State.ASKING
+    assert entry.news is Reason.FROZEN
+    assert entry.incident.asks_until_at == NOW + 60 * MINUTE
+    assert entry.incident.legs == ROLL_BACK.trial.legs
+    assert entry.incident.to_version == "1"
+    assert entry.text == "the freeze is on. Not approved by 05:00:00 UTC, it is left undone"
+
+
+def test_a_question_is_not_asked_again_for_the_same_reason():
+    entry = asked(a_case(incident=ASKING), an_assessment(), ASK)
+
+    assert entry.news is None
+    assert entry.incident.steps == ASKING.steps
+    assert entry.incident.asks_until_at == ASKING.asks_until_at
+
+
+def test_another_reason_to_ask_is_told_and_the_deadline_stays():
+    other = replace(ASK, reason=Reason.APPROVAL_NEEDED)
+    entry = asked(a_case(incident=ASKING), an_assessment(), other)
+
+    assert entry.news is Reason.APPROVAL_NEEDED
+    assert entry.incident.asks_until_at == ASKING.asks_until_at
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state"), [(29, State.ASKING), (30, State.STOOD_DOWN), (31, State.STOOD_DOWN)]
+)
+def test_a_question_nobody_answers_is_left_at_its_deadline(minutes, state):
+    case = a_case(incident=ASKING, now=NOW + minutes * MINUTE)
+
+    assert asked(case, an_assessment(), ASK).incident.state is state
+
+
+def test_a_question_stays_about_its_own_alarm():
+    mine = replace(ASKING, alarm_name="rollback.prod.shop.shop.live.other")
+    entry = asked(a_case(incident=mine), an_assessment(), ASK)
+
+    assert entry.incident.alarm_name == mine.alarm_name
+    assert "fires as well, and waits for this question" in entry.text
+    again = asked(a_case(incident=entry.incident), an_assessment(), ASK)
+    assert again.news is None
+    assert "open for another alarm" in again.text
+
+
+def test_a_question_that_an_incident_has_answered_is_not_asked_again():
+    told = an_incident(
+        (State.STOOD_DOWN, Reason.NOT_APPROVED), alarm_since_at=an_alarm().transitioned_at
+    )
+    entry = asked(a_case(incident=told), an_assessment(), ASK)
+
+    assert entry.incident == told
+    assert entry.text == "answered by incident inc-1"
+
+
+def test_a_dip_does_not_take_a_question_back_but_a_silent_alarm_does():
+    dip = StandDown(reason=Reason.INCONCLUSIVE, text="x")
+    over = StandDown(reason=Reason.ALARM_NOT_FIRING, text="x")
+    case = a_case(incident=ASKING)
+
+    assert stood_down(case, an_assessment(), dip).incident == ASKING
+    assert stood_down(case, an_assessment(), over).incident.state is State.STOOD_DOWN
+
+
+def test_who_approved_is_asked_of_the_open_incident_only():
+    controls = Controls(approvals=(Approval(incident_id="inc-7", by="bob", at=NOW),))
+
+    assert a_case(incident=ASKING, controls=controls).approved_by == "bob"
+    other = a_case(incident=replace(ASKING, asks_about="another"), controls=controls)
+    assert other.approved_by is None
+    assert a_case(incident=None, controls=controls).approved_by is None
+    closed = an_incident((State.STOOD_DOWN, Reason.NOT_APPROVED), id="inc-7")
+    assert a_case(incident=closed, controls=controls).approved_by is None
+
+
+# -- while traffic is shifting --------------------------------------------------------------------
+
+SHIFTING = an_observation("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("reason", "observation", "again"),
+    [
+        (Reason.INCONCLUSIVE, SHIFTING, True),
+        (Reason.INCONCLUSIVE, an_observation(), False),
+        (Reason.NO_PROVEN_RELEASE, SHIFTING, False),
+    ],
+)
+def test_what_was_not_sure_before_is_judged_again_while_traffic_is_shifting(
+    reason, observation, again
+):
+    told = an_incident((State.STOOD_DOWN, reason), alarm_since_at=an_alarm().transitioned_at)
+    case = a_case(incident=told, observation=observation)
+
+    assert (answered(case) is None) is again
+    # And if it is still not sure, nothing is said again.
+    not_sure = StandDown(reason=Reason.INCONCLUSIVE, text="x")
+    assert stood_down(case, an_assessment(), not_sure).incident == told
+
+
+def test_an_incident_that_began_before_its_alarm_answers_for_it():
+    quiet = a_case(alarm=an_alarm(AlarmState.OK), observation=SHIFTING)
+    held = StandDown(reason=Reason.NO_PROVEN_RELEASE, text="x")
+    told = stood_down(quiet, an_assessment(), held).incident
+    assert told.early
+    for minutes, covered in ((10, True), (11, False)):
+        fires = an_alarm(transitioned_at=NOW + minutes * MINUTE)
+        later = a_case(incident=told, alarm=fires, now=NOW + 12 * MINUTE)
+        assert (later.covering is not None) is covered
+
+
+def test_a_question_about_what_is_gone_ends_and_a_yes_to_it_is_worth_nothing():
+    moot = a_case(incident=replace(ASKING, asks_about="another"))
+    held = StandDown(reason=Reason.INCONCLUSIVE, text="x")
+
+    for entry in (asked(moot, an_assessment(), ASK), stood_down(moot, an_assessment(), held)):
+        assert entry.incident.state is State.STOOD_DOWN
+        assert entry.incident.reason is Reason.TARGET_CHANGED
+
+
+def test_what_nobody_approved_is_not_asked_about_by_another_alarm():
+    over = replace(ASKING, alarm_name="rollback.prod.shop.shop.live.other").step(
+        NOW, State.STOOD_DOWN, Reason.NOT_APPROVED, "x"
+    )
+    entry = asked(a_case(incident=over), an_assessment(), ASK)
+
+    assert entry.incident == over
+
+
+@pytest.mark.parametrize(
+    ("asking", "wakes", "waits"),
+    [
+        ("critical", "high", True),
+        ("high", "high", False),
+        ("medium", "critical", False),
+    ],
+)
+def test_a_lesser_alarm_does_not_act_over_the_question_of_a_worse_one(asking, wakes, waits):
+    trigger = ErrorRate(threshold_percent=5, severity=Severity(asking))
+    pending = replace(ASKING, trigger=trigger, alarm_name="rollback.prod.shop.shop.live.other")
+    watched = WATCHED._replace(trigger=ErrorRate(threshold_percent=5, severity=Severity(wakes)))
+    case = a_case(incident=pending, watched=watched)
+
+    assert (must_wait(case, ROLL_BACK) is not None) is waits
+    assert must_wait(replace(case, incident=None), ROLL_BACK) is None

@@ -12,6 +12,7 @@ from rollback_responder.domain.following import (
     condemned,
     continued,
     has_begun,
+    left_alone,
     may_begin,
     not_begun,
     not_continued,
@@ -423,3 +424,18 @@ def test_a_move_that_is_over_at_once_is_no_leg_to_follow():
     moved = rolling_back(a_moved_leg())
 
     assert progress(moved, {}, LATER).incident.reason is Reason.ALL_BACK
+
+
+def test_what_was_left_as_it_is_is_nobodys_to_take_up_again():
+    """Of a rollback that is over; each change once, and nothing counts as an act of ours."""
+    left = a_leg(STACK, state=LegState.LEFT, change="u-2")
+    steps = ((State.ROLLING_BACK, Reason.METRIC_BREACHING),)
+    over = (State.INCOMPLETE, Reason.ROLLBACK_INCOMPLETE)
+    failed = a_leg(state=LegState.FAILED)
+    ended = an_incident(*steps, over, legs=(failed, left), acted_at=NOW)
+    going = an_incident(*steps, legs=(failed, left), acted_at=NOW)
+
+    found = left_alone(ended, {})
+    assert found == {STACK.target_id: Ledger(acted=("u-2",))}
+    assert left_alone(ended, found) == {}
+    assert left_alone(going, {}) == {}

@@ -10,7 +10,8 @@ from rollback_responder.domain.incident import FIRST, OPEN, SETTLED_AFTER, TRANS
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.reason import QUIET, UNDECIDED, URGENT, Reason
 from rollback_responder.domain.release import Origin
-from rollback_responder.domain.trigger import Severity
+from rollback_responder.domain.response import Severity
+from rollback_responder.domain.trigger import ErrorRate
 from rollback_responder.journal.codec import decode_incident, encode
 from tests.builders import (
     GROUP,
@@ -27,6 +28,7 @@ from tests.builders import (
 
 ANYTHING = {
     State.UNDECIDED,
+    State.ASKING,
     State.ROLLING_BACK,
     State.WATCHING,
     State.STOOD_DOWN,
@@ -35,12 +37,14 @@ ANYTHING = {
 LEGAL = {
     None: ANYTHING,
     State.UNDECIDED: ANYTHING,
+    State.ASKING: ANYTHING,
     State.ROLLING_BACK: {State.ROLLING_BACK, State.WATCHING, State.INCOMPLETE},
     State.WATCHING: {State.FIXED, State.NOT_FIXED, State.UNKNOWN},
 }
 TO_REACH = {
     None: (),
     State.UNDECIDED: (State.UNDECIDED,),
+    State.ASKING: (State.ASKING,),
     State.ROLLING_BACK: (State.ROLLING_BACK,),
     State.WATCHING: (State.WATCHING,),
     State.FIXED: (State.WATCHING, State.FIXED),
@@ -79,10 +83,21 @@ def test_a_closed_incident_stays_closed(states):
         closed = state not in OPEN
 
 
-@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.SEVERITY_TELLS])
 def test_a_person_is_needed_where_it_ended_and_not_well_or_goes_badly(reason):
     assert an_incident((State.STOOD_DOWN, reason)).needs_a_person is (reason not in QUIET)
     assert an_incident((State.UNDECIDED, reason)).needs_a_person is (reason in URGENT)
+
+
+@pytest.mark.parametrize(
+    ("severity", "needed"),
+    [("critical", True), ("high", True), ("medium", False), ("low", False)],
+)
+def test_what_is_only_told_rings_where_it_is_severe(severity, needed):
+    trigger = ErrorRate(threshold_percent=5, severity=Severity(severity))
+    told = an_incident((State.STOOD_DOWN, Reason.SEVERITY_TELLS), trigger=trigger)
+
+    assert told.needs_a_person is needed
 
 
 def test_what_is_urgent_is_never_quiet():
@@ -215,3 +230,35 @@ def test_an_incident_is_read_back_as_it_was_written(steps, acted, name, legs, lo
         lost=lost,
     )
     assert decode_incident(encode(incident)) == incident
+
+
+def test_an_incident_knows_whether_a_person_said_yes():
+    asked = an_incident((State.ASKING, Reason.FROZEN))
+
+    assert not asked.approved
+    assert asked.step(NOW, State.WATCHING, Reason.APPROVED, "x").approved
+
+
+def test_an_incident_is_about_what_it_left_as_well():
+    left = a_leg(change="u-2", state=LegState.LEFT)
+    back = a_leg(change="u-1", state=LegState.BACK)
+    incident = an_incident((State.STOOD_DOWN, Reason.COOLDOWN), change="d-1", legs=(back, left))
+
+    assert [incident.is_about(change, None) for change in ("d-1", "u-1", "u-2")] == [
+        True,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "covers"), [(Reason.NO_PROVEN_RELEASE, True), (Reason.ALARM_NOT_FIRING, False)]
+)
+def test_what_ended_before_its_alarm_fired_answers_for_it_unless_the_numbers_got_well(
+    reason, covers
+):
+    early = an_incident((State.STOOD_DOWN, reason), early=True, alarm_since_at=NOW)
+    at = NOW + 10 * MINUTE
+
+    assert early.covers(early.alarm_name, at, early.change, early.release) is covers
+    assert not early.covers(early.alarm_name, at + MINUTE, early.change, early.release)

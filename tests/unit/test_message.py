@@ -1,11 +1,13 @@
 """What people are told: the headline never lies, and every state and reason has its words."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from rollback_responder.domain.assessment import Assessment, Verdict
+from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.incident import State
+from rollback_responder.domain.judging import Verdict
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Origin
@@ -18,6 +20,7 @@ from tests.builders import (
     STACK,
     TARGET,
     a_leg,
+    a_moved_leg,
     a_release,
     a_rolled_back_incident,
     a_trial,
@@ -34,6 +37,7 @@ def told(incident):
 
 STOPPED = a_leg(state=LegState.UNDER_WAY, title="deployment d-1")
 FOLLOWED = a_leg(STACK, How.FOLLOW, LegState.BACK, title="the update of stack shop")
+TO_MOVE = a_moved_leg(state=LegState.TO_DO, at=None)
 CANCELLED = a_leg(STACK, How.STOP, LegState.TO_DO, title="the update of stack shop")
 
 
@@ -111,7 +115,34 @@ HEADLINES = [
         an_incident((State.STOOD_DOWN, Reason.PAUSED), legs=(CANCELLED,)),
         "shop: would have rolled back the update of stack shop; the responder is paused",
     ),
+    (
+        an_incident((State.ASKING, Reason.APPROVAL_NEEDED), legs=(TO_MOVE,), to_version="1"),
+        "shop: roll back v2 → v1? A person decides",
+    ),
 ]
+
+TO_BE_ASKED = an_incident(
+    (State.ASKING, Reason.FROZEN, "the freeze 'the sale' is on"),
+    legs=(TO_MOVE,),
+    to_version="1",
+    asks_until_at=NOW + timedelta(minutes=60),
+)
+
+
+def test_a_question_says_what_a_yes_would_do_until_when_and_how():
+    message = told(TO_BE_ASKED)
+
+    assert message.done == (
+        "Nothing yet (the freeze 'the sale' is on)."
+        " With a yes it would have moved shop:live v2 → v1."
+    )
+    assert message.stands.startswith("Waiting for a yes until 22 Nov 05:00:00 UTC (")
+    assert message.next_step.startswith("Approve the rollback, or leave it")
+    assert message.pages
+
+
+def test_a_question_without_an_end_is_still_a_question():
+    assert told(replace(TO_BE_ASKED, asks_until_at=None)).stands.startswith("Waiting for a yes (")
 
 
 @pytest.mark.parametrize(("incident", "text"), HEADLINES, ids=lambda value: str(value)[:60])

@@ -10,15 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollback_responder.domain import naming, schema
-from rollback_responder.domain.assessment import Evidence
 from rollback_responder.domain.document import Reader
 from rollback_responder.domain.errors import PolicyError
+from rollback_responder.domain.freeze import Day
 from rollback_responder.domain.incident import Incident
-from rollback_responder.domain.policy import Guardrails, Mode, Policy, parse_policy
-from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.judging import Evidence
+from rollback_responder.domain.metric import question_of
+from rollback_responder.domain.policy import Guardrails, Policy, parse_policy
+from rollback_responder.domain.release import Good
+from rollback_responder.domain.response import Mode, Severity
 from rollback_responder.domain.schema import cdk_json_schema, policy_schema
-from rollback_responder.domain.trigger import ErrorRate, Latency, Severity, Statistic
-from tests.builders import a_policy
+from rollback_responder.domain.trigger import ErrorRate, Latency
+from tests.builders import TARGET, a_policy
 
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
 GOOD, BAD = sorted((POLICIES / "good").glob("*.json")), sorted((POLICIES / "bad").glob("*.json"))
@@ -29,6 +32,7 @@ ONLY_THE_PARSER = {
     "adopted_alarm_on_two_aliases",
     "alarm_name_too_long",
     "duplicates",
+    "freezes_that_never_are",
     "healthy_later_than_the_deadline",
     "measured_trigger_without_an_alias",
     "more_bad_minutes_than_minutes",
@@ -36,6 +40,8 @@ ONLY_THE_PARSER = {
     "redeploy_without_one_alias",
     "same_adopted_alarm",
     "same_rollout_in_two_services",
+    "service_trigger_on_two_aliases",
+    "siblings_nobody_knows",
 }
 
 
@@ -132,7 +138,7 @@ def test_lists_of_plain_values_and_yes_or_no():
 @pytest.mark.parametrize("text", ["2026-11-22T04:00:00", "yesterday", 7, None])
 def test_an_instant_has_an_offset(text):
     reader = Reader()
-    reader.read(Ledger, {"last_act_at": text}, "ledger")
+    reader.read(Good, {"version": "1", "proven_at": text}, "good")
 
     assert "an ISO 8601 instant with an offset" in str(reader.problems[0])
 
@@ -213,14 +219,25 @@ def test_an_adopted_alarm_keeps_its_name():
 
 @pytest.mark.parametrize(
     ("statistic", "enough"),
-    [("p50", 20), ("p75", 40), ("p90", 100), ("p95", 200), ("p99", 1000), ("average", 1)],
+    [
+        ("p50", 20),
+        ("p75", 40),
+        ("p90", 100),
+        ("p95", 200),
+        ("p99", 1000),
+        ("p99.9", 10_000),
+        ("average", 2),
+    ],
 )
 def test_a_percentile_needs_samples(statistic, enough):
-    assert Statistic(statistic).enough_samples == enough
+    trigger = Latency(statistic=statistic, threshold_ms=1)
+    assert question_of(trigger, TARGET).enough_samples == enough
 
 
-def test_a_windows_floor_is_spread_over_its_minutes():
-    assert ErrorRate(threshold_percent=5, minimum_requests=20).minimum_requests_a_minute == 7
+def test_the_floor_of_ten_minutes_is_spread_over_them():
+    trigger = ErrorRate(threshold_percent=5, minimum_requests=21)
+
+    assert question_of(trigger, TARGET).minimum_requests_a_minute == 3
 
 
 # -- whatever the document ------------------------------------------------------------------------
@@ -235,36 +252,102 @@ GROUPS = st.text(
 SEVERITIES = st.sampled_from([s.value for s in Severity])
 
 
+@st.composite
 def windows(draw):
     minutes = draw(st.integers(1, 60))
     return {"minutes": minutes, "breaching_minutes": draw(st.integers(1, minutes))}
 
 
+OF_POINTER = ("error_rate", "latency", "latency_times_normal", "timeouts", "throttles")
+OF_SERVICE = ("api_5xx_rate", "api_5xx_count", "dead_letters", "ratio", "anomaly", "alarm")
+PERCENT = st.floats(0, 99.99) | st.integers(1, 99)
+ODD_WORDS = st.text(st.characters(blacklist_categories=["Cc", "Cs"]), min_size=1, max_size=20)
+METRICS = st.fixed_dictionaries(
+    {"namespace": st.just("Shop"), "name": ODD_WORDS},
+    optional={
+        "dimensions": st.lists(
+            st.fixed_dictionaries({"name": ODD_WORDS, "value": ODD_WORDS}), max_size=3
+        )
+    },
+)
+APIS = st.fixed_dictionaries(
+    {"name": ODD_WORDS},
+    optional={"type": st.sampled_from(["rest", "http"]), "stage": st.just("$default")},
+)
+STATISTICS = st.sampled_from(["p50", "p75", "p95", "p99", "p99.9", "average"])
+OWN_FIELDS = {
+    "error_rate": {"threshold_percent": PERCENT},
+    "latency": {"statistic": STATISTICS, "threshold_ms": st.floats(1, 900_000)},
+    "latency_times_normal": {"statistic": STATISTICS, "times": st.floats(1.25, 1000)},
+    "timeouts": {"threshold_percent": PERCENT, "log_format": st.sampled_from(["text", "json"])},
+    "throttles": {"threshold_percent": PERCENT},
+    "api_5xx_rate": {"api": APIS, "threshold_percent": PERCENT},
+    "api_5xx_count": {"api": APIS, "more_than": st.integers(0, 100)},
+    "dead_letters": {"queue": st.sampled_from(["dead", "dead.fifo"])},
+    "ratio": {"bad": METRICS, "whole": METRICS, "threshold_percent": PERCENT},
+    "anomaly": {"metric": METRICS, "statistic": st.sampled_from(["Sum", "p99", "Average"])},
+    "alarm": {},
+}
+COUNTED = {"error_rate", "timeouts", "throttles", "api_5xx_rate", "ratio"}
+SAMPLED = {"latency", "latency_times_normal"} | COUNTED
+
+
 @st.composite
-def triggers(draw, kinds=("error_rate", "latency", "alarm")):
+def triggers(draw, kinds, number):
+    """One trigger; its number in its name tells it from others of its kind."""
     kind = draw(st.sampled_from(kinds))
-    common = {"kind": kind, "severity": draw(SEVERITIES)}
-    if kind == "alarm":
-        name = draw(st.text(st.characters(blacklist_categories=["Cc", "Cs"]), min_size=1))
-        return common | {
-            "name": f"x{name}"[:255],
-            "when_unmeasurable": draw(st.sampled_from(["hold", "trust_alarm"])),
-        }
-    common |= windows(draw) | {"minimum_requests": draw(st.integers(1, 1_000_000))}
-    if kind == "error_rate":
-        return common | {
-            "threshold_percent": draw(st.floats(0.01, 99.99) | st.integers(1, 99)),
-            "minimum_errors": draw(st.integers(1, 1_000_000)),
-        }
-    return common | {
-        "statistic": draw(st.sampled_from([s.value for s in Statistic])),
-        "threshold_ms": draw(st.floats(1, 900_000)),
+    found = {
+        "kind": kind,
+        "severity": draw(SEVERITIES),
+        "when_unmeasurable": draw(st.sampled_from(["hold", "trust_alarm"])),
+        **draw(st.fixed_dictionaries(OWN_FIELDS[kind])),
     }
+    if kind == "dead_letters":
+        found["queue"] = f"n{number}-{found['queue']}"
+    elif kind == "alarm":
+        found["name"] = f"{number} {draw(ODD_WORDS)}"
+    elif kind != "api_5xx_count":
+        found["name"] = f"n{number}"
+    if kind not in {"alarm", "api_5xx_count"}:
+        found |= draw(windows())
+    if kind in SAMPLED:
+        found["minimum_requests"] = draw(st.integers(1, 1_000_000))
+    if kind in COUNTED:
+        found["minimum_errors"] = draw(st.integers(1, 1_000_000))
+    return found
+
+
+FREEZES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("weekly"),
+            "name": st.just("nights"),
+            "days": st.lists(st.sampled_from([day.value for day in Day]), min_size=1),
+        },
+        optional={"from_clock": st.just("22:30"), "until_clock": st.just("06:00")},
+    )
+    | st.just(
+        {
+            "kind": "once",
+            "name": "the sale",
+            "from_at": "2026-11-27T00:00:00+01:00",
+            "until_at": "2026-11-28T00:00:00+00:00",
+        }
+    ),
+    max_size=2,
+)
+AGES = st.fixed_dictionaries(
+    {"roll_back_minutes": st.integers(0, 10_080), "ask_minutes": st.integers(0, 10_080)}
+)
+RESPONSES = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(["critical", "high", "medium", "low"], AGES)
+)
 
 
 def an_alias(name):
     return st.fixed_dictionaries(
-        {"kind": st.just("lambda_alias"), "function": st.just(f"{name}-f"), "alias": ALIASES}
+        {"kind": st.just("lambda_alias"), "function": st.just(f"{name}-f"), "alias": ALIASES},
+        optional={"never_back_to": st.lists(st.sampled_from(["1", "17"]), max_size=2)},
     )
 
 
@@ -298,28 +381,24 @@ def documents(draw):
     names = draw(
         st.lists(WORDS, min_size=1, max_size=3, unique_by=lambda name: name.replace("_", "-"))
     )
-    adopted = set()
     lag = draw(st.integers(0, 10))
     for name in names:
-        chosen = []
         bare = draw(st.booleans())
         rolled = draw(rollouts(name, bare))
-        kinds = ("alarm",) if bare else ("error_rate", "latency", "alarm")
-        for trigger in draw(st.lists(triggers(kinds), min_size=1, max_size=3)):
-            label = trigger.get("statistic", trigger.get("name", trigger["kind"]))
-            if label in {c["label"] for c in chosen} or label in adopted:
-                continue
-            if trigger["kind"] == "alarm":
-                adopted.add(label)
-            chosen.append({"label": label, "trigger": trigger})
-        if not chosen:
-            bare = False
-            chosen = [{"label": "", "trigger": {"kind": "error_rate", "threshold_percent": 5}}]
+        kinds = OF_SERVICE if bare else (*OF_POINTER, *OF_SERVICE)
+        chosen = []
+        for number in range(draw(st.integers(1, 3))):
+            trigger = draw(triggers(kinds, f"{len(services)}{number}"))
+            # Of a count of 5xx responses a service has one; it has no name of its own.
+            if trigger["kind"] not in {c["kind"] for c in chosen} or "name" in trigger:
+                chosen.append(trigger)
         deadline = draw(st.integers(lag + 2, 240))
         service = {
             "name": name,
             "targets": rolled if bare else draw(st.permutations([draw(an_alias(name)), *rolled])),
-            "triggers": [c["trigger"] for c in chosen],
+            "triggers": chosen,
+            "siblings": [other for other in names if other != name][: draw(st.integers(0, 2))],
+            "dependencies": draw(st.lists(ODD_WORDS, max_size=2)),
             "verification": {
                 "healthy_minutes": draw(st.integers(1, min(60, deadline - lag - 1))),
                 "deadline_minutes": deadline,
@@ -328,17 +407,21 @@ def documents(draw):
         if draw(st.booleans()):
             service["after_failure"] = draw(st.sampled_from(["stop", "go_on"]))
         if draw(st.booleans()):
-            service["mode"] = draw(st.sampled_from(["observe", "enforce"]))
+            service["mode"] = draw(st.sampled_from(["observe", "approve", "enforce"]))
+            chosen[0]["mode"] = "observe"
         services.append(service)
     return {
         "environment": draw(st.from_regex(r"[a-z][a-z0-9-]{0,19}", fullmatch=True)),
-        "mode": draw(st.sampled_from(["observe", "enforce"])),
+        "mode": draw(st.sampled_from(["observe", "approve", "enforce"])),
+        "responses": draw(RESPONSES),
+        "freezes": draw(FREEZES),
         "slack": {
             "channel": draw(st.sampled_from(["#deploys", "C012345", "日本"])),
             "mention": draw(st.sampled_from(["here", "channel", "nobody"])),
         },
         "guardrails": {
-            "change_age_minutes": draw(st.integers(5, 1440)),
+            "approval_minutes": draw(st.integers(1, 1440)),
+            "service_rollbacks_a_day": draw(st.integers(1, 20)),
             "cooldown_minutes": draw(st.integers(0, 1440)),
             "bake_minutes": draw(st.integers(1, 1440)),
             "recheck_minutes": draw(st.integers(1, 60)),
@@ -426,7 +509,7 @@ def test_the_schema_of_cdk_json_holds_the_policys():
 
 
 def test_both_kinds_of_measured_trigger_have_a_label():
-    latency = Latency(statistic=Statistic.P99, threshold_ms=1)
+    latency = Latency(statistic="p99", threshold_ms=1)
 
     assert (latency.label, ErrorRate(threshold_percent=1).label) == ("latency-p99", "error-rate")
 

@@ -10,6 +10,7 @@ from rollback_responder.domain.assessment import CHANGE_TOLERANCE
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Origin
+from rollback_responder.domain.response import ChangeAges
 from rollback_responder.domain.rollout import GRACE, Phase
 from rollback_responder.domain.target import AfterSuccess, CloudFormationStack, CodeDeployGroup
 from rollback_responder.domain.trial import NoTrial, Returning, Trial, on_trial
@@ -44,7 +45,7 @@ def judged(*sights, pointer=TARGET, release=RELEASE, **changes):
         "release": release if pointer else None,
         "alarm_since_at": SINCE,
         "now": NOW,
-        "change_age": CHANGE_AGE,
+        "ages": ChangeAges(suspect=CHANGE_AGE, act=CHANGE_AGE),
     }
     return on_trial(**(given | changes))
 

@@ -4,13 +4,21 @@ from datetime import timedelta
 
 import pytest
 
+from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import LegState
-from rollback_responder.domain.measurement import Measurement
+from rollback_responder.domain.measurement import Bucket
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.signal import AlarmState
-from rollback_responder.domain.trigger import AdoptedAlarm
-from rollback_responder.domain.verification import overdue, verify
+from rollback_responder.domain.trigger import (
+    AdoptedAlarm,
+    Api,
+    ApiErrorRate,
+    DeadLetters,
+    ErrorRate,
+    LatencyTimesNormal,
+)
+from rollback_responder.domain.verification import overdue, question_about, verify
 from tests.builders import (
     MINUTE,
     NOW,
@@ -21,6 +29,7 @@ from tests.builders import (
     an_alarm,
     an_incident,
     an_observation,
+    evidence,
     minutes,
 )
 
@@ -33,14 +42,12 @@ NONE = frozenset()
 def outcome(*, after, errors=(), alarm=OK, observation=BACK, lag=0, seconds=0, bad=NONE, **changes):
     """`after` minutes after the act, with these errors in the minutes that end then."""
     now = NOW + after * MINUTE + timedelta(seconds=seconds)
-    measurement = Measurement(
-        since_at=NOW, read_at=now, total=minutes(*errors, end_at=NOW + after * MINUTE, requests=60)
-    )
+    buckets = minutes(*errors, end_at=NOW + after * MINUTE, requests=60)
     return verify(
         a_rolled_back_incident(**changes),
         alarm=alarm,
         observation=observation,
-        measurement=measurement,
+        buckets=buckets,
         bad_versions=bad,
         now=now,
         lag=lag * MINUTE,
@@ -112,14 +119,12 @@ def test_the_words_say_what_was_seen(given, words):
 
 
 def test_a_minute_with_too_few_requests_is_not_healthy():
-    measurement = Measurement(
-        since_at=NOW, read_at=NOW, total=minutes(0, 0, 0, end_at=NOW + 3 * MINUTE, requests=6)
-    )
+    buckets = minutes(0, 0, 0, end_at=NOW + 3 * MINUTE, requests=1)
     found = verify(
         a_rolled_back_incident(),
         alarm=OK,
         observation=BACK,
-        measurement=measurement,
+        buckets=buckets,
         bad_versions=NONE,
         now=NOW + 3 * MINUTE,
         lag=timedelta(0),
@@ -137,7 +142,7 @@ def test_an_adopted_alarm_must_have_been_quiet_for_as_long(quiet_for, after, exp
         a_rolled_back_incident(trigger=AdoptedAlarm(name="legacy")),
         alarm=an_alarm(AlarmState.OK, transitioned_at=now - quiet_for * MINUTE),
         observation=BACK,
-        measurement=None,
+        buckets=None,
         bad_versions=NONE,
         now=now,
         lag=timedelta(0),
@@ -185,7 +190,7 @@ def test_a_service_without_an_alias_has_nothing_but_its_alarm(alarm, after, expe
         ),
         alarm=an_alarm(alarm, transitioned_at=NOW),
         observation=None,
-        measurement=None,
+        buckets=None,
         bad_versions=NONE,
         now=NOW + after * MINUTE,
         lag=timedelta(0),
@@ -205,7 +210,7 @@ def test_without_a_measurement_a_measured_trigger_is_never_fixed():
         a_rolled_back_incident(),
         alarm=OK,
         observation=BACK,
-        measurement=None,
+        buckets=None,
         bad_versions=NONE,
         now=NOW + 5 * MINUTE,
         lag=timedelta(0),
@@ -225,9 +230,86 @@ def test_what_is_not_back_has_no_outcome():
             incident,
             alarm=OK,
             observation=BACK,
-            measurement=None,
+            buckets=None,
             bad_versions=NONE,
             now=NOW,
             lag=timedelta(0),
         )
     assert overdue(incident, "x", NOW + 60 * MINUTE) is None
+
+
+# -- triggers with a metric of their own ----------------------------------------------------------
+
+FIRES = an_alarm(AlarmState.ALARM)
+DEAD = DeadLetters(queue="dead")
+
+
+def numbers(*values, requests=1):
+    """One minute for each number, from the act on."""
+    return tuple(
+        Bucket(start_at=NOW + number * MINUTE, requests=requests, value=value)
+        for number, value in enumerate(values)
+    )
+
+
+def verified(trigger, buckets, *, after, alarm=OK, **changes):
+    return verify(
+        a_rolled_back_incident(trigger=trigger, **changes),
+        alarm=alarm,
+        observation=BACK,
+        buckets=buckets,
+        bad_versions=NONE,
+        now=NOW + after * MINUTE,
+        lag=timedelta(0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((4, 4, 4, 4), FIXED),
+        ((4, 3, 3, 2), FIXED),
+        ((9, 4, 4, 4, 3), FIXED),
+        # Somebody takes them away while more of them come.
+        ((4, 6, 2, 4), None),
+        ((4, 4, 4, 5), None),
+        ((4, 4, 4), None),
+        ((), None),
+    ],
+)
+def test_what_stays_until_a_person_takes_it_away_must_not_grow(values, expected):
+    """Nobody empties a dead-letter queue by rolling back, so its alarm goes on firing."""
+    found = verified(DEAD, numbers(*values), after=len(values), alarm=FIRES)
+
+    assert said(found) == expected
+    assert not found or f"{values[-1]} are left" in found.text
+
+
+def test_what_stays_and_cannot_be_read_is_not_over():
+    assert verified(DEAD, None, after=5) is None
+
+
+@pytest.mark.parametrize(("value", "expected"), [(499, FIXED), (501, None)])
+def test_five_times_normal_is_held_against_the_normal_it_was_judged_by(value, expected):
+    trigger = LatencyTimesNormal(statistic="p50", times=5)
+    judged = Assessment(new=evidence(threshold=500.0))
+    buckets = numbers(value, value, value, requests=60)
+
+    assert said(verified(trigger, buckets, after=3, assessment=judged)) == expected
+
+
+def test_where_no_normal_was_known_nothing_is_bad():
+    """The alarm alone says it: the trigger was trusted without a measurement."""
+    trigger = LatencyTimesNormal(statistic="p50", times=5)
+
+    assert said(verified(trigger, numbers(9, 9, 9, requests=60), after=3)) == FIXED
+
+
+def test_what_is_measured_to_verify():
+    api = ApiErrorRate(api=Api(name="shop"), threshold_percent=1)
+    assert question_about(a_rolled_back_incident(trigger=AdoptedAlarm(name="x"))) is None
+    assert question_about(a_rolled_back_incident(trigger=api, target=STACK)) is not None
+    assert (
+        question_about(a_rolled_back_incident(trigger=ErrorRate(threshold_percent=5), target=STACK))
+        is None
+    )

@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment
-from rollback_responder.domain.decision import RollBack, StandDown, Switches
+from rollback_responder.domain.controls import Controls
+from rollback_responder.domain.decision import Ask, RollBack, StandDown, Switches
 from rollback_responder.domain.incident import Attempt, Incident, State
 from rollback_responder.domain.leg import How, Leg, LegState
-from rollback_responder.domain.policy import Guardrails, Mode, Watched
-from rollback_responder.domain.reason import UNDECIDED, Reason
+from rollback_responder.domain.policy import Guardrails, Watched
+from rollback_responder.domain.reason import UNDECIDED, WAITING, Reason
 from rollback_responder.domain.release import Ledger, Observation, Origin, Release
+from rollback_responder.domain.response import Mode, Responses
 from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import Pointer, Rollout
@@ -33,6 +35,7 @@ class Case:
         written: the ledgers as the journal has them, by target id.
         ledgers: the same after seeing `observation` and `sights`.
         incident: the service's latest incident, open or closed.
+        controls: what people said about the service.
         alarm, observation: as read now; None where it does not exist, or where the service has no
             pointer.
         sights: the service's rollouts as they are now, in the policy's order.
@@ -42,6 +45,7 @@ class Case:
     environment: str
     mode: Mode
     guardrails: Guardrails
+    responses: Responses
     switches: Switches
     now: datetime
     claim_id: str
@@ -49,6 +53,7 @@ class Case:
     written: Ledgers
     ledgers: Ledgers
     incident: Incident | None
+    controls: Controls
     alarm: AlarmReading | None
     observation: Observation | None
     sights: tuple[tuple[Rollout, Sight | None], ...]
@@ -68,6 +73,29 @@ class Case:
     def open_incident(self) -> Incident | None:
         """The service's incident, if it is still open."""
         return self.incident if self.incident and self.incident.is_open else None
+
+    @property
+    def covering(self) -> Incident | None:
+        """The closed incident that already answers for this alarm, if there is one."""
+        incident = self.incident
+        if incident is None or incident.is_open or self.lost or self.alarm is None:
+            return None
+        since_at, change = self.alarm.transitioned_at, self.on_trial().change
+        covers = incident.covers(self.watched.alarm_name, since_at, change, self.release)
+        return incident if covers else None
+
+    @property
+    def approved_by(self) -> str | None:
+        """Who approved what the open incident asks for, if that is still what is on trial."""
+        pending, trial = self.open_incident, self.on_trial()
+        if pending is None or not isinstance(trial, Trial) or pending.asks_about != trial.scope:
+            return None
+        return self.controls.approved_by(pending.id)
+
+    @property
+    def is_shifting(self) -> bool:
+        """Whether the alias shares its traffic between two versions."""
+        return self.observation is not None and self.observation.other is not None
 
     @property
     def lost(self) -> tuple[Attempt, ...]:
@@ -98,7 +126,7 @@ class Case:
         pointer = self.watched.pointer
         written = self.written.get(pointer.target_id, Ledger()) if pointer else Ledger()
         release = written.current
-        if release and release.origin is Origin.DEPLOYED and release.proven_at is None:
+        if release and release.origin is Origin.DEPLOYED:
             return written.revision
         return self.observation.revision if self.observation else None
 
@@ -111,7 +139,7 @@ class Case:
             release=self.release,
             alarm_since_at=self.alarm.transitioned_at if self.alarm else self.now,
             now=self.now,
-            change_age=timedelta(minutes=self.guardrails.change_age_minutes),
+            ages=self.responses.change_ages(self.watched.trigger.severity),
         )
 
 
@@ -173,11 +201,16 @@ def answered(case: Case) -> Entry | None:
         told = same and incident.reason is Reason.ALARM_GONE
         text = f"incident {incident.id} has said that it is gone"
         return Entry(ledgers=case.ledgers, incident=incident, text=text) if told else None
-    since_at, change = case.alarm.transitioned_at, case.on_trial().change
-    if incident.covers(case.watched.alarm_name, since_at, change, case.release):
-        text = f"answered by incident {incident.id}"
-        return Entry(ledgers=case.ledgers, incident=incident, text=text)
-    return None
+    covering = case.covering
+    if covering is None or (case.is_shifting and covering.reason in UNDECIDED):
+        # While traffic is shifting, what was not sure before may be sure by now.
+        return None
+    return _covered(case, covering)
+
+
+def _covered(case: Case, covering: Incident) -> Entry:
+    text = f"answered by incident {covering.id}"
+    return Entry(ledgers=case.ledgers, incident=covering, text=text)
 
 
 def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry:
@@ -186,18 +219,106 @@ def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry
     It may as long as the reason may pass, and as long as an attempt that ended without a word may
     still have a call in flight.
     """
+    if case.covering:
+        return _covered(case, case.covering)
     pending = case.open_incident
     recheck = timedelta(minutes=case.guardrails.recheck_minutes)
-    in_time = pending is None or case.now < pending.opened_at + recheck
+    in_time = pending is None or case.now < (pending.asks_until_at or pending.opened_at + recheck)
     unsettled = any(not attempt.is_settled(case.now) for attempt in case.lost)
     if pending and in_time and pending.alarm_name != case.watched.alarm_name:
-        text = f"incident {pending.id} is open for another alarm"
-        pending = replace(pending, lost=case.lost)
-        return Entry(ledgers=case.ledgers, incident=pending, text=text)
+        return _of_another_alarm(case, pending)
+    if moot := _moot(case):
+        return moot
+    if pending and in_time and _is_dip(case, pending, decision):
+        return Entry(ledgers=case.ledgers, incident=pending, text=decision.text)
     if decision.reason is Reason.ALARM_NOT_FIRING and pending is None and not unsettled:
         return Entry(ledgers=case.ledgers, incident=case.incident, text=decision.text)
-    would = decision.would
+    incident = _judged(case, assessment, decision.would)
+    waits = in_time or decision.reason in WAITING
+    again = (decision.reason in UNDECIDED and waits) or unsettled
+    if again and pending and pending.reason is decision.reason:
+        return Entry(ledgers=case.ledgers, incident=incident, text=decision.text)
+    state = State.UNDECIDED if again else State.STOOD_DOWN
+    return stepped(case, incident, state, decision.reason, decision.text)
+
+
+def asked(case: Case, assessment: Assessment, decision: Ask) -> Entry:
+    """A person is asked, once, and may take their time; then it is left undone."""
+    if case.covering:
+        return _covered(case, case.covering)
+    last, scope = case.incident, decision.would.trial.scope
+    if last and last.reason is Reason.NOT_APPROVED and last.asks_about == scope:
+        # Nobody wanted it undone; another alarm about it does not ask again.
+        return _covered(case, last)
+    pending, now = case.open_incident, case.now
+    asking = pending if pending and pending.state is State.ASKING else None
+    if asking and asking.alarm_name != case.watched.alarm_name:
+        return _of_another_alarm(case, asking)
+    if moot := _moot(case):
+        return moot
+    until_at = asking.asks_until_at if asking else None
+    until_at = until_at or now + timedelta(minutes=case.guardrails.approval_minutes)
     incident = replace(
+        _judged(case, assessment, decision.would),
+        asks_until_at=until_at,
+        asks_about=scope,
+    )
+    if now >= until_at:
+        text = f"nobody approved it by {until_at:%H:%M:%S} UTC: {decision.text}"
+        return stepped(case, incident, State.STOOD_DOWN, Reason.NOT_APPROVED, text)
+    if asking and asking.reason is decision.reason:
+        return Entry(ledgers=case.ledgers, incident=incident, text=decision.text)
+    text = f"{decision.text}. Not approved by {until_at:%H:%M:%S} UTC, it is left undone"
+    return stepped(case, incident, State.ASKING, decision.reason, text)
+
+
+def must_wait(case: Case, decision: RollBack) -> Entry | None:
+    """A more severe alarm has asked about the same; a lesser one does not act over the question."""
+    pending = case.open_incident
+    if pending is None or pending.asks_about != decision.trial.scope or case.approved_by:
+        return None
+    if not pending.severity.outranks(case.watched.trigger.severity):
+        return None
+    return _of_another_alarm(case, pending)
+
+
+def _of_another_alarm(case: Case, pending: Incident) -> Entry:
+    """It waits for the open incident; where that may wait for a person, so that they know."""
+    text = f"incident {pending.id} is open for another alarm"
+    pending = replace(pending, lost=case.lost)
+    told = f"{case.watched.alarm_name} fires as well, and waits for this question"
+    fires = case.alarm is not None and case.alarm.state is AlarmState.ALARM
+    known = any(step.text == told for step in pending.steps)
+    if pending.state is State.ASKING and fires and not known:
+        return stepped(case, pending, State.ASKING, pending.reason, told)
+    return Entry(ledgers=case.ledgers, incident=pending, text=text)
+
+
+def _moot(case: Case) -> Entry | None:
+    """A question about something that is not on trial any more ends; a yes to it is worth nothing.
+
+    The next look asks anew, by another name.
+    """
+    pending, trial = case.open_incident, case.on_trial()
+    if pending is None or pending.asks_about is None:
+        return None
+    if isinstance(trial, Trial) and trial.scope == pending.asks_about:
+        return None
+    text = "what it asked about is not live or under way any more"
+    incident = replace(pending, legs=(), to_version=None)
+    return stepped(case, incident, State.STOOD_DOWN, Reason.TARGET_CHANGED, text)
+
+
+def _is_dip(case: Case, pending: Incident, decision: StandDown) -> bool:
+    """Whether the numbers waver: that takes no question back, and ends no incident of a shift."""
+    if decision.reason is Reason.ALARM_NOT_FIRING:
+        return pending.early and case.is_shifting
+    return pending.state is State.ASKING and decision.reason in UNDECIDED
+
+
+def _judged(case: Case, assessment: Assessment, would: RollBack | None) -> Incident:
+    """The incident with the latest judgement, and what would be done."""
+    return replace(
         incident_of(case),
         assessment=assessment,
         release=case.release,
@@ -205,13 +326,6 @@ def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry
         to_version=would.to_version if would else None,
         legs=would.trial.legs if would else (),
     )
-    # However long the pause lasts, the present is judged when it is over.
-    waits = in_time or decision.reason is Reason.PAUSED
-    again = (decision.reason in UNDECIDED and waits) or unsettled
-    if again and pending and pending.reason is decision.reason:
-        return Entry(ledgers=case.ledgers, incident=incident, text=decision.text)
-    state = State.UNDECIDED if again else State.STOOD_DOWN
-    return stepped(case, incident, state, decision.reason, decision.text)
 
 
 def unclear(case: Case, assessment: Assessment, decision: RollBack, text: str) -> Entry:
@@ -373,6 +487,7 @@ def incident_of(case: Case) -> Incident:
         alarm_name=watched.alarm_name,
         alarm_since_at=since_at,
         opened_at=case.now,
+        early=case.alarm is not None and case.alarm.state is not AlarmState.ALARM,
         change=change,
         release=case.release,
         after_failure=service.after_failure,

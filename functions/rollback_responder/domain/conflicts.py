@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import Problem
+from rollback_responder.domain.freeze import OneFreeze
 from rollback_responder.domain.target import AfterSuccess, CodeDeployGroup
-from rollback_responder.domain.trigger import AdoptedAlarm
+from rollback_responder.domain.trigger import AdoptedAlarm, PointerTrigger
 
 if TYPE_CHECKING:
-    from rollback_responder.domain.policy import Mode, Policy, Service
+    from rollback_responder.domain.policy import Policy, Service
+    from rollback_responder.domain.response import Mode
 
 
 def conflicts_of(policy: "Policy", places: Sequence[int]) -> Iterator[Problem]:
@@ -29,9 +31,12 @@ def conflicts_of(policy: "Policy", places: Sequence[int]) -> Iterator[Problem]:
         "a target that no other entry names",
     )
     lag = policy.guardrails.metric_lag_minutes
+    names = {service.name for _, service in services}
     for i, service in services:
         path = f"rollback.services[{i}]"
         yield from _service_conflicts(service, path, lag)
+        yield from _sibling_conflicts(service, names, path)
+    yield from _freeze_conflicts(policy)
     yield from _mode_conflicts(policy, services)
     yield from _alarm_conflicts(policy)
 
@@ -50,29 +55,39 @@ def _trigger_conflicts(service: "Service", path: str) -> Iterator[Problem]:
     """What a trigger asks of, and how often it must be bad."""
     aliases = len(service.pointers)
     for j, trigger in enumerate(service.triggers):
-        if isinstance(trigger, AdoptedAlarm):
-            if aliases > 1:
-                yield Problem(
-                    path=f"{path}.triggers[{j}]",
-                    got=f"an adopted alarm on {aliases} aliases",
-                    allowed="an adopted alarm in a service with one alias",
-                    change="give each alias its own service: one alarm cannot say which broke",
-                )
-            continue
-        if not aliases:
+        of_pointer = isinstance(trigger, PointerTrigger)
+        if not of_pointer and aliases > 1:
+            yield Problem(
+                path=f"{path}.triggers[{j}]",
+                got=f'a trigger of kind "{trigger.kind}" on {aliases} aliases',
+                allowed="such a trigger in a service with one alias",
+                change="give each alias its own service: one alarm cannot say which broke",
+            )
+        if of_pointer and not aliases:
             yield Problem(
                 path=f"{path}.triggers[{j}]",
                 got=f'a trigger of kind "{trigger.kind}" in a service without an alias',
-                allowed="a measured trigger where there is a lambda_alias to measure",
-                change='add the alias to targets, or adopt an alarm with kind "alarm"',
+                allowed="such a trigger where there is a lambda_alias to measure",
+                change="add the alias to targets, or take a trigger with a metric of its own",
             )
-        where = f"{path}.triggers[{j}].breaching_minutes"
-        if trigger.breaching_minutes > trigger.minutes:
+        most, least = getattr(trigger, "minutes", 1), getattr(trigger, "breaching_minutes", 1)
+        if least > most:
             yield Problem(
-                path=where,
-                got=str(trigger.breaching_minutes),
-                allowed=f"at most minutes, which is {trigger.minutes}",
+                path=f"{path}.triggers[{j}].breaching_minutes",
+                got=str(least),
+                allowed=f"at most minutes, which is {most}",
                 change="lower breaching_minutes or raise minutes",
+            )
+
+
+def _sibling_conflicts(service: "Service", names: set[str], path: str) -> Iterator[Problem]:
+    for j, sibling in enumerate(service.siblings):
+        if sibling == service.name or sibling not in names:
+            yield Problem(
+                path=f"{path}.siblings[{j}]",
+                got=repr(sibling),
+                allowed="the name of another service of this policy",
+                change="name a service that shares its dependencies, or remove it",
             )
 
 
@@ -108,19 +123,30 @@ def _verification_conflicts(service: "Service", path: str, lag: int) -> Iterator
         )
 
 
+def _freeze_conflicts(policy: "Policy") -> Iterator[Problem]:
+    for j, freeze in enumerate(policy.freezes):
+        if isinstance(freeze, OneFreeze) and freeze.until_at <= freeze.from_at:
+            yield Problem(
+                path=f"rollback.freezes[{j}].until_at",
+                got=freeze.until_at.isoformat(),
+                allowed=f"an instant after from_at, {freeze.from_at.isoformat()}",
+                change="let it end after it begins",
+            )
+
+
 def _mode_conflicts(policy: "Policy", services: list[tuple[int, "Service"]]) -> Iterator[Problem]:
-    """IAM cannot tell the aliases of one function apart, so they share a mode."""
+    """IAM cannot tell the aliases of one function apart: all may be touched, or none."""
     modes: dict[str, Mode] = {}
     for i, service in services:
         mode = policy.mode_of(service)
         for target in service.pointers:
             other = modes.setdefault(target.function, mode)
-            if other is not mode:
+            if other.may_act is not mode.may_act:
                 yield Problem(
                     path=f"rollback.services[{i}].mode",
                     got=f"{mode.value} for an alias of function {target.function}",
                     allowed=f"{other.value}, the mode of its other alias",
-                    change="give all aliases of one function the same mode",
+                    change="let all aliases of one function be touched, or none",
                 )
 
 

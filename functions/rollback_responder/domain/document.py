@@ -13,10 +13,11 @@ So a float takes an int, an int takes a whole float, and null never means anythi
 """
 
 import dataclasses
+import difflib
 import enum
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -108,7 +109,8 @@ def _fields_of(cls: Any) -> tuple[Field, ...]:
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         found.append(Field(field.name, hint, notes, default))
-    return tuple(found)
+    # What tells a value apart is read and shown first, wherever a base class has put it.
+    return tuple(sorted(found, key=lambda field: field.name != "kind"))
 
 
 def members_of(hint: Any) -> tuple[type, ...]:
@@ -161,8 +163,8 @@ class Reader:
         fields = {field.name: field for field in fields_of(cls)}
         for name in document:
             if name not in fields:
-                allowed = ", ".join(sorted(fields))
-                self._wrong(_join(path, name), document[name], f"one of {allowed}", "remove it")
+                allowed = f"one of {', '.join(sorted(fields))}"
+                self._wrong(_join(path, name), document[name], allowed, _instead(name, fields))
         values: dict[str, object] = {}
         for field in fields.values():
             if field.name in document:
@@ -282,6 +284,12 @@ class Reader:
             Problem(path=path or "document", got=_echo(value), allowed=allowed, change=change)
         )
         return None
+
+
+def _instead(name: object, known: Collection[str]) -> str:
+    """What to do about a key that nobody knows."""
+    close = difflib.get_close_matches(str(name)[:LONGEST_ECHO], known, n=1)
+    return f"write {close[0]}, if that is meant, or remove it" if close else "remove it"
 
 
 def _bare(hint: Any, notes: tuple[object, ...]) -> tuple[Any, tuple[object, ...]]:

@@ -137,6 +137,17 @@ def has_begun(leg: Leg, sight: Sight | None) -> bool:
     return sight is not None and sight.change == leg.change and sight.is_undone
 
 
+def left_alone(incident: Incident, kept: Mapping[str, Ledger]) -> dict[str, Ledger]:
+    """Once it is over, what was left as it is, because another part failed, is a person's."""
+    found = {}
+    for leg in incident.legs:
+        if leg.state is LegState.LEFT and not incident.is_open:
+            ledger = kept.get(leg.target.target_id, Ledger())
+            if leg.change not in ledger.acted:
+                found[leg.target.target_id] = ledgers.settled(ledger, leg.change)
+    return found
+
+
 def condemned(
     incident: Incident,
     pointer: Pointer | None,

@@ -11,17 +11,19 @@ from typing import Annotated
 from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.document import Doc
 from rollback_responder.domain.leg import Leg, LegState
-from rollback_responder.domain.policy import AfterFailure, Mode, Verification
+from rollback_responder.domain.policy import AfterFailure, Verification
 from rollback_responder.domain.reason import QUIET, URGENT, Reason
 from rollback_responder.domain.release import Origin, Release
+from rollback_responder.domain.response import Mode, Severity
 from rollback_responder.domain.target import Target
-from rollback_responder.domain.trigger import Severity, Trigger
+from rollback_responder.domain.trigger import Trigger
 
 
 class State(StrEnum):
     """Where an incident stands."""
 
     UNDECIDED = "undecided"
+    ASKING = "asking"
     ROLLING_BACK = "rolling_back"
     WATCHING = "watching"
     FIXED = "fixed"
@@ -32,10 +34,13 @@ class State(StrEnum):
     INDETERMINATE = "indeterminate"
 
 
-OPEN = frozenset({State.UNDECIDED, State.ROLLING_BACK, State.WATCHING})
+OPEN = frozenset({State.UNDECIDED, State.ASKING, State.ROLLING_BACK, State.WATCHING})
+# Nothing was done yet, and it is judged again each minute.
+PENDING = frozenset({State.UNDECIDED, State.ASKING})
 FIRST = frozenset(
     {
         State.UNDECIDED,
+        State.ASKING,
         State.ROLLING_BACK,
         State.WATCHING,
         State.STOOD_DOWN,
@@ -46,10 +51,14 @@ FIRST = frozenset(
 # timeout, and no clock is wrong by more than some minutes; after this nothing of it can land.
 SETTLED_AFTER = timedelta(minutes=30)
 
+# An alarm that fires within this time after its trigger convicted a version says the same.
+ALARM_FOLLOWS = timedelta(minutes=10)
+
 # None stands for "no incident yet". A closed incident stays closed.
 TRANSITIONS: dict[State | None, frozenset[State]] = {
     None: FIRST,
     State.UNDECIDED: FIRST,
+    State.ASKING: FIRST,
     State.ROLLING_BACK: frozenset({State.ROLLING_BACK, State.WATCHING, State.INCOMPLETE}),
     State.WATCHING: frozenset({State.FIXED, State.NOT_FIXED, State.UNKNOWN}),
     **{state: frozenset() for state in State if state not in OPEN},
@@ -109,6 +118,7 @@ class Incident:
     alarm_name: Annotated[str, Doc("The alarm that fired.")]
     alarm_since_at: Annotated[datetime, Doc("When the alarm entered ALARM.")]
     opened_at: Annotated[datetime, Doc("When the responder first looked.")]
+    early: Annotated[bool, Doc("Whether that was before its alarm fired.")] = False
     change: Annotated[str | None, Doc("Names the change on trial.")] = None
     release: Annotated[Release | None, Doc("What the pointer shows of it, if there is one.")] = None
     after_failure: Annotated[AfterFailure, Doc("What to do after a leg that failed.")] = (
@@ -119,6 +129,8 @@ class Incident:
     answered: Annotated[tuple[Answered, ...], Doc("What else it answers for.")] = ()
     steps: Annotated[tuple[Step, ...], Doc("Everything that happened, oldest first.")] = ()
     assessment: Annotated[Assessment | None, Doc("The numbers of the latest judgement.")] = None
+    asks_until_at: Annotated[datetime | None, Doc("Until when it may be approved.")] = None
+    asks_about: Annotated[str | None, Doc("What a yes to it would undo, and nothing else.")] = None
     to_version: Annotated[str | None, Doc("Where it was moved, or would have been.")] = None
     acted_at: Annotated[datetime | None, Doc("When the rollback began.")] = None
     back_at: Annotated[datetime | None, Doc("When everything was back.")] = None
@@ -146,12 +158,19 @@ class Incident:
     @property
     def needs_a_person(self) -> bool:
         """Whether somebody must look: it ended, and not well, or it goes badly."""
+        if self.reason is Reason.SEVERITY_TELLS:
+            return self.severity in {Severity.CRITICAL, Severity.HIGH}
         return self.reason in URGENT or (not self.is_open and self.reason not in QUIET)
 
     @property
     def adopted(self) -> bool:
         """Whether somebody else began the rollback."""
         return any(step.reason is Reason.ROLLBACK_ADOPTED for step in self.steps)
+
+    @property
+    def approved(self) -> bool:
+        """Whether a person said yes to it."""
+        return any(step.reason is Reason.APPROVED for step in self.steps)
 
     def leg_counts(self) -> tuple[int, int]:
         """How many legs are back, of how many."""
@@ -171,14 +190,24 @@ class Incident:
         )
 
     def answers(self) -> tuple[Answered, ...]:
-        """Every transition that it answers for: its own, and those of incidents before it."""
-        own = Answered(alarm_name=self.alarm_name, since_at=self.alarm_since_at)
+        """Every transition that it answers for: its own, and those of incidents before it.
+
+        While traffic shifts it may be judged before its alarm fires: it answers for that as well,
+        and one that acted for every transition of its alarm until its end.
+        """
+        since_at = self.alarm_since_at
+        if self.acted_at and self.steps:
+            since_at = max(since_at, self.steps[-1].at)
+        elif self.early:
+            since_at += ALARM_FOLLOWS
+        own = Answered(alarm_name=self.alarm_name, since_at=since_at)
         others = (other for other in self.answered if other.alarm_name != self.alarm_name)
         return (own, *others)
 
     def is_about(self, change: str | None, release: Release | None) -> bool:
         """Whether it is about that change; after a rollback also about where that led."""
-        if change == self.change:
+        left = {leg.change for leg in self.legs if leg.state is LegState.LEFT}
+        if change == self.change or change in left:
             return True
         if self.acted_at is None:
             return False
@@ -194,7 +223,13 @@ class Incident:
     def covers(
         self, alarm_name: str, since_at: datetime, change: str | None, release: Release | None
     ) -> bool:
-        """Whether this incident already answers for an alarm's transition on a change."""
+        """Whether this incident already answers for an alarm's transition on a change.
+
+        One that was judged before its alarm fired, and ended because the numbers got well, answers
+        for nothing.
+        """
+        if self.early and self.reason is Reason.ALARM_NOT_FIRING:
+            return False
         return self.is_about(change, release) and any(
             answer.alarm_name == alarm_name and answer.since_at >= since_at
             for answer in self.answers()

@@ -1,5 +1,6 @@
 """What CloudWatch measured, minute by minute: facts only, no judgement."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,19 +9,21 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """One minute of traffic.
+    """One minute.
 
     Attributes:
         start_at: the minute's begin.
-        requests: invocations that began in it.
-        errors: how many of them failed. Absent `Errors` count as 0 where `Invocations` exist.
-        latency_ms: the trigger's statistic over their durations, or None where nobody asked.
+        requests: how many began in it; 1 where the metric is a number that counts none.
+        errors: how many of them were bad. Absent counts are 0 where there are requests.
+        value: the number that is asked for, or None where there is none.
+        limit: the upper edge of CloudWatch's band, or None where nobody asked.
     """
 
     start_at: datetime
     requests: int
     errors: int = 0
-    latency_ms: float | None = None
+    value: float | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +42,8 @@ class Measurement:
     total: tuple[Bucket, ...] = ()
     new: tuple[Bucket, ...] = ()
     previous: tuple[Bucket, ...] = ()
+
+
+def in_order(buckets: Iterable[Bucket]) -> tuple[Bucket, ...]:
+    """By time, however they were read."""
+    return tuple(sorted(buckets, key=lambda bucket: bucket.start_at))

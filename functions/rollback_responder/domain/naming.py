@@ -13,12 +13,15 @@ def own_alarm_prefix(environment: str) -> str:
     return f"{PREFIX}.{environment}."
 
 
-def alarm_name(environment: str, service: str, pointer: Pointer, trigger: MeasuredTrigger) -> str:
-    """The name of a trigger's alarm on a pointer; an adopted alarm keeps its own.
+def alarm_name(
+    environment: str, service: str, trigger: MeasuredTrigger, pointer: Pointer | None = None
+) -> str:
+    """The name of a trigger's alarm, on a pointer if it is one's; an adopted alarm keeps its own.
 
     Dots part the pieces, and no piece may hold a dot, so two triggers never share a name.
     """
-    return f"{own_alarm_prefix(environment)}{service}.{pointer.slug}.{trigger.label}"
+    where = f"{pointer.slug}." if pointer else ""
+    return f"{own_alarm_prefix(environment)}{service}.{where}{trigger.label}"
 
 
 def topic_name(environment: str) -> str:

@@ -9,22 +9,16 @@ from rollback_responder.domain import naming
 from rollback_responder.domain.conflicts import conflicts_of
 from rollback_responder.domain.document import AtLeastOne, Doc, Limits, Pattern, Reader, write
 from rollback_responder.domain.errors import PolicyError
-from rollback_responder.domain.target import (
-    Pointer,
-    Rollout,
-    Target,
-)
-from rollback_responder.domain.trigger import AdoptedAlarm, Trigger
+from rollback_responder.domain.freeze import Freeze
+from rollback_responder.domain.response import Mode, Responses
+from rollback_responder.domain.target import Pointer, Rollout, Target
+from rollback_responder.domain.trigger import ALARM_NAME, AdoptedAlarm, PointerTrigger, Trigger
 
 T = TypeVar("T")
 MINUTES_A_DAY = Limits(0, 1440)
-
-
-class Mode(StrEnum):
-    """What the responder may do with its own judgement."""
-
-    OBSERVE = "observe"
-    ENFORCE = "enforce"
+SERVICE_NAME = Pattern(
+    r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "1 to 64 letters, digits, hyphens, underscores"
+)
 
 
 class AfterFailure(StrEnum):
@@ -62,11 +56,6 @@ class Slack:
 class Guardrails:
     """Limits on acting, the same for all services."""
 
-    change_age_minutes: Annotated[
-        int,
-        Doc("A release older than this is not what broke the service; it is left alone."),
-        Limits(5, 1440),
-    ] = 60
     cooldown_minutes: Annotated[
         int, Doc("After acting on a target, hands off it for this long."), MINUTES_A_DAY
     ] = 30
@@ -75,6 +64,11 @@ class Guardrails:
         Doc("A release has proved itself after serving this long with its alarms quiet."),
         Limits(1, 1440),
     ] = 10
+    approval_minutes: Annotated[
+        int,
+        Doc("How long a person may take to approve a rollback; then it is left undone."),
+        Limits(1, 1440),
+    ] = 60
     recheck_minutes: Annotated[
         int,
         Doc("How long an undecided alarm is judged again each minute before a person is asked."),
@@ -88,6 +82,15 @@ class Guardrails:
         ),
         Limits(1, 1000),
     ] = 10
+    service_rollbacks_a_day: Annotated[
+        int,
+        Doc(
+            "More rollbacks than this of one service within 24 hours are not what it takes to mend "
+            "it: the rest is left to people."
+        ),
+        # The ledger remembers the latest twenty.
+        Limits(1, 20),
+    ] = 3
     metric_lag_minutes: Annotated[
         int,
         Doc("A minute younger than this may still be incomplete and never counts as healthy."),
@@ -115,7 +118,7 @@ class Service:
     name: Annotated[
         str,
         Doc("The service's name, as people say it.", "use letters, digits and hyphens"),
-        Pattern(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "1 to 64 letters, digits, hyphens, underscores"),
+        SERVICE_NAME,
     ]
     targets: Annotated[
         tuple[Target, ...],
@@ -131,6 +134,19 @@ class Service:
         AfterFailure,
         Doc("After a target that could not be rolled back: stop there, or go on with the next."),
     ] = AfterFailure.STOP
+
+    siblings: Annotated[
+        tuple[Annotated[str, SERVICE_NAME], ...],
+        Doc(
+            "Services of this policy that share what this one depends on and do not call it. While "
+            "one of them fails without a deploy of its own, a deploy that took all traffic at once "
+            "is not blamed."
+        ),
+    ] = ()
+    dependencies: Annotated[
+        tuple[Annotated[str, ALARM_NAME], ...],
+        Doc("Alarms of what it depends on. While one of them fires, nothing is rolled back."),
+    ] = ()
 
     @property
     def pointers(self) -> tuple[Pointer, ...]:
@@ -156,7 +172,7 @@ class Health:
 class Watched(NamedTuple):
     """One alarm in scope: which service and trigger it stands for.
 
-    `pointer` is where the symptom shows; None for an adopted alarm of a service without one.
+    `pointer` is where the symptom shows; None for an alarm of a service without one.
     """
 
     alarm_name: str
@@ -176,10 +192,19 @@ class Policy:
     ]
     mode: Annotated[
         Mode,
-        Doc("observe: say what would be done. enforce: do it. Start with observe."),
+        Doc(
+            "observe: say what would be done. approve: do it when a person has said yes. "
+            "enforce: do it. Start with observe."
+        ),
     ] = Mode.OBSERVE
     slack: Annotated[Slack, Doc("Where to tell what was done and why.")]
     guardrails: Annotated[Guardrails, Doc("Limits on acting.")] = field(default_factory=Guardrails)
+    responses: Annotated[
+        Responses, Doc("Roll back, ask or tell, by severity and age of the change.")
+    ] = field(default_factory=Responses)
+    freezes: Annotated[
+        tuple[Freeze, ...], Doc("Times in which a person is asked before anything is rolled back.")
+    ] = ()
     health: Annotated[Health, Doc("Who is told when the responder itself is ill.")] = field(
         default_factory=Health
     )
@@ -189,17 +214,22 @@ class Policy:
         """Every alarm in scope, in the order of the document."""
         for service in self.services:
             for trigger in service.triggers:
-                if isinstance(trigger, AdoptedAlarm):
-                    pointer = next(iter(service.pointers), None)
-                    yield Watched(trigger.name, service, pointer, trigger)
+                if isinstance(trigger, PointerTrigger):
+                    for pointer in service.pointers:
+                        name = naming.alarm_name(self.environment, service.name, trigger, pointer)
+                        yield Watched(name, service, pointer, trigger)
                     continue
-                for pointer in service.pointers:
-                    name = naming.alarm_name(self.environment, service.name, pointer, trigger)
-                    yield Watched(name, service, pointer, trigger)
+                if isinstance(trigger, AdoptedAlarm):
+                    name = trigger.name
+                else:
+                    name = naming.alarm_name(self.environment, service.name, trigger)
+                yield Watched(name, service, next(iter(service.pointers), None), trigger)
 
-    def mode_of(self, service: Service) -> Mode:
-        """The service's own mode, else the policy's."""
-        return service.mode or self.mode
+    def mode_of(self, service: Service, trigger: Trigger | None = None) -> Mode:
+        """The service's own mode, else the policy's; a trigger may hold that back."""
+        mode = service.mode or self.mode
+        own = trigger.mode if trigger else None
+        return own if own and mode.allows(own) else mode
 
     def to_document(self) -> dict[str, Any]:
         """The policy as plain JSON; `parse_policy` reads it back to an equal value."""

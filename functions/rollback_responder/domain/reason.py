@@ -9,6 +9,7 @@ class Reason(StrEnum):
     # Rolling back.
     METRIC_BREACHING = "metric_breaching"
     ALARM_TRUSTED = "alarm_trusted"
+    APPROVED = "approved"
     FOUND_DONE = "found_done"
     ROLLBACK_ADOPTED = "rollback_adopted"
     # On the way back.
@@ -24,6 +25,7 @@ class Reason(StrEnum):
     ALARM_NOT_FIRING = "alarm_not_firing"
     ALARM_SUPPRESSED = "alarm_suppressed"
     ALARM_DISABLED = "alarm_disabled"
+    ALARM_MUTED = "alarm_muted"
     ALARM_UNSOUND = "alarm_unsound"
     # Not rolling back: the change.
     TARGET_GONE = "target_gone"
@@ -31,7 +33,6 @@ class Reason(StrEnum):
     NO_RECENT_CHANGE = "no_recent_change"
     CHANGE_IS_ROLLBACK = "change_is_rollback"
     ALARM_BEFORE_CHANGE = "alarm_before_change"
-    RELEASE_PROVED = "release_proved"
     CHANGE_FINISHED = "change_finished"
     CHANGE_FINISHING = "change_finishing"
     CHANGE_BROKEN = "change_broken"
@@ -44,13 +45,28 @@ class Reason(StrEnum):
     INCONCLUSIVE = "inconclusive"
     METRIC_HEALTHY = "metric_healthy"
     BOTH_VERSIONS_FAIL = "both_versions_fail"
+    # Not rolling back: another cause.
+    DEPENDENCY_FAILING = "dependency_failing"
+    SIBLINGS_FAIL = "siblings_fail"
     # Not rolling back: the guardrails.
     ALREADY_ACTED = "already_acted"
     COOLDOWN = "cooldown"
+    SERVICE_BUDGET_SPENT = "service_budget_spent"
     NO_PROVEN_RELEASE = "no_proven_release"
+    # Not rolling back: people and the policy.
+    ROLLBACK_UNSAFE = "rollback_unsafe"
+    FIX_FORWARD = "fix_forward"
     OBSERVE_MODE = "observe_mode"
+    SEVERITY_TELLS = "severity_tells"
     PAUSED = "paused"
     BUDGET_SPENT = "budget_spent"
+    # Asking.
+    RELEASE_PROVED = "release_proved"
+    BEGAN_TOO_LATE = "began_too_late"
+    SEVERITY_ASKS = "severity_asks"
+    APPROVAL_NEEDED = "approval_needed"
+    FROZEN = "frozen"
+    NOT_APPROVED = "not_approved"
     # Not rolling back: the target refused.
     VERSION_DELETED = "version_deleted"
     TARGET_CHANGED = "target_changed"
@@ -74,9 +90,14 @@ UNDECIDED = frozenset(
         Reason.INCONCLUSIVE,
         Reason.METRIC_HEALTHY,
         Reason.UNMEASURABLE,
+        Reason.BOTH_VERSIONS_FAIL,
+        Reason.DEPENDENCY_FAILING,
+        Reason.SIBLINGS_FAIL,
         Reason.ALARM_UNSOUND,
         Reason.ALARM_SUPPRESSED,
         Reason.ALARM_DISABLED,
+        Reason.ALARM_MUTED,
+        Reason.FIX_FORWARD,
         Reason.ACTION_THROTTLED,
         Reason.CHANGE_FINISHING,
         Reason.PAUSED,
@@ -87,17 +108,28 @@ UNDECIDED = frozenset(
 # Somebody must get up for these although it is not over.
 URGENT = frozenset(
     {
+        Reason.BOTH_VERSIONS_FAIL,
+        Reason.DEPENDENCY_FAILING,
+        Reason.SIBLINGS_FAIL,
+        Reason.RELEASE_PROVED,
+        Reason.BEGAN_TOO_LATE,
+        Reason.SEVERITY_ASKS,
+        Reason.APPROVAL_NEEDED,
+        Reason.FROZEN,
         Reason.BUDGET_SPENT,
         Reason.ROLLBACK_STUCK,
         Reason.ROLLBACK_OVERDUE,
         Reason.LEG_FAILED,
     }
 )
+# These hold for as long as somebody wants them to; the present is judged when they are over.
+WAITING = frozenset({Reason.PAUSED, Reason.FIX_FORWARD})
 # Nobody needs to get up for these: the symptom is gone, or somebody asked for silence.
 QUIET = frozenset(
     {
         Reason.METRIC_BREACHING,
         Reason.ALARM_TRUSTED,
+        Reason.APPROVED,
         Reason.FOUND_DONE,
         Reason.ROLLBACK_ADOPTED,
         Reason.LEG_BACK,
@@ -107,6 +139,8 @@ QUIET = frozenset(
         Reason.ALARM_NOT_FIRING,
         Reason.ALARM_SUPPRESSED,
         Reason.ALARM_DISABLED,
+        Reason.ALARM_MUTED,
+        Reason.FIX_FORWARD,
         Reason.OBSERVE_MODE,
         Reason.PAUSED,
         Reason.SYMPTOM_GONE,

@@ -4,6 +4,7 @@ Lambda keeps no history of an alias, so the responder does. "The highest other v
 way back: after 5 -> 4 it would lead to 5 again.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -76,7 +77,7 @@ class Ledger:
     good: Annotated[tuple[Good, ...], Doc("Proven versions, latest first.")] = ()
     bad: Annotated[tuple[Bad, ...], Doc("Versions rolled back from, latest first.")] = ()
     acted: Annotated[tuple[str, ...], Doc("Changes that were acted upon, latest first.")] = ()
-    last_act_at: Annotated[datetime | None, Doc("When the responder last acted here.")] = None
+    acted_at: Annotated[tuple[datetime, ...], Doc("When that was, latest first.")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +156,16 @@ def vanished(ledger: Ledger, version: str) -> Ledger:
 
 def acting(ledger: Ledger, change: str, now: datetime) -> Ledger:
     """The ledger after acting upon a change: never twice."""
-    return replace(ledger, acted=(change, *ledger.acted)[:LONGEST_HISTORY], last_act_at=now)
+    return replace(
+        ledger,
+        acted=(change, *ledger.acted)[:LONGEST_HISTORY],
+        acted_at=(now, *ledger.acted_at)[:LONGEST_HISTORY],
+    )
+
+
+def settled(ledger: Ledger, change: str) -> Ledger:
+    """The ledger after a change was left as it is: it is not acted upon any more."""
+    return replace(ledger, acted=(change, *ledger.acted)[:LONGEST_HISTORY])
 
 
 def seen_rollout(ledger: Ledger, sight: Sight) -> Ledger:
@@ -197,8 +207,10 @@ def condemned(ledger: Ledger, release: Release, *, incident_id: str, now: dateti
     return replace(ledger, good=good, bad=(entry, *ledger.bad)[:LONGEST_HISTORY])
 
 
-def way_back(ledger: Ledger, observation: Observation) -> str | None:
+def way_back(ledger: Ledger, observation: Observation, never: Collection[str] = ()) -> str | None:
     """The version to go back to: proven, older than the suspect, never one rolled back from.
+
+    Nor one of `never`, which the policy denies.
 
     While traffic is shifting, only the version that still takes the rest of it will do: anything
     else would throw that one out as well. None where there is no such version.
@@ -214,6 +226,7 @@ def way_back(ledger: Ledger, observation: Observation) -> str | None:
         if good.version.isdigit()
         and int(good.version) < int(suspect)
         and good.version not in bad_versions
+        and good.version not in never
         and good.code_sha256 not in bad_code
     ]
     if observation.rest is not None:

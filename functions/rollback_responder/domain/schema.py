@@ -4,6 +4,7 @@ import enum
 import types
 from collections.abc import Mapping
 from dataclasses import is_dataclass
+from datetime import datetime
 from typing import Any, Literal, Union, get_args, get_origin
 
 from rollback_responder.domain.document import (
@@ -95,6 +96,8 @@ def _list(field: Field, hint: Any) -> dict[str, Any]:
 
 def _plain(field: Field, hint: Any) -> dict[str, Any]:
     names: Mapping[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
+    if hint is datetime:
+        return {"type": "string", "format": "date-time"}
     schema: dict[str, Any] = {"type": names[hint]}
     if pattern := field.note(Pattern):
         schema["pattern"] = f"^(?:{pattern.regex})$"

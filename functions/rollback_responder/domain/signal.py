@@ -37,6 +37,7 @@ class AlarmReading:
         transitioned_at: when it entered that state (`StateTransitionedTimestamp`).
         actions_enabled: False after somebody disabled its actions.
         suppressed_by: why a composite's actions are held back, or None.
+        muted_by: the rule that mutes its actions, or None.
         unsound: its `EvaluationState` if CloudWatch itself doubts the state, or None.
     """
 
@@ -44,4 +45,5 @@ class AlarmReading:
     transitioned_at: datetime
     actions_enabled: bool = True
     suppressed_by: str | None = None
+    muted_by: str | None = None
     unsound: str | None = None

@@ -36,6 +36,10 @@ class LambdaAlias:
         Doc("The alias that receives the traffic.", "write the alias's own name, such as live"),
         ALIAS_NAME,
     ]
+    never_back_to: Annotated[
+        tuple[Annotated[str, Pattern(r"[0-9]{1,9}", "a version number")], ...],
+        Doc("Versions that are never gone back to, however well they served."),
+    ] = ()
 
     @property
     def target_id(self) -> str:

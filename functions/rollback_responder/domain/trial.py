@@ -12,6 +12,7 @@ from rollback_responder.domain.assessment import CHANGE_TOLERANCE
 from rollback_responder.domain.leg import How, Leg
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Observation, Origin, Release
+from rollback_responder.domain.response import ChangeAges
 from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.target import (
     AfterSuccess,
@@ -44,6 +45,11 @@ class Trial:
     why: str
     legs: tuple[Leg, ...]
     exact: bool
+
+    @property
+    def scope(self) -> str:
+        """Names all that would be undone: two aliases may have a release of one name each."""
+        return ", ".join(f"{leg.target.target_id} {leg.change}" for leg in self.legs)
 
     @property
     def moves_pointer(self) -> bool:
@@ -81,7 +87,7 @@ def on_trial(
     release: Release | None,
     alarm_since_at: datetime,
     now: datetime,
-    change_age: timedelta,
+    ages: ChangeAges,
 ) -> OnTrial:
     """What an alarm of a service may be about, by what is happening to its targets now.
 
@@ -95,9 +101,9 @@ def on_trial(
         return NoTrial(reason=Reason.TARGET_GONE, text=f"{gone[0].title} does not exist")
     found = (
         _unknown(seen)
-        or _returning(seen, observation, alarm_since_at, now - change_age)
+        or _returning(seen, observation, alarm_since_at, now - ages.act)
         or _deployments(seen)
-        or _in_the_way(seen, now, change_age)
+        or _in_the_way(seen, now, ages.suspect)
         or _updates(seen, release)
     )
     if found:
@@ -108,7 +114,7 @@ def on_trial(
         # A stack does not say when its update ended; that was after it began.
         if sight.phase is Phase.SETTLED
         and (ended_at := sight.ended_at or sight.began_at)
-        and ended_at > now - change_age
+        and ended_at > now - ages.suspect
     ]
     if pointer is None or release is None:
         return _nothing_to_undo(pointer, finished)

@@ -1,16 +1,19 @@
 """Whether a rollback helped: FIXED, NOT_FIXED, UNKNOWN, or not yet."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
-from rollback_responder.domain.assessment import has_enough, is_bad
 from rollback_responder.domain.incident import Incident, State
-from rollback_responder.domain.measurement import MINUTE, Measurement
+from rollback_responder.domain.measurement import MINUTE, Bucket
+from rollback_responder.domain.metric import Level, Question, question_of
+from rollback_responder.domain.minutes import has_enough, is_bad
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Observation
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import Pointer
-from rollback_responder.domain.trigger import AdoptedAlarm
+from rollback_responder.domain.trigger import AdoptedAlarm, PointerTrigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ def verify(
     *,
     alarm: AlarmReading | None,
     observation: Observation | None,
-    measurement: Measurement | None,
+    buckets: Sequence[Bucket] | None,
     bad_versions: frozenset[str],
     now: datetime,
     lag: timedelta,
@@ -36,9 +39,9 @@ def verify(
 
     Fixed means: the target is where it was put, the alarm is OK, and each of the last
     `healthy_minutes` complete minutes since the act had traffic and none was bad. An adopted alarm
-    has no metric of ours; it must have been OK for as long. A service without an alias has nothing
-    to look at but the alarm. A version in `bad_versions` was rolled back from before: a stack's
-    rollback restores what its template says, which may be just that.
+    has no metric of ours; it must have been OK for as long. What stays until a person takes it away
+    must not have grown, whatever the alarm says. A version in `bad_versions` was rolled back from
+    before: a stack's rollback restores what its template says, which may be just that.
 
     Returns:
         The outcome, or None while it is too early to say.
@@ -61,7 +64,7 @@ def verify(
             " undone had not brought it",
         )
     there = observation is not None or not pointed
-    healthy = _healthy_text(incident, alarm, measurement, now, lag) if there else None
+    healthy = _healthy_text(incident, alarm, buckets, now, lag) if there else None
     if healthy:
         return Outcome(state=State.FIXED, reason=Reason.SYMPTOM_GONE, text=healthy)
     if not _is_overdue(incident, now):
@@ -105,31 +108,65 @@ def _is_where_it_was_put(incident: Incident, observation: Observation) -> bool:
 def _healthy_text(
     incident: Incident,
     alarm: AlarmReading | None,
-    measurement: Measurement | None,
+    buckets: Sequence[Bucket] | None,
     now: datetime,
     lag: timedelta,
 ) -> str | None:
     """Why it counts as healthy, or None if it does not (yet)."""
-    if alarm is None or alarm.state is not AlarmState.OK or incident.back_at is None:
+    if alarm is None or incident.back_at is None:
         return None
     minutes = incident.verification.healthy_minutes
-    if isinstance(incident.trigger, AdoptedAlarm):
+    question = question_about(incident)
+    if isinstance(question, Level) and question.stays:
+        return _not_grown(question, buckets or (), incident.back_at, minutes, now - lag)
+    if alarm.state is not AlarmState.OK:
+        return None
+    if question is None:
         quiet_since = max(alarm.transitioned_at, incident.back_at)
         long_enough = now - quiet_since >= timedelta(minutes=minutes)
         return f"alarm OK for {minutes} min" if long_enough else None
-    if measurement is None:
+    if buckets is None:
         return None
-    trigger = incident.trigger
+    normal = _normal_of(incident, question)
     # As many whole minutes as end by then begin after this instant: a gap among them counts.
     window_at = now - lag - (minutes + 1) * MINUTE
     since = [
         bucket
-        for bucket in measurement.total
+        for bucket in buckets
         if bucket.start_at >= incident.back_at and bucket.start_at > window_at
     ]
     latest = [bucket for bucket in since if bucket.start_at + MINUTE <= now - lag]
-    bad_since = [bucket for bucket in since if is_bad(trigger, bucket)]
-    if len(latest) < minutes or bad_since or not all(has_enough(trigger, b) for b in latest):
+    bad_since = [bucket for bucket in since if is_bad(question, bucket, normal)]
+    if len(latest) < minutes or bad_since or not all(has_enough(question, b) for b in latest):
         return None
     requests = sum(bucket.requests for bucket in latest)
     return f"alarm OK and no bad minute in {minutes} min, {requests} requests"
+
+
+def question_about(incident: Incident) -> Question | None:
+    """What is measured to verify it, or None where the alarm alone must do."""
+    trigger = incident.trigger
+    pointer = incident.target if isinstance(incident.target, Pointer) else None
+    if isinstance(trigger, AdoptedAlarm) or (isinstance(trigger, PointerTrigger) and not pointer):
+        return None
+    return question_of(trigger, pointer)
+
+
+def _normal_of(incident: Incident, question: Question) -> float | None:
+    """Its normal, as it was judged by."""
+    judged = incident.assessment.new.threshold if incident.assessment else None
+    if not isinstance(question, Level) or question.times_normal is None or judged is None:
+        return None
+    return judged / question.times_normal
+
+
+def _not_grown(
+    question: Level, buckets: Sequence[Bucket], back_at: datetime, minutes: int, until: datetime
+) -> str | None:
+    """Why what stays counts as over: it has not grown for so many whole minutes."""
+    since = [b for b in buckets if b.start_at >= back_at and b.start_at + MINUTE <= until]
+    values = [bucket.value or 0.0 for bucket in since[-minutes - 1 :]]
+    grows = any(later > before for before, later in pairwise(values))
+    if len(values) <= minutes or grows:
+        return None
+    return f"no more {question.noun} for {minutes} min; {values[-1]:g} are left, for you to redrive"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.document import Reader, write
 from rollback_responder.domain.errors import DocumentError, RowDamaged
 from rollback_responder.domain.incident import Incident
@@ -40,10 +41,15 @@ def decode_incident(text: str) -> Incident:
     return _read(Incident, _parse("incident", text), "incident")
 
 
+def decode_controls(text: str) -> Controls:
+    """What people said, from its text; errors as `decode_ledgers`."""
+    return _read(Controls, _parse("controls", text), "controls")
+
+
 def _parse(what: str, text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RowDamaged(f"a row's {what} is not JSON: {error}") from error
 
 

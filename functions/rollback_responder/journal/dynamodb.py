@@ -3,7 +3,8 @@
 A service's row (`pk` = `service#<name>`, `sk` = `row`) has `ledgers` and `incident` as JSON text,
 and while somebody holds it `claim_id`, `claim_until` (epoch milliseconds), `claim_acts` and
 `claim_inherited`. `closed_by` is the last claim that was closed: it tells a lost reply from a lost
-claim. An incident that ended is copied to `sk` = `incident#<id>` in the same transaction, with
+claim. `controls` is what people and pipelines say of the service, as JSON text; only they write it.
+An incident that ended is copied to `sk` = `incident#<id>` in the same transaction, with
 `expires_at`.
 
 Facts relied on (DynamoDB API reference): a refused condition returns the item as it stands with
@@ -18,10 +19,12 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
 from rollback_responder.journal.codec import (
+    decode_controls,
     decode_incident,
     decode_ledgers,
     encode,
@@ -81,6 +84,7 @@ class DynamoDbJournal:
             ledgers=_ledgers(item),
             incident=_incident(item),
             inherited=tuple(sorted(item.get("claim_inherited", {}).get("SS", ()))),
+            controls=_controls(item),
         )
 
     def keep(
@@ -217,7 +221,10 @@ def _row(item: Item) -> Row:
     """One row. A damaged one does not keep the others from being read."""
     try:
         return Row(
-            ledgers=_ledgers(item), incident=_incident(item), acting_until=_acting_until(item)
+            ledgers=_ledgers(item),
+            incident=_incident(item),
+            acting_until=_acting_until(item),
+            controls=_controls(item),
         )
     except RowDamaged as error:
         return Row(ledgers={}, incident=None, acting_until=None, damage=str(error))
@@ -229,6 +236,11 @@ def _ledgers(item: Item) -> Mapping[str, Ledger]:
 
 def _incident(item: Item) -> Incident | None:
     return decode_incident(item["incident"]["S"]) if "incident" in item else None
+
+
+def _controls(item: Item) -> Controls:
+    # People write it, so it may be no text at all.
+    return decode_controls(item["controls"].get("S", "")) if "controls" in item else Controls()
 
 
 def _acting_until(item: Item) -> datetime | None:

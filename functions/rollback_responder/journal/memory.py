@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.decision import Switches
 from rollback_responder.domain.errors import ClaimLost, JournalError
 from rollback_responder.domain.incident import Incident
@@ -18,6 +19,7 @@ class _Kept:
     incident: Incident | None = None
     claim: Claim | None = None
     acts: bool = False
+    controls: Controls = field(default_factory=Controls)
 
 
 class MemoryJournal:
@@ -45,6 +47,7 @@ class MemoryJournal:
             ledgers=kept.ledgers,
             incident=kept.incident,
             inherited=inherited,
+            controls=kept.controls,
         )
         return kept.claim
 
@@ -71,10 +74,15 @@ class MemoryJournal:
                 ledgers=kept.ledgers,
                 incident=kept.incident,
                 acting_until=kept.claim.until if kept.claim and kept.acts else None,
+                controls=kept.controls,
             )
             for service, kept in self._kept.items()
             if service in services
         }
+
+    def say(self, service: str, controls: Controls) -> None:
+        """What a person or a pipeline would write into the row."""
+        self._kept.setdefault(service, _Kept()).controls = controls
 
     def _held(self, claim: Claim) -> _Kept:
         kept = self._kept.get(claim.service)

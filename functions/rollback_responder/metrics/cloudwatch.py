@@ -4,21 +4,21 @@ Facts relied on (CloudWatch API reference, as in the SDK's service model): Descr
 to 100 names and returns only metric alarms unless AlarmTypes says otherwise;
 `StateUpdatedTimestamp` also moves with `EvaluationState`, so the onset is
 `StateTransitionedTimestamp`; GetMetricData answers with a StatusCode for each query, and only
-`Complete` is an answer.
+`Complete` is an answer; ListAlarmMuteRules takes an alarm's name and statuses, and names each rule
+by an ARN that ends in its name.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain import metric
+from rollback_responder.domain.alarm_query import band_of
 from rollback_responder.domain.errors import MeasurementError
-from rollback_responder.domain.measurement import Bucket, Measurement
-from rollback_responder.domain.metric import Series
+from rollback_responder.domain.measurement import Bucket
+from rollback_responder.domain.metric import Level, Question, Share
 from rollback_responder.domain.signal import AlarmReading, AlarmState
-from rollback_responder.domain.target import Pointer
-from rollback_responder.domain.trigger import ErrorRate, MeasuredTrigger
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     )
 
 NAMES_A_CALL = 100
-TOTAL, NEW, PREVIOUS = "total", "new", "previous"
+BAND = "band"
+KEYS = (metric.REQUESTS, metric.ERRORS, metric.VALUE, metric.THROTTLES, BAND)
 
 Points = Mapping[datetime, float]
 
@@ -59,49 +60,38 @@ class CloudWatchMetrics:
             raise MeasurementError(f"DescribeAlarms: {name_of(error)}") from error
         return found
 
-    def measure(
-        self,
-        trigger: MeasuredTrigger,
-        target: Pointer,
-        *,
-        new: str | None,
-        previous: str | None,
-        since_at: datetime,
-        now: datetime,
-    ) -> Measurement:
-        """See `Metrics.measure`. One GetMetricData call: two series for each subject."""
-        subjects = {TOTAL: None, NEW: new, PREVIOUS: previous}
-        series = {
-            subject: metric.series_of(trigger, target, version=version)
-            for subject, version in subjects.items()
-            if subject == TOTAL or version is not None
-        }
-        points = self._read(_queries(series), since_at, now)
-        buckets = {
-            subject: tuple(_buckets({one.id: points[_id(subject, one)] for one in ones}))
-            for subject, ones in series.items()
-        }
-        return Measurement(
-            since_at=since_at,
-            read_at=now,
-            total=buckets[TOTAL],
-            new=buckets.get(NEW, ()),
-            previous=buckets.get(PREVIOUS, ()),
-        )
+    def muted_by(self, alarm_name: str) -> str | None:
+        """See `Metrics.muted_by`. One ListAlarmMuteRules call."""
+        try:
+            pages = self._client.get_paginator("list_alarm_mute_rules").paginate(
+                AlarmName=alarm_name, Statuses=["ACTIVE"]
+            )
+            arns = [rule["AlarmMuteRuleArn"] for p in pages for rule in p["AlarmMuteRuleSummaries"]]
+        except AwsError as error:
+            raise MeasurementError(f"ListAlarmMuteRules: {name_of(error)}") from error
+        return arns[0].partition(":alarm-mute-rule:")[2] if arns else None
 
-    def count_requests(self, target: Pointer, *, since_at: datetime, now: datetime) -> int:
-        """See `Metrics.count_requests`. One GetMetricData call with one series."""
-        # Requests are the same series whatever is asked of them.
-        (requests, _) = metric.series_of(ErrorRate(threshold_percent=50), target)
-        points = self._read(_queries({TOTAL: (requests,)}), since_at, now)
-        return int(sum(points[_id(TOTAL, requests)].values()))
+    def read(
+        self, questions: Mapping[str, Question], *, since_at: datetime, now: datetime
+    ) -> Mapping[str, tuple[Bucket, ...]]:
+        """See `Metrics.read`. One GetMetricData call."""
+        if not questions:
+            return {}
+        queries = [query for name, asked in questions.items() for query in _queries(name, asked)]
+        points = self._read(queries, since_at, now)
+        return {
+            name: tuple(_buckets(asked, {key: points.get(f"{name}_{key}", {}) for key in KEYS}))
+            for name, asked in questions.items()
+        }
 
     def _read(
         self, queries: "list[MetricDataQueryTypeDef]", since_at: datetime, now: datetime
     ) -> Mapping[str, Points]:
         points: dict[str, dict[datetime, float]] = {query["Id"]: {} for query in queries}
         # PartialData on one page of a series is mended by Complete on a later one; nothing else is.
+        # A band is two series of one id, told apart by their labels.
         unfinished = dict.fromkeys(points, "NoAnswer")
+        partial: set[tuple[str, str]] = set()
         try:
             pages = self._client.get_paginator("get_metric_data").paginate(
                 MetricDataQueries=queries,
@@ -111,60 +101,73 @@ class CloudWatchMetrics:
             )
             for page in pages:
                 for result in page["MetricDataResults"]:
-                    status = result["StatusCode"]
+                    status, key = result["StatusCode"], (result["Id"], result.get("Label", ""))
+                    unfinished.pop(result["Id"], None)
                     if status == "Complete":
-                        unfinished.pop(result["Id"], None)
+                        partial.discard(key)
                     elif status == "PartialData":
-                        unfinished[result["Id"]] = status
+                        partial.add(key)
                     else:
                         raise MeasurementError(f"GetMetricData: {status}")
-                    points[result["Id"]].update(
-                        zip(result["Timestamps"], result["Values"], strict=True)
-                    )
+                    known = points[result["Id"]]
+                    for at, value in zip(result["Timestamps"], result["Values"], strict=True):
+                        # Of a band's two edges the upper one.
+                        known[at] = max(value, known.get(at, value))
         except AwsError as error:
             raise MeasurementError(f"GetMetricData: {name_of(error)}") from error
+        unfinished |= {query_id: "PartialData" for query_id, _ in partial}
         if unfinished:
-            (series, problem), *_ = unfinished.items()
-            raise MeasurementError(f"GetMetricData: {problem} for {series}")
+            (query_id, problem), *_ = unfinished.items()
+            raise MeasurementError(f"GetMetricData: {problem} for {query_id}")
         return points
 
 
-def _queries(series: Mapping[str, Iterable[Series]]) -> "list[MetricDataQueryTypeDef]":
-    return [
-        {
-            "Id": _id(subject, one),
+def _queries(name: str, question: Question) -> "Iterator[MetricDataQueryTypeDef]":
+    """Each series, and the band about the value where the question is about that."""
+    for one in question.series:
+        yield {
+            "Id": f"{name}_{one.id}",
             "MetricStat": {
                 "Metric": {
                     "Namespace": one.namespace,
                     "MetricName": one.metric_name,
-                    "Dimensions": [
-                        {"Name": name, "Value": value} for name, value in one.dimensions
-                    ],
+                    "Dimensions": [{"Name": key, "Value": v} for key, v in one.dimensions],
                 },
                 "Period": metric.PERIOD_SECONDS,
                 "Stat": one.statistic,
             },
         }
-        for subject, ones in series.items()
-        for one in ones
-    ]
+    if isinstance(question, Level) and question.band_width is not None:
+        yield {
+            "Id": f"{name}_{BAND}",
+            "Expression": band_of(f"{name}_{question.value.id}", question.band_width),
+        }
 
 
-def _id(subject: str, series: Series) -> str:
-    return f"{subject}_{series.id}"
-
-
-def _buckets(points: Mapping[str, Points]) -> Iterator[Bucket]:
-    """Minutes with requests, oldest first. Absent errors count as 0 where there are requests."""
-    errors, latency = points.get(metric.ERRORS, {}), points.get(metric.LATENCY, {})
-    for start_at, requests in sorted(points[metric.REQUESTS].items()):
-        if requests > 0:
-            yield Bucket(
-                start_at=start_at,
-                requests=int(requests),
-                errors=int(errors.get(start_at, 0)),
-                latency_ms=latency.get(start_at),
-            )
+def _buckets(question: Question, points: Mapping[str, Points]) -> Iterator[Bucket]:
+    """Minutes with requests, oldest first. Absent counts are 0 where there are requests."""
+    match question:
+        case Share():
+            bad = points[question.bad.id]
+            for start_at in sorted({at for one in question.whole for at in points[one.id]}):
+                whole = int(sum(points[one.id].get(start_at, 0) for one in question.whole))
+                if whole > 0:
+                    # Two metrics of anybody's need not agree; no more can be bad than there were.
+                    errors = min(int(bad.get(start_at, 0)), whole)
+                    yield Bucket(start_at=start_at, requests=whole, errors=errors)
+        case Level(samples=None):
+            for start_at, value in sorted(points[question.value.id].items()):
+                limit = points[BAND].get(start_at)
+                yield Bucket(start_at=start_at, requests=1, value=value, limit=limit)
+        case Level():
+            values = points[question.value.id]
+            for start_at, requests in sorted(points[metric.REQUESTS].items()):
+                if requests > 0:
+                    yield Bucket(
+                        start_at=start_at, requests=int(requests), value=values.get(start_at)
+                    )
+        case _:
+            assert_never(question)
 
 
 def _metric_alarm(alarm: "MetricAlarmTypeDef") -> AlarmReading:

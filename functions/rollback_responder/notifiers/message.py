@@ -66,6 +66,7 @@ def message_of(incident: Incident, *, account_id: str, region: str) -> Message:
 
 ICONS: dict[State, str] = {
     State.UNDECIDED: "eyes",
+    State.ASKING: "question",
     State.ROLLING_BACK: "rewind",
     State.WATCHING: "rewind",
     State.FIXED: "white_check_mark",
@@ -90,6 +91,8 @@ def headline(incident: Incident) -> str:
         return _headline_of_rollback(incident, said)
     if incident.state is State.INDETERMINATE:
         return f"{service}: {said}"
+    if incident.state is State.ASKING:
+        return f"{service}: roll back {_what(incident)}? {said[0].upper()}{said[1:]}"
     if incident.is_open and incident.reason is Reason.ACTION_UNCLEAR:
         return f"{service}: an attempt to roll back was made: {said}"
     if incident.is_open:
@@ -172,7 +175,7 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
     facts = [
         ("Service", f"{incident.service} ({incident.environment})"),
         ("Severity", incident.severity.value),
-        ("Alarm", f"{incident.alarm_name}, firing since {_clock(incident.alarm_since_at)}"),
+        ("Alarm", f"{incident.alarm_name}, {_since(incident)}"),
     ]
     if incident.release:
         origin = incident.release.origin.value.replace("_", " ")
@@ -181,6 +184,11 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
             ("Deploy", f"version {incident.release.version}, {origin}, first seen {since}")
         )
     return tuple(facts)
+
+
+def _since(incident: Incident) -> str:
+    at = _clock(incident.alarm_since_at)
+    return f"judged before it fired, at {at}" if incident.early else f"firing since {at}"
 
 
 def _happened(incident: Incident) -> str:
@@ -199,7 +207,10 @@ def _done(incident: Incident) -> str:
         return "\n".join(_leg_done(incident, leg) for leg in incident.legs)
     if incident.legs:
         would = ", ".join(_would(incident, leg) for leg in incident.legs)
-        return f"Nothing. It would have {would}."
+        if incident.state is State.ASKING:
+            return f"Nothing yet ({incident.steps[-1].text}). With a yes it would have {would}."
+        because = "" if incident.reason in EVIDENT else f" ({incident.steps[-1].text})"
+        return f"Nothing{because}. It would have {would}."
     unclear = incident.is_open and incident.reason is Reason.ACTION_UNCLEAR
     if unclear or incident.state is State.INDETERMINATE:
         return "An attempt was made to roll back. Whether it did is not known."
@@ -261,6 +272,7 @@ def _stands(incident: Incident) -> str:
     last = incident.steps[-1]
     standing = {
         State.UNDECIDED: "Open. It is judged again each minute",
+        State.ASKING: _asks(incident),
         State.ROLLING_BACK: "Not back yet",
         State.WATCHING: f"Watching until it is healthy for {incident.verification.healthy_minutes}"
         f" min, for {incident.verification.deadline_minutes} min at most",
@@ -274,6 +286,11 @@ def _stands(incident: Incident) -> str:
     if incident.acted_at and (not incident.is_open or last.state is State.ROLLING_BACK):
         return f"{standing}: {_said_last(incident)} ({_clock(last.at)})."
     return f"{standing} ({_clock(last.at)})."
+
+
+def _asks(incident: Incident) -> str:
+    until_at = incident.asks_until_at
+    return "Waiting for a yes" + (f" until {_clock(until_at)}" if until_at else "")
 
 
 def _said_last(incident: Incident) -> str:

@@ -30,8 +30,9 @@ class Words:
 
 
 WORDS: dict[Reason, Words] = {
-    Reason.METRIC_BREACHING: Words("the new version fails and the one before did not", ""),
+    Reason.METRIC_BREACHING: Words("the new version fails, surely more than the one before", ""),
     Reason.ALARM_TRUSTED: Words("the alarm fires and the policy trusts it", ""),
+    Reason.APPROVED: Words("a person said yes to it", ""),
     Reason.FOUND_DONE: Words("an earlier attempt had rolled it back and could not say so", ""),
     Reason.ROLLBACK_ADOPTED: Words("a rollback was already under way", ""),
     Reason.LEG_BACK: Words("one part is back", ""),
@@ -54,7 +55,7 @@ WORDS: dict[Reason, Words] = {
         "Deploy the alarm stacks again, or take the alarm out of the policy.",
     ),
     Reason.ALARM_NOT_FIRING: Words(
-        "the alarm stopped firing",
+        "the alarm does not fire any more",
         "Nothing, if the numbers above look well to you; no version was touched.",
     ),
     Reason.ALARM_SUPPRESSED: Words(
@@ -64,9 +65,12 @@ WORDS: dict[Reason, Words] = {
         "the alarm's actions are disabled",
         "Enable its actions again when the maintenance is over.",
     ),
+    Reason.ALARM_MUTED: Words(
+        "a mute rule holds the alarm's actions", "Nothing to do while the mute is meant."
+    ),
     Reason.ALARM_UNSOUND: Words(
-        "CloudWatch itself doubts the alarm's state",
-        "Look at the metric yourself: CloudWatch could not evaluate it in full.",
+        "the alarm's own state is in doubt",
+        "Look at the metric yourself: CloudWatch could not evaluate the alarm in full.",
     ),
     Reason.TARGET_GONE: Words(
         "a target does not exist", "Create it again, or take it out of the policy."
@@ -134,6 +138,18 @@ WORDS: dict[Reason, Words] = {
         "both versions fail",
         "Look at what both versions need: a dependency, the network, the traffic.",
     ),
+    Reason.DEPENDENCY_FAILING: Words(
+        "something that it depends on fails",
+        "Look at the dependency first: going back would not mend it.",
+    ),
+    Reason.SIBLINGS_FAIL: Words(
+        "services beside it fail as well",
+        "Look at what they share first: a dependency, the network, an AWS service.",
+    ),
+    Reason.BEGAN_TOO_LATE: Words(
+        "it began too long after the deploy",
+        "Look for another cause first: a dependency, traffic, data. Or move the alias by hand.",
+    ),
     Reason.ALREADY_ACTED: Words(
         "this deploy was acted upon before", "Decide by hand: the responder acts once on a deploy."
     ),
@@ -141,12 +157,42 @@ WORDS: dict[Reason, Words] = {
         "the last rollback here was a moment ago",
         "Decide by hand: it is not judged again for this firing of the alarm.",
     ),
+    Reason.SERVICE_BUDGET_SPENT: Words(
+        "this service was rolled back too often today",
+        "Decide by hand: so many bad deploys in a day have another cause than the deploys.",
+    ),
     Reason.NO_PROVEN_RELEASE: Words(
         "no earlier version has proved itself",
         "Decide by hand which version is good; keep versions with RemovalPolicy.RETAIN.",
     ),
     Reason.OBSERVE_MODE: Words(
         "the mode is observe", "Set the mode to enforce when you agree with what it would do."
+    ),
+    Reason.ROLLBACK_UNSAFE: Words(
+        "it is marked as unsafe to roll back",
+        "Fix it forward, or undo what made it unsafe and take the mark away.",
+    ),
+    Reason.FIX_FORWARD: Words(
+        "somebody fixes it forward", "Nothing: it is judged again when that time is over."
+    ),
+    Reason.SEVERITY_TELLS: Words(
+        "for this severity and age it is only told",
+        "Decide by hand; the table `responses` of the policy says what is done when.",
+    ),
+    Reason.SEVERITY_ASKS: Words(
+        "for this severity and age a person decides",
+        "Approve the rollback, or leave it: the runbook has the command under Approving.",
+    ),
+    Reason.APPROVAL_NEEDED: Words(
+        "a person decides",
+        "Approve the rollback, or leave it: the runbook has the command under Approving.",
+    ),
+    Reason.FROZEN: Words(
+        "a freeze is on, so a person decides",
+        "Approve the rollback, or leave it: the runbook has the command under Approving.",
+    ),
+    Reason.NOT_APPROVED: Words(
+        "nobody approved it in time", "Decide by hand: it is not asked again for this."
     ),
     Reason.PAUSED: Words(
         "the responder is paused", "Resume it, or decide by hand: until then it only watches."

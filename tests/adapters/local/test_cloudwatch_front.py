@@ -14,6 +14,7 @@ from local import emulator
 from local.aws_model import front
 from local.aws_model.alarm import Actions, CompositeAlarm, MetricAlarm, Suppressor
 from local.aws_model.alarm_book import Account
+from local.aws_model.clients import cloudwatch_client
 from local.aws_model.cloudwatch import CloudWatch
 from local.aws_model.evaluation import State, TreatMissingData
 from local.aws_model.metrics import Metric, Statistic
@@ -242,9 +243,164 @@ def test_set_alarm_state_and_history(world):
         client.set_alarm_state(**arguments, StateReasonData="{")
 
 
-def test_mute_rules_and_unknown_operations(world):
+def put_rule(client, name, at, *, alarms=("errors",), **more):
+    schedule = {"Expression": f"at({at:%Y-%m-%dT%H:%M})", "Duration": "PT10M"}
+    client.put_alarm_mute_rule(
+        Name=name, Rule={"Schedule": schedule}, MuteTargets={"AlarmNames": list(alarms)}, **more
+    )
+
+
+@pytest.fixture(params=["front", "in process"])
+def mutable(request, world):
+    """The model, its clock, and a client over either way to it."""
+    model, clock, client, _ = world
+    return model, clock, client if request.param == "front" else cloudwatch_client(model)
+
+
+def test_mute_rules_are_put_read_listed_and_deleted(mutable):
+    model, clock, client = mutable
+    expire = START + 90 * MINUTE
+    put_rule(client, "now", START, Description="a deploy", ExpireDate=expire)
+    put_rule(client, "later", START + timedelta(hours=1), alarms=("errors", "any"))
+    rule = client.get_alarm_mute_rule(AlarmMuteRuleName="now")
+    rule.pop("ResponseMetadata")
+    assert rule == {
+        "Name": "now",
+        "AlarmMuteRuleArn": "arn:aws:cloudwatch:us-east-1:123456789012:alarm-mute-rule:now",
+        "Description": "a deploy",
+        "Rule": {"Schedule": {"Expression": "at(2026-11-22T12:00)", "Duration": "PT10M"}},
+        "MuteTargets": {"AlarmNames": ["errors"]},
+        "ExpireDate": expire,
+        "Status": "ACTIVE",
+        "LastUpdatedTimestamp": START,
+        "MuteType": "ONE_TIME",
+    }
+
+    def listed(**arguments):
+        found = client.list_alarm_mute_rules(**arguments)["AlarmMuteRuleSummaries"]
+        return [(one["AlarmMuteRuleArn"].split(":")[-1], one["Status"]) for one in found]
+
+    assert listed() == [("later", "SCHEDULED"), ("now", "ACTIVE")]
+    assert listed(AlarmName="any") == [("later", "SCHEDULED")]
+    assert listed(AlarmName="slow") == []
+    assert listed(AlarmName="errors", Statuses=["ACTIVE"]) == [("now", "ACTIVE")]
+    clock.now += 10 * MINUTE
+    assert listed(Statuses=["EXPIRED", "ACTIVE"]) == [("now", "EXPIRED")]
+    client.delete_alarm_mute_rule(AlarmMuteRuleName="now")
+    client.delete_alarm_mute_rule(AlarmMuteRuleName="now")
+    assert [row.rule.name for row in model.mute_rules()] == ["later"]
+
+
+def test_mute_rules_come_in_pages(mutable):
+    _, _, client = mutable
+    for number in range(53):
+        put_rule(client, f"rule-{number:02}", START)
+    first = client.list_alarm_mute_rules()
+    assert len(first["AlarmMuteRuleSummaries"]) == 50
+    rest = client.list_alarm_mute_rules(NextToken=first["NextToken"])
+    assert len(rest["AlarmMuteRuleSummaries"]) == 3
+    assert "NextToken" not in rest
+    assert len(client.list_alarm_mute_rules(MaxRecords=2)["AlarmMuteRuleSummaries"]) == 2
+    pages = client.get_paginator("list_alarm_mute_rules").paginate(MaxRecords=20)
+    assert sum(len(page["AlarmMuteRuleSummaries"]) for page in pages) == 53
+
+
+def test_a_mute_rule_over_the_wire_mutes(mutable):
+    model, _, client = mutable
+    seen = []
+    model.listener = lambda transition: seen.append(transition) or ()
+    put_rule(client, "now", START)
+    model.set_alarm_state("errors", State.ALARM, "a drill")
+    client.delete_alarm_mute_rule(AlarmMuteRuleName="now")
+    mine = [one for one in seen if one.alarm.name == "errors"]
+    assert [one.actions for one in mine] == [(), (TOPIC,)]
+
+
+def test_mute_rules_refuse_as_cloudwatch_names_it(mutable):
+    _, _, client = mutable
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.get_alarm_mute_rule(AlarmMuteRuleName="nobody")
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.list_alarm_mute_rules(AlarmName="nobody")
+    listing = client.list_alarm_mute_rules
+    assert code_of(listing, NextToken="!") == "InvalidNextToken"
+    assert code_of(listing, MaxRecords=101) == "ValidationError"
+    assert code_of(listing, Statuses=["MUTED"]) == "ValidationError"
+    many = [f"a{number}" for number in range(101)]
+    for alarms in (many, ["nobody"]):
+        assert code_of(put_rule, client=client, name="n", at=START, alarms=alarms) == (
+            "ValidationError"
+        )
+    rule = {"Schedule": {"Expression": "cron(0 2 * * *)", "Duration": "PT1H"}}
+    targets = {"AlarmNames": ["errors"]}
+    for arguments in (
+        {"MuteTargets": targets, "Rule": rule},
+        {"Rule": {"Schedule": rule["Schedule"] | {"Expression": "at(2026-11-22T12:00)"}}},
+        {"MuteTargets": targets, "Rule": rule, "Tags": [{"Key": "k", "Value": "v"}]},
+    ):
+        assert code_of(client.put_alarm_mute_rule, Name="n", **arguments) == "ValidationError"
+
+
+def test_an_anomaly_detection_band_is_two_results_of_one_id(mutable):
+    model, clock, client = mutable
+    for minute in range(120):
+        model.record(ERRORS, timestamp=START + minute * MINUTE, value=10 if minute % 2 else 20)
+    clock.now += 120 * MINUTE
+    metric = {
+        "Namespace": ERRORS.namespace,
+        "MetricName": ERRORS.name,
+        "Dimensions": [{"Name": n, "Value": v} for n, v in ERRORS.dimensions],
+    }
+    stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+    band = {"Id": "ad1", "Expression": "ANOMALY_DETECTION_BAND(m1)", "Label": "Errors (expected)"}
+    errors, upper, lower = client.get_metric_data(
+        MetricDataQueries=[{"Id": "m1", "MetricStat": stat}, band],
+        StartTime=clock.now - 2 * MINUTE,
+        EndTime=clock.now,
+        ScanBy="TimestampAscending",
+    )["MetricDataResults"]
+    assert [errors["Id"], upper["Id"], lower["Id"]] == ["m1", "ad1", "ad1"]
+    assert (upper["Label"], lower["Label"]) == ("Errors (expected) High", "Errors (expected) Low")
+    assert errors["Timestamps"] == upper["Timestamps"] == lower["Timestamps"]
+    assert upper["Values"][0] == 25.0
+    assert lower["Values"][0] == 5.0
+    nested = band | {"Expression": "ANOMALY_DETECTION_BAND(m1) + 1"}
+    assert (
+        code_of(
+            client.get_metric_data,
+            MetricDataQueries=[{"Id": "m1", "MetricStat": stat}, nested],
+            StartTime=START,
+            EndTime=clock.now,
+        )
+        == "ValidationError"
+    )
+
+
+def test_an_alarm_on_a_band_is_described_without_a_threshold(mutable):
+    model, _, client = mutable
+    model.put_alarms(
+        [
+            MetricAlarm(
+                name="unusual",
+                metrics=(
+                    Query(id="m1", stat=stat(ERRORS)),
+                    Query(id="ad1", expression="ANOMALY_DETECTION_BAND(m1, 2)"),
+                ),
+                evaluation_periods=3,
+                threshold_metric_id="ad1",
+                comparison="GreaterThanUpperThreshold",
+            )
+        ]
+    )
+    (alarm,) = client.describe_alarms(AlarmNames=["unusual"])["MetricAlarms"]
+    assert "Threshold" not in alarm
+    assert alarm["ThresholdMetricId"] == "ad1"
+    assert alarm["ComparisonOperator"] == "GreaterThanUpperThreshold"
+    assert [query["ReturnData"] for query in alarm["Metrics"]] == [True, True]
+
+
+def test_unknown_operations(world):
     _, _, client, _ = world
-    assert client.list_alarm_mute_rules(AlarmName="errors")["AlarmMuteRuleSummaries"] == []
     assert code_of(client.delete_alarms, AlarmNames=["errors"]) == "UnknownOperationException"
 
 

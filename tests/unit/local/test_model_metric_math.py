@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local.aws_model import expression, metric_math
 from local.aws_model.errors import ModelError
@@ -78,6 +80,49 @@ def test_the_alarm_expression_of_this_project_reads_as_expected():
     text = "IF(invocations >= 20, 100 * FILL(errors, 0) / invocations, 0)"
     found = run(text, invocations=series(40, 10, None), errors=series(4, 5, None))
     assert found == series(10, 0)
+
+
+RATIO = (
+    "IF(FILL(throttles,0) + FILL(requests,0) >= 2, "
+    "100 * FILL(throttles,0) / (FILL(throttles,0) + FILL(requests,0)), 0)"
+)
+
+
+@pytest.mark.parametrize(
+    ("throttles", "requests", "expected"),
+    [
+        (series(1, None, 0, 1), series(1, 4, None, None), series(50, 0, 0, 0, 0)),
+        (series(None, 3), series(None, 1), series(0, 75, 0, 0, 0)),
+        ({}, series(5, None), series(0, 0, 0, 0, 0)),
+        (series(None, 2), {}, series(0, 100, 0, 0, 0)),
+        ({}, {}, {}),
+    ],
+)
+def test_a_share_of_a_sum_of_filled_series(throttles, requests, expected):
+    assert run(RATIO, throttles=throttles, requests=requests) == expected
+
+
+POINTS = st.lists(st.none() | st.integers(0, 1000), min_size=5, max_size=5)
+
+
+@given(throttles=POINTS, requests=POINTS)
+def test_the_share_is_what_it_says_in_every_period(throttles, requests):
+    found = run(RATIO, throttles=series(*throttles), requests=series(*requests))
+    if not any(value is not None for value in (*throttles, *requests)):
+        assert found == {}
+        return
+    for at, bad, good in zip(PERIODS, throttles, requests, strict=True):
+        whole = (bad or 0) + (good or 0)
+        assert found[at] == (100 * (bad or 0) / whole if whole >= 2 else 0)
+
+
+@given(columns=st.lists(POINTS, min_size=2, max_size=5))
+def test_a_sum_has_a_datapoint_wherever_one_of_its_series_has(columns):
+    known = {f"m{n}": series(*column) for n, column in enumerate(columns)}
+    found = run(" + ".join(known), **known)
+    for at, *values in zip(PERIODS, *columns, strict=True):
+        present = [value for value in values if value is not None]
+        assert found.get(at) == (sum(present) if present else None)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,48 @@ def test_metric_math_and_a_composite_that_refers_to_it():
     assert both.actions.alarm == ("arn:aws:sns:us-east-1:123456789012:t",)
 
 
+def banded(**changes):
+    metrics = [
+        {
+            "Id": "m1",
+            "MetricStat": {
+                "Metric": {"Namespace": "AWS/Lambda", "MetricName": "Invocations"},
+                "Period": 60,
+                "Stat": "Sum",
+            },
+            "ReturnData": True,
+        },
+        {"Id": "ad1", "Expression": "ANOMALY_DETECTION_BAND(m1, 2)", "ReturnData": True},
+    ]
+    properties = {
+        "Metrics": metrics,
+        "EvaluationPeriods": 3,
+        "ComparisonOperator": "LessThanLowerThreshold",
+        "ThresholdMetricId": "ad1",
+    }
+    return template(**(properties | changes))
+
+
+def test_an_alarm_on_a_band_and_the_detector_beside_it():
+    body = banded()
+    body["Resources"]["Detector"] = {
+        "Type": "AWS::CloudWatch::AnomalyDetector",
+        "Properties": {"MetricName": {"Ref": "Unknown"}},
+    }
+    (alarm,) = alarms_from_template.read(body, account=ACCOUNT)
+    assert (alarm.threshold, alarm.threshold_metric_id) == (None, "ad1")
+    assert alarm.metrics[1].band.width == 2.0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"Threshold": 1}, {"ThresholdMetricId": "m1"}, {"ComparisonOperator": "LessThanThreshold"}],
+)
+def test_a_band_that_does_not_fit_its_alarm_is_named(changes):
+    with pytest.raises(TemplateError, match="It: ModelError"):
+        alarms_from_template.read(banded(**changes), account=ACCOUNT)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -1,0 +1,1 @@
+"""Studies that measure the product from outside. Nothing here is shipped."""

@@ -1,0 +1,1 @@
+"""How rarely the responder is wrong about a new version, and how soon it is right."""

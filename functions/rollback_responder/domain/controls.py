@@ -1,0 +1,63 @@
+"""What people and pipelines say about one service while it runs: kept in its row, by them alone.
+
+They come with the claim, so what was said before an attempt began always counts.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from rollback_responder.domain.document import Doc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixForward:
+    """Somebody is fixing it with a new deploy: nothing is rolled back until then."""
+
+    by: Annotated[str, Doc("Who said so.")]
+    until_at: Annotated[datetime, Doc("When it expires.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsafe:
+    """A mark that going back would break something: a migration ran, a format changed."""
+
+    by: Annotated[str, Doc("Who set it, a person or a pipeline.")]
+    why: Annotated[str, Doc("What would break.")]
+    version: Annotated[
+        str | None, Doc("The version that must not be rolled back from; any, where left out.")
+    ] = None
+    until_at: Annotated[datetime | None, Doc("When it expires; never, where left out.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A person's yes to the rollback that one incident asks for."""
+
+    incident_id: Annotated[str, Doc("The incident that asks.")]
+    by: Annotated[str, Doc("Who approved it.")]
+    at: Annotated[datetime, Doc("When.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """All that was said about one service."""
+
+    fix_forward: Annotated[FixForward | None, Doc("Whether somebody is fixing it forward.")] = None
+    unsafe: Annotated[tuple[Unsafe, ...], Doc("What must not be rolled back.")] = ()
+    approvals: Annotated[tuple[Approval, ...], Doc("What was approved.")] = ()
+
+    def fixing(self, now: datetime) -> FixForward | None:
+        """Who fixes it forward at that time, if anybody does."""
+        return self.fix_forward if self.fix_forward and now < self.fix_forward.until_at else None
+
+    def mark_on(self, version: str | None, now: datetime) -> Unsafe | None:
+        """The mark that holds for a version at that time, if there is one."""
+        for mark in self.unsafe:
+            if mark.version in {None, version} and (mark.until_at is None or now < mark.until_at):
+                return mark
+        return None
+
+    def approved_by(self, incident_id: str) -> str | None:
+        """Who approved what that incident asks for."""
+        return next((a.by for a in self.approvals if a.incident_id == incident_id), None)

@@ -1,0 +1,158 @@
+"""Measuring: what is read about one alarm, all in one call, and what it comes to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rollback_responder.domain.assessment import (
+    CHANGE_TOLERANCE,
+    HISTORY,
+    WINDOW,
+    Assessment,
+    assess,
+    unmeasurable,
+)
+from rollback_responder.domain.errors import MeasurementError
+from rollback_responder.domain.measurement import MINUTE, Bucket, Measurement
+from rollback_responder.domain.metric import Question, Share, question_of, tells_versions_apart
+from rollback_responder.domain.minutes import is_bad
+from rollback_responder.domain.policy import Policy, Service, Watched
+from rollback_responder.domain.release import Ledger, Observation, Origin, Release, way_back
+from rollback_responder.domain.trigger import AdoptedAlarm, PointerTrigger
+from rollback_responder.ports import Row
+from rollback_responder.rooms import Rooms
+
+TOTAL, NEW, PREVIOUS = "total", "new", "previous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sibling:
+    """One thing that is asked of a service that shares what another one depends on."""
+
+    service: str
+    question: Question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """What is to be judged: an alarm's trigger, and the versions to tell apart where it can."""
+
+    watched: Watched
+    changed_at: datetime
+    new: str | None = None
+    previous: str | None = None
+    shifting: bool = False
+
+
+def suspect_of(
+    watched: Watched, observation: Observation | None, ledger: Ledger, changed_at: datetime
+) -> Suspect:
+    """The versions to measure apart, where the change on trial is what put the newer one there."""
+    release = ledger.current
+    bare = Suspect(watched=watched, changed_at=changed_at)
+    if observation is None or release is None or isinstance(watched.trigger, AdoptedAlarm):
+        return bare
+    if not tells_versions_apart(watched.trigger):
+        return bare
+    if observation.rest is None and release.since_at < changed_at - CHANGE_TOLERANCE:
+        return bare
+    return Suspect(
+        watched=watched,
+        changed_at=changed_at,
+        new=observation.suspect,
+        previous=observation.rest or way_back(ledger, observation),
+        shifting=observation.rest is not None,
+    )
+
+
+def siblings_of(
+    policy: Policy, service: Service, rows: Mapping[str, Row], now: datetime
+) -> tuple[Sibling, ...]:
+    """What is asked of a service's siblings: how many of their requests fail.
+
+    One whose own release is still on trial says nothing: it may fail for a reason of its own. Nor
+    does one that was rolled back a moment ago.
+    """
+    by_name = {each.name: each for each in policy.services}
+    found = []
+    for name in service.siblings:
+        row = rows.get(name)
+        releases = [ledger.current for ledger in row.ledgers.values()] if row else []
+        if not any(_says_nothing(release, now) for release in releases):
+            found += [Sibling(service=name, question=q) for q in _shares_of(by_name[name])]
+    return tuple(found)
+
+
+def _says_nothing(release: Release | None, now: datetime) -> bool:
+    """Whether a service may fail, or has failed a moment ago, for a reason of its own."""
+    if release is None:
+        return False
+    rolled_back = release.origin is Origin.ROLLED_BACK and now - release.since_at <= WINDOW
+    return rolled_back or (release.origin is Origin.DEPLOYED and release.proven_at is None)
+
+
+def _shares_of(service: Service) -> Iterator[Question]:
+    """Its first trigger that counts bad requests, on each of its aliases."""
+    for trigger in service.triggers:
+        if isinstance(trigger, AdoptedAlarm):
+            continue
+        pointers = service.pointers if isinstance(trigger, PointerTrigger) else (None,)
+        asked = [question_of(trigger, pointer) for pointer in pointers]
+        if any(isinstance(question, Share) for question in asked):
+            yield from asked
+            return
+
+
+def measured(
+    rooms: Rooms, suspect: Suspect, siblings: Sequence[Sibling], now: datetime
+) -> tuple[Assessment, tuple[str, ...]]:
+    """Reads the suspect's minutes and its siblings', judges them, and names the siblings that fail.
+
+    Where nothing can be read, the assessment says so.
+    """
+    watched, lag = suspect.watched, rooms.policy.guardrails.metric_lag_minutes * MINUTE
+    asked = {f"sibling{n}": sibling.question for n, sibling in enumerate(siblings)}
+    question = None
+    if not isinstance(watched.trigger, AdoptedAlarm):
+        question = question_of(watched.trigger, watched.pointer)
+        asked[TOTAL] = question
+        for name, version in ((NEW, suspect.new), (PREVIOUS, suspect.previous)):
+            if version is not None:
+                asked[name] = question_of(watched.trigger, watched.pointer, version=version)
+    young = now - suspect.changed_at <= rooms.policy.responses.horizon
+    since_at = min(now - WINDOW, suspect.changed_at - HISTORY if young else now)
+    try:
+        found = rooms.metrics.read(asked, since_at=since_at, now=now)
+    except MeasurementError as error:
+        return unmeasurable(f"the metric could not be read: {error}"), ()
+    failing: dict[str, list[Bucket]] = {sibling.service: [] for sibling in siblings}
+    for n, sibling in enumerate(siblings):
+        failing[sibling.service] += [
+            bucket for bucket in found[f"sibling{n}"] if is_bad(sibling.question, bucket)
+        ]
+    names = tuple(name for name, bad in failing.items() if _is_failing(bad, now, lag))
+    if question is None:
+        text = "the responder does not read the metric of an adopted alarm"
+        return unmeasurable(text), names
+    measurement = Measurement(
+        since_at=since_at,
+        read_at=now,
+        total=found[TOTAL],
+        new=found.get(NEW, ()),
+        previous=found.get(PREVIOUS, ()),
+    )
+    excused = frozenset(bucket.start_at for bad in failing.values() for bucket in bad)
+    assessment = assess(
+        question,
+        measurement,
+        changed_at=suspect.changed_at,
+        lag=lag,
+        shifting=suspect.shifting,
+        excused=excused,
+    )
+    return assessment, names
+
+
+def _is_failing(bad: Sequence[Bucket], now: datetime, lag: timedelta) -> bool:
+    """Whether one of the latest two whole minutes was bad, or a younger one."""
+    return any(bucket.start_at > now - lag - 3 * MINUTE for bucket in bad)
