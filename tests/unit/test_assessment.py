@@ -273,6 +273,8 @@ def test_while_it_is_shifting_the_hour_before_convicts_nobody(question):
         # It is worse, so they can be told apart.
         (counted(*[(600, 300)] * 4), counted(*[(600, 60)] * 4), False),
         (BAD, GOOD, False),
+        # Over its threshold, not surely worse, and the other one is well.
+        (counted(*[(20, 2)] * 3), counted(*[(20, 0)] * 3), False),
         (GOOD, BAD, False),
         (GOOD, GOOD, False),
         (BAD, (), False),

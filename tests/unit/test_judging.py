@@ -94,6 +94,8 @@ def test_the_worse_verdict_outweighs():
         ((0, 5, 5), 7, B, "2 bad minutes"),
         ((0, 1, 1), 7, I, "fewer than 3 bad requests in ten minutes prove nothing"),
         ((1, 1, 1), 7, B, "3 bad minutes"),
+        # Bad in fewer than three requests, the newest minute is not severe.
+        ((0, 0, 2), 10, I, "only 1 bad minute"),
         # What came before the window counts for the floors.
         ((1, 0, 0, 0, 0, 0, 0, 0, 1, 1), 7, B, "2 bad minutes"),
         ((1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1), 7, I, "fewer than 3 bad requests"),
@@ -142,17 +144,27 @@ def test_a_hundred_to_one_is_sure_where_bad_minutes_persist(failed, minutes, ver
 
 
 @pytest.mark.parametrize(
-    ("old", "verdict"),
-    [
-        # 215 to 1, and 1035 to 1: a single minute must be surer than two.
-        (90, I),
-        (200, B),
-    ],
+    ("old", "odds", "verdict"), [(30, "97 to 1", I), (32, "119 to 1", B)], ids=str
 )
+def test_a_hundred_to_one_is_just_enough(old, odds, verdict):
+    new, beside = counted(*[(20, 2)] * 3), counted(*[(old, 0)] * 3)
+
+    assert said(judged(RATE, new, beside), verdict, odds)
+
+
+@pytest.mark.parametrize(("old", "verdict"), [(90, I), (196, I), (198, B)])
 def test_a_thousand_to_one_is_sure_of_a_single_minute(old, verdict):
+    """215, 996 and 1015 to 1: a single minute must be surer than two."""
     new, beside = counted((10, 0), (10, 3)), counted((old, 0), (old, 0))
 
     assert judged(RATE, new, beside).verdict is verdict
+
+
+def test_a_severe_minute_has_the_floor_of_bad_requests_in_itself():
+    new, beside = counted((60, 0), (60, 0), (60, 30)), counted(*[(6000, 0)] * 3)
+
+    assert judged(replace(RATE, minimum_errors=30), new, beside).verdict is B
+    assert judged(replace(RATE, minimum_errors=31), new, beside).verdict is I
 
 
 @pytest.mark.parametrize("requests", [60, 600, 60_000])
@@ -288,6 +300,14 @@ def test_the_few_old_requests_of_the_deploys_minute_do_not_outweigh_the_hour():
     new = counted(*[(600, 300)] * 3)
 
     assert judged(RATE, new, counted((2, 1)), HOUR).verdict is B
+
+
+def test_a_version_is_not_gone_that_served_after_its_silence():
+    """A shared outage: what it did beside counts, and not the hour, in which all was well."""
+    hour, new = counted(*[(3, 0)] * 60, first=-60), counted(*[(27, 8)] * 3)
+
+    assert judged(RATE, new, counted((3, 1), None, (3, 1)), hour).verdict is I
+    assert judged(RATE, new, (), hour).verdict is B
 
 
 @pytest.mark.parametrize("known", [0, 2, 4, 20, 100, 10_000])
