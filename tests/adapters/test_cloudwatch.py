@@ -784,3 +784,13 @@ def test_more_questions_than_cloudwatch_takes_are_an_error_not_a_shorter_answer(
         return
     with pytest.raises(MeasurementError, match="GetMetricData: ValidationError"):
         metrics.read(questions, since_at=M1, now=NOW)
+
+
+def test_a_runtime_whose_sdk_is_older_than_mute_rules_says_so():
+    """Nobody knows then whether somebody asked for silence: the alarm is in doubt."""
+
+    class Old:
+        pass
+
+    with pytest.raises(MeasurementError, match="the SDK of this runtime does not know it"):
+        CloudWatchMetrics(Old()).muted_by("a")

@@ -62,6 +62,9 @@ class CloudWatchMetrics:
 
     def muted_by(self, alarm_name: str) -> str | None:
         """See `Metrics.muted_by`. One ListAlarmMuteRules call."""
+        if not hasattr(self._client, "list_alarm_mute_rules"):
+            # The Lambda runtime brings the SDK, and may be older than mute rules are.
+            raise MeasurementError("ListAlarmMuteRules: the SDK of this runtime does not know it")
         try:
             pages = self._client.get_paginator("list_alarm_mute_rules").paginate(
                 AlarmName=alarm_name, Statuses=["ACTIVE"]
