@@ -534,6 +534,10 @@ def test_a_better_version_before_never_gives_a_better_verdict(pair, question):
 @ENOUGH
 @given(cases(), SHARES, st.sampled_from([2, 3, 10, 1000]))
 def test_more_traffic_at_the_same_rate_is_never_less_sure(case, question, times):
+    """Where the hour before had enough in each minute, or nothing bad in it.
+
+    A bad minute of few requests is not held against the version before; one of many may be.
+    """
     busier = each_bucket(
         case, lambda b: replace(b, requests=b.requests * times, errors=b.errors * times)
     )
