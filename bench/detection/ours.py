@@ -56,7 +56,7 @@ def product_judge(
     measurement: Measurement,
     changed_at: datetime,
     excused: Collection[datetime],
-    shifting: bool,  # noqa: FBT001
+    shifting: bool,  # noqa: FBT001 - as `assess` has it
 ) -> bool:
     """The code under test."""
     found = assess(
