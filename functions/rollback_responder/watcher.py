@@ -5,38 +5,29 @@ follows what goes back, verifies what is back, and wakes `respond` where there i
 decide or to do; it never touches a target itself.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 
-from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.assessment import span_of
 from rollback_responder.domain.case import seen
 from rollback_responder.domain.errors import ActionError, MeasurementError, RollbackError
 from rollback_responder.domain.following import condemned, left_alone, progress
 from rollback_responder.domain.incident import PENDING, Incident, State
-from rollback_responder.domain.metric import question_of, tells_versions_apart
-from rollback_responder.domain.minutes import served_well
+from rollback_responder.domain.metric import tells_versions_apart
 from rollback_responder.domain.policy import Service, Watched
-from rollback_responder.domain.release import Ledger, Observation, Release
+from rollback_responder.domain.release import Ledger, Observation
 from rollback_responder.domain.response import Responses
 from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.domain.trial import on_trial
-from rollback_responder.domain.trigger import AdoptedAlarm, ErrorRate, PointerTrigger
+from rollback_responder.domain.trigger import PointerTrigger
 from rollback_responder.domain.verification import Outcome, overdue, question_about, verify
-from rollback_responder.gauge import NEW, TOTAL, measured, suspect_of
+from rollback_responder.gauge import TOTAL, measured, suspect_of
 from rollback_responder.ports import Row, Wake
+from rollback_responder.prover import Live, Prover
 from rollback_responder.rooms import Rooms, leg_sights
-
-logger = logging.getLogger(__name__)
-
-# A release proves itself on real traffic; fewer requests than this prove nothing (decision D22).
-ENOUGH_REQUESTS = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +67,7 @@ class Watcher:
     def __init__(self, rooms: Rooms, wake: Wake) -> None:
         self._rooms = rooms
         self._wake = wake
+        self._prover = Prover(rooms)
         self._entries: dict[str, list[Watched]] = defaultdict(list)
         for entry in rooms.policy.watched():
             self._entries[entry.service.name].append(entry)
@@ -149,10 +141,6 @@ class Watcher:
                 if assessment.convicts_beside:
                     yield entry.alarm_name
 
-    @property
-    def _horizon(self) -> timedelta:
-        return self._rooms.policy.responses.horizon
-
     def _wake_for(self, alarm_name: str, look: Look) -> None:
         self._wake(alarm_name)
         look.done.woken.append(alarm_name)
@@ -198,99 +186,22 @@ class Watcher:
                 continue
             ledger = kept[pointer.target_id]
             try:
-                kept[pointer.target_id] = self._examined(look, pointer, observation, ledger)
+                kept[pointer.target_id] = self._prover.examined(
+                    Live(
+                        pointer=pointer,
+                        observation=observation,
+                        entries=[each for each in look.entries if each.pointer == pointer],
+                        alarms=look.alarms,
+                        busy=look.row.incident is not None and look.row.incident.is_open,
+                        now=look.now,
+                    ),
+                    ledger,
+                )
             except (ActionError, MeasurementError) as error:
                 look.done.problems.append(f"{pointer.title}: {error}")
         if kept != look.row.ledgers:
             self._write(look, kept, look.row.incident)
         return kept
-
-    def _examined(
-        self, look: Look, pointer: Pointer, observation: Observation, ledger: Ledger
-    ) -> Ledger:
-        """The ledger after a closer look at the live version, and at the way back from it."""
-        action, now = self._rooms.pointer(pointer), look.now
-        release = ledger.current
-        if release is None:
-            return ledger
-        if release.code_sha256 is None:
-            release = replace(release, code_sha256=action.fingerprint(pointer, release.version))
-            ledger = replace(ledger, current=release)
-        if self._is_proved(look, pointer, observation, release):
-            return ledgers.proved(ledger, release, now)
-        back = ledgers.way_back(ledger, observation)
-        # The way back matters while a rollback may be needed; CDK deletes it by default (D19).
-        needed = back is not None and now - release.since_at < self._horizon
-        if back and needed and action.fingerprint(pointer, back) is None:
-            logger.error("version %s of %s was deleted: it is no way back", back, pointer.title)
-            ledger = ledgers.vanished(ledger, back)
-        return ledger
-
-    def _is_proved(
-        self, look: Look, pointer: Pointer, observation: Observation, release: Release
-    ) -> bool:
-        """Whether a release has now served its bake time, all traffic, well, with quiet alarms.
-
-        Any change of an alarm's state begins the bake time anew. An alarm that does not exist, or
-        that CloudWatch itself doubts, vouches for nothing; nor does one that few requests keep
-        quiet, so the minutes themselves are asked as well.
-        """
-        if release.proven_at or release.whole_since_at is None:
-            return False
-        if release.version != observation.primary or not release.version.isdigit():
-            return False
-        incident = look.row.incident
-        own = [entry for entry in look.entries if entry.pointer == pointer]
-        alarms = [look.alarms[e.alarm_name] for e in own if e.alarm_name in look.alarms]
-        if (incident and incident.is_open) or len(alarms) < len(own):
-            return False
-        if any(alarm.state is AlarmState.ALARM or alarm.unsound for alarm in alarms):
-            return False
-        since_at = max([release.whole_since_at, *(alarm.transitioned_at for alarm in alarms)])
-        if look.now - since_at < self._bake:
-            return False
-        return self._served_well(own, pointer, release.version, since_at, look.now)
-
-    @property
-    def _bake(self) -> timedelta:
-        return timedelta(minutes=self._rooms.policy.guardrails.bake_minutes)
-
-    def _served_well(
-        self,
-        entries: Sequence[Watched],
-        pointer: Pointer,
-        version: str,
-        since_at: datetime,
-        now: datetime,
-    ) -> bool:
-        """What CloudWatch measured of the version speaks for it, over all of its bake time.
-
-        The time is CloudWatch's own, where it knows the version apart: our clock, or that of
-        whoever wrote since when it serves, may be wrong.
-        """
-        read = partial(self._rooms.metrics.read, since_at=since_at, now=now)
-        # Requests are the same series whatever is asked of them.
-        traffic = read({TOTAL: question_of(ErrorRate(threshold_percent=50), pointer)})[TOTAL]
-        if sum(bucket.requests for bucket in traffic) < ENOUGH_REQUESTS:
-            return False
-        for entry in entries:
-            trigger = entry.trigger
-            if isinstance(trigger, AdoptedAlarm):
-                continue
-            question = question_of(trigger, pointer)
-            asked = {TOTAL: question}
-            if tells_versions_apart(trigger):
-                asked[NEW] = question_of(trigger, pointer, version=version)
-            found = read(asked)
-            if not found[TOTAL] and not isinstance(trigger, PointerTrigger):
-                # A metric of the service's own that says nothing says nothing against it.
-                continue
-            new = found.get(NEW, ())
-            if new and span_of(new) < self._bake:
-                return False
-            if not served_well(question, new or found[TOTAL]):
-                return False
-        return True
 
     def _write(self, look: Look, kept: Mapping[str, Ledger], incident: Incident | None) -> bool:
         """Writes to the row, unless somebody else has since: then the next round may."""

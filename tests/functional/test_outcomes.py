@@ -260,6 +260,21 @@ def test_a_version_without_real_traffic_never_proves_itself(requests):
     assert house.ledger.good == ()
 
 
+@pytest.mark.parametrize(("latency_ms", "versions"), [(100, ["2", "1"]), (900, ["1"])])
+def test_a_version_that_is_many_times_slower_than_normal_never_proves_itself(latency_ms, versions):
+    """Its alarm sleeps: CloudWatch has learned no band yet, or the slowness already."""
+    document = policy_document()
+    document["services"][0]["triggers"] = [
+        {"kind": "latency_times_normal", "statistic": "average", "times": 5}
+    ]
+    house = healthy_v1(House(document))
+    house.deploy("v2", latency_ms=latency_ms)
+    house.traffic(12)
+
+    assert house.incident is None
+    assert [good.version for good in house.ledger.good] == versions
+
+
 def test_observe_touches_nothing_however_long_it_fails():
     house = healthy_v1(House(policy_document(mode="observe")))
     house.ops = Operations(house)

@@ -95,6 +95,10 @@ def _journaled(mutation, incidents):
                     return incident
             elif leg.change == mutation.change and mutation.kind != "move":
                 return incident
+        # What a redeploy makes has no name before it is made: its attempt has one.
+        lost = {attempt.claim_id for attempt in incident.lost}
+        if mutation.kind == "redeploy" and lost & set(mutation.process.claims):
+            return incident
     return None
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from rollback_responder.domain.incident import OPEN
 from rollback_responder.domain.release import Good, Ledger, Observation, Origin, Release, seen
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.target import LambdaAlias
@@ -432,7 +433,8 @@ class Story:
         if self.world.paused:
             self.flip_pause()
         self.world.run()
-        for minutes in (1, 1, 2, 3, 5, 5, 5, 5, 5, 5, 5, 10, 10):
+        # A question waits for an hour, and may be asked at the very end of the random part.
+        for minutes in (1, 1, 2, 3, *[5] * 7, *[10] * 5):
             self.mend_rollbacks()
             self._jump(minutes)
             self.unwind()
@@ -472,7 +474,7 @@ def _is_open(item):
     return any(text.startswith(f'"state":"{s}"', last) for s in OPEN_STATES)
 
 
-OPEN_STATES = ("undecided", "rolling_back", "watching")
+OPEN_STATES = tuple(state.value for state in OPEN)
 
 
 def _observation(alias):

@@ -116,6 +116,13 @@ def test_a_canary_is_compared_with_the_rest_of_all_traffic(total, verdict, shift
     assert (found.new.verdict, found.baseline) == (verdict, Baseline.BESIDE)
 
 
+def test_nobody_knows_since_when_a_version_serves_that_has_no_minute_of_this_stay():
+    """It was here before; since then only the other has served."""
+    new, previous = counted(*[(600, 0)] * 3, first=-9), counted(*[(600, 0)] * 6, first=-6)
+
+    assert assessed(2, new=new, previous=previous).served_since_at is None
+
+
 def test_a_percentile_of_the_rest_cannot_be_worked_out():
     slow, before = leveled(*[900] * 6), leveled(*[100] * 9, first=-9)
 
@@ -405,7 +412,17 @@ def cases(draw):
     end = draw(st.integers(1, 12))
     left_at = draw(st.sampled_from([0, 1, end]))
     hour = draw(
-        st.sampled_from([(), ((600, 6), 60), ((600, 0), 60), ((600, 120), 60), ((3, 0), 20)])
+        st.sampled_from(
+            [
+                (),
+                ((600, 6), 60),
+                ((600, 0), 60),
+                ((600, 120), 60),
+                ((3, 0), 20),
+                ((3, 1), 20),
+                ((10, 1), 60),
+            ]
+        )
     )
     counts, times = hour or ((0, 0), 0)
     value = draw(st.sampled_from([None, 100, 400]))
@@ -534,10 +551,6 @@ def test_a_better_version_before_never_gives_a_better_verdict(pair, question):
 @ENOUGH
 @given(cases(), SHARES, st.sampled_from([2, 3, 10, 1000]))
 def test_more_traffic_at_the_same_rate_is_never_less_sure(case, question, times):
-    """Where the hour before had enough in each minute, or nothing bad in it.
-
-    A bad minute of few requests is not held against the version before; one of many may be.
-    """
     busier = each_bucket(
         case, lambda b: replace(b, requests=b.requests * times, errors=b.errors * times)
     )

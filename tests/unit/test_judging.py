@@ -578,6 +578,52 @@ def test_the_window_counts_minutes_of_the_clock_not_minutes_with_traffic():
     assert judged(RATE, counted((60, 9), None, (60, 9)), beside).verdict is B
 
 
+@pytest.mark.parametrize(
+    "past",
+    [
+        counted(*[(600, 0)] * 57, *[(600, 200)] * 3, first=-60),
+        # With so few requests that nobody would be convicted for it; then nothing came.
+        counted(*[(600, 0)] * 50, None, None, (1, 1), (1, 1), None, first=-60),
+    ],
+)
+def test_what_the_version_before_did_last_is_held_against_convicting(past):
+    assert judged(RATE, counted(*[(60, 20)] * 3), (), past).verdict is I
+
+
+def test_the_last_minutes_of_the_version_before_are_minutes_of_the_clock():
+    """One bad minute, and one long before it: no two within three."""
+    past = counted(*[(600, 0)] * 40, (600, 300), *[None] * 18, (600, 300), first=-60)
+
+    assert judged(RATE, counted(*[(600, 300)] * 3), (), past).verdict is B
+
+
+def test_what_served_beside_it_is_part_of_what_is_known_of_the_version_before():
+    """Ten requests of history prove little; the minutes beside it prove the rest."""
+    past, beside = counted((10, 0), first=-1), counted((6000, 0))
+    new = counted((60, 0), *[(600, 90)] * 3)
+
+    assert judged(RATE, new, beside, past).verdict is B
+    assert judged(RATE, new, counted((6000, 600)), past).verdict is I
+
+
+@pytest.mark.parametrize(
+    ("question", "minutes", "history"),
+    [
+        # CloudWatch has learned no band yet.
+        (BAND, [a_bucket(n, 1, value=8) for n in range(6)], ()),
+        # Only some other minute has a limit, and no number.
+        (BAND, [a_bucket(0, 1, value=8), a_bucket(1, 1, limit=9)], ()),
+        # Requests, and no duration among them.
+        (SLOW, [a_bucket(n, 600) for n in range(6)], QUICK_HOUR),
+    ],
+)
+def test_where_there_is_no_number_or_no_limit_nothing_is_healthy(question, minutes, history):
+    found = judged(question, minutes, (), history)
+
+    assert (found.verdict, said(found, I, "no minute has both")) == (I, True)
+    assert look_back(question, minutes, history).verdict is I
+
+
 # -- the numbers behind it ------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.minutes import (
     has_enough,
     is_bad,
+    latest,
     limit_of,
     normal_of,
     persists,
@@ -227,3 +228,19 @@ def test_normal_is_the_median_of_the_minutes_that_say_anything(question, history
 )
 def test_a_rate_is_of_all_requests_together(buckets, both, rate):
     assert (sums(buckets), rate_of(buckets)) == (both, rate)
+
+
+def test_a_multiple_of_the_normal_is_held_to_it():
+    slow = leveled(900, 900, 100)
+
+    assert not served_well(TIMES, slow, 100)
+    assert served_well(TIMES, slow, 400)
+    # Nobody knows its normal: nothing speaks against it.
+    assert served_well(TIMES, slow)
+
+
+def test_the_latest_minutes_are_those_of_the_clock():
+    minutes = counted((1, 0), (2, 0), None, (3, 0))
+
+    assert [bucket.requests for bucket in latest(minutes, 3)] == [2, 3]
+    assert latest((), 3) == ()

@@ -134,7 +134,7 @@ def assess(
         new=found,
         previous=judging.look_back(question, previous, frame.history) if previous else None,
         baseline=baseline,
-        served_since_at=since_at if apart else None,
+        served_since_at=since_at if apart and new else None,
         served_before=served_before,
     )
 

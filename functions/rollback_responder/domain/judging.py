@@ -15,10 +15,13 @@ from rollback_responder.domain.minutes import (
     bad_count,
     has_enough,
     is_bad,
+    latest,
     limit_of,
     normal_of,
+    over_count,
     persists,
     rate_of,
+    says_something,
     sums,
 )
 
@@ -101,12 +104,12 @@ def judge(question: Question, frame: Frame) -> tuple[Evidence, bool]:
     # All minutes up to a bad one: none is left out because the version before did worse in it.
     for end in (0, *ends):
         counted = [*settled, *fresh[:end]]
-        window = _latest(counted, frame, question.minutes)
+        window = _recent(counted, frame, question.minutes)
         served = bool(window) and all(bucket.start_at in frame.beside for bucket in window)
         beside = frame.shifting or served
         look = _Look(
             window=window,
-            latest=_latest(counted, frame, EVIDENCE_MINUTES),
+            latest=_recent(counted, frame, EVIDENCE_MINUTES),
             frame=frame,
             normal=normal,
             beside=beside,
@@ -118,10 +121,9 @@ def judge(question: Question, frame: Frame) -> tuple[Evidence, bool]:
 def look_back(question: Question, buckets: Sequence[Bucket], history: Sequence[Bucket]) -> Evidence:
     """What the version before did in its own latest minutes, asked the same question."""
     normal = normal_of(question, history)
-    first_at = buckets[-1].start_at - (question.minutes - 1) * MINUTE
-    window = tuple(bucket for bucket in buckets if bucket.start_at >= first_at)
+    window = latest(buckets, question.minutes)
     bad = persists(question, window, normal)
-    known = any(has_enough(question, bucket) for bucket in window)
+    known = any(says_something(question, bucket, normal) for bucket in window)
     verdict = Verdict.HEALTHY if known else Verdict.INCONCLUSIVE
     return _evidence(question, window, normal, Verdict.BREACHING if bad else verdict, "")
 
@@ -137,15 +139,10 @@ class _Look:
     beside: bool
 
 
-def _latest(counted: Sequence[Bucket], frame: Frame, minutes: int) -> tuple[Bucket, ...]:
+def _recent(counted: Sequence[Bucket], frame: Frame, minutes: int) -> tuple[Bucket, ...]:
     """The latest minutes. Silence for longer than the window is no evidence at all."""
-    if not counted:
-        return ()
-    lag = frame.until - frame.complete_until
-    oldest = max(
-        counted[-1].start_at - (minutes - 1) * MINUTE, frame.until - (minutes + 1) * MINUTE - lag
-    )
-    return tuple(bucket for bucket in counted if bucket.start_at >= oldest)
+    oldest = frame.complete_until - (minutes + 1) * MINUTE
+    return tuple(bucket for bucket in latest(counted, minutes) if bucket.start_at >= oldest)
 
 
 def _judged(question: Question, look: _Look) -> Evidence:
@@ -180,9 +177,16 @@ class _Proof:
 
 
 def _pasts(question: Share, history: tuple[Bucket, ...]) -> tuple[tuple[Bucket, ...], ...]:
-    """The predecessor's hour, and its last minutes where it failed in them: the worse counts."""
-    last = history[-question.minutes :]
-    return (history, last) if persists(question, last) else (history,)
+    """The predecessor's hour, and its last minutes where it failed in them: the worse counts.
+
+    Few requests are enough for that: here a doubt is held against convicting. A count is no rate,
+    so its last minutes always count.
+    """
+    last = latest(history, question.minutes)
+    failed = (
+        question.more_than is not None or over_count(question, last) >= question.breaching_minutes
+    )
+    return (history, last) if failed else (history,)
 
 
 def _proof(question: Share, look: _Look) -> _Proof:
@@ -196,20 +200,17 @@ def _proof(question: Share, look: _Look) -> _Proof:
         # Only after its last minute is the predecessor gone; before that it may be silent.
         last_at = max(old, default=None)
         alone = [b for b in look.latest if last_at is None or b.start_at > last_at]
-        pasts = _pasts(question, look.frame.history)
-        remembered, _ = sums(look.frame.history)
-        # A past of which next to nothing is known takes nothing back that was proved beside it.
-        if remembered >= question.minimum_requests or not pairs:
-            log_e += log_e_above(alone, max(upper_bound(past) for past in pasts))
-        rates = [rate_of((*beside, *past)) for past in pasts]
+        known = [(*past, *beside) for past in _pasts(question, look.frame.history)]
+        log_e += log_e_above(alone, max(upper_bound(minutes) for minutes in known))
+        rates = [rate_of(minutes) for minutes in known]
     theirs = max((rate for rate in rates if rate is not None), default=None)
     mine, base = rate_of(look.latest) or 0.0, theirs or 0.0
-    known = "" if theirs is None else f" ({theirs:.1f} %)"
+    before = "" if theirs is None else f" ({theirs:.1f} %)"
     return _Proof(
         log_e=log_e,
         worse=mine >= max(WORSE_RATIO * base, base + WORSE_PERCENT),
         known=theirs is not None,
-        said=f"{_odds(log_e)} that it is worse than the version before{known}",
+        said=f"{_odds(log_e)} that it is worse than the version before{before}",
     )
 
 
@@ -222,7 +223,7 @@ def _share_verdict(question: Share, look: _Look, proof: _Proof) -> tuple[Verdict
         why = f"fewer than {question.minimum_requests} requests in ten minutes prove nothing"
         return Verdict.INCONCLUSIVE, why
     if not persists(question, look.window):
-        return _without_persistence(question, look.window, bad)
+        return _without_persistence(question, look, bad)
     said = _bad_minutes(question, bad)
     if errors < question.minimum_errors:
         why = f"fewer than {question.minimum_errors} bad requests in ten minutes prove nothing"
@@ -247,15 +248,15 @@ def _is_severe(question: Share, newest: Bucket) -> bool:
     )
 
 
-def _without_persistence(
-    question: Question, window: Sequence[Bucket], bad: int
-) -> tuple[Verdict, str]:
+def _without_persistence(question: Question, look: _Look, bad: int) -> tuple[Verdict, str]:
     if bad and isinstance(question, Share) and question.more_than is not None:
         return Verdict.INCONCLUSIVE, "not that many yet"
     if bad:
         return Verdict.INCONCLUSIVE, f"only {_bad_minutes(question, bad)}"
-    if not any(has_enough(question, bucket) for bucket in window):
+    if not any(has_enough(question, bucket) for bucket in look.window):
         return Verdict.INCONCLUSIVE, "no minute has enough requests to judge"
+    if not any(says_something(question, bucket, look.normal) for bucket in look.window):
+        return Verdict.INCONCLUSIVE, "no minute has both a number and a limit to hold it to"
     return Verdict.HEALTHY, f"no bad minute in the last {question.minutes}"
 
 
@@ -278,7 +279,7 @@ def _level_verdict(question: Level, look: _Look) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, "its normal is not known: no minute before the change says it"
     bad = bad_count(question, window, normal)
     if bad < question.breaching_minutes:
-        return _without_persistence(question, window, bad)
+        return _without_persistence(question, look, bad)
     said = _bad_minutes(question, bad)
     if question.band_width is not None:
         return Verdict.BREACHING, said

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import assert_never
 
-from rollback_responder.domain.measurement import Bucket
+from rollback_responder.domain.measurement import MINUTE, Bucket
 from rollback_responder.domain.metric import Level, Question, Share
 
 
@@ -13,8 +13,10 @@ def is_bad(question: Question, bucket: Bucket, normal: float | None = None) -> b
 
     Of a count within several minutes, a minute may have its part.
     """
-    if not has_enough(question, bucket):
-        return False
+    return has_enough(question, bucket) and _is_over(question, bucket, normal)
+
+
+def _is_over(question: Question, bucket: Bucket, normal: float | None) -> bool:
     match question:
         case Share(threshold_percent=None):
             return bucket.errors * question.minutes > (question.more_than or 0)
@@ -48,6 +50,17 @@ def has_enough(question: Question, bucket: Bucket) -> bool:
             assert_never(question)
 
 
+def says_something(question: Question, bucket: Bucket, normal: float | None) -> bool:
+    """Whether one minute can be good or bad: enough requests, a number, and a limit to hold it to.
+
+    A band that is not learned yet has no limit, and a normal that nobody knows gives none.
+    """
+    if not has_enough(question, bucket):
+        return False
+    known = bucket.value is not None
+    return isinstance(question, Share) or (known and limit_of(question, bucket, normal) is not None)
+
+
 def persists(question: Question, window: Sequence[Bucket], normal: float | None = None) -> bool:
     """Whether enough minutes of a window are bad, or enough is bad in it."""
     if isinstance(question, Share) and question.more_than is not None:
@@ -55,10 +68,11 @@ def persists(question: Question, window: Sequence[Bucket], normal: float | None 
     return bad_count(question, window, normal) >= question.breaching_minutes
 
 
-def served_well(question: Question, buckets: Sequence[Bucket]) -> bool:
+def served_well(question: Question, buckets: Sequence[Bucket], normal: float | None = None) -> bool:
     """Whether minutes of real traffic speak for a version: asked of the whole, not of each minute.
 
-    A minute with too few requests to convict anybody says something together with others.
+    A minute with too few requests to convict anybody says something together with others. Where
+    there is no limit to hold a minute to, it says nothing against it.
     """
     requests, errors = sums(buckets)
     if requests == 0:
@@ -69,18 +83,27 @@ def served_well(question: Question, buckets: Sequence[Bucket]) -> bool:
         case Share(threshold_percent=percent):
             return 100 * errors <= (percent or 0.0) * requests
         case Level():
-            over = 0
-            for bucket in buckets:
-                limit = limit_of(question, bucket, None)
-                over += limit is not None and bucket.value is not None and bucket.value > limit
-            return 2 * over < len(buckets)
+            return 2 * over_count(question, buckets, normal) < len(buckets)
         case _:
             assert_never(question)
+
+
+def latest(buckets: Sequence[Bucket], minutes: int) -> tuple[Bucket, ...]:
+    """The last minutes of the clock, up to the youngest that is there; not as many with traffic."""
+    if not buckets:
+        return ()
+    first_at = buckets[-1].start_at - (minutes - 1) * MINUTE
+    return tuple(bucket for bucket in buckets if bucket.start_at >= first_at)
 
 
 def bad_count(question: Question, window: Sequence[Bucket], normal: float | None) -> int:
     """How many minutes of a window are bad."""
     return sum(is_bad(question, bucket, normal) for bucket in window)
+
+
+def over_count(question: Question, window: Sequence[Bucket], normal: float | None = None) -> int:
+    """How many minutes of a window are over the limit, however few requests they have."""
+    return sum(_is_over(question, bucket, normal) for bucket in window)
 
 
 def normal_of(question: Question, history: Sequence[Bucket]) -> float | None:
