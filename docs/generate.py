@@ -3,9 +3,11 @@
 Run by `make docs`; `tests/contracts/test_published.py` fails while they are not up to date.
 """
 
+import inspect
 import json
 from collections.abc import Iterator
 from dataclasses import is_dataclass
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -48,30 +50,40 @@ def _json(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _page(cls: type, title: str) -> Iterator[str]:
-    """A section for a type, then one for each type in its fields."""
+def _page(cls: type, title: str, given: object = None) -> Iterator[str]:
+    """A section for a type, then one for each type in its fields.
+
+    `given` is what stands there where the policy says nothing, if something does.
+    """
     yield f"## `{title}`\n"
-    yield f"{(cls.__doc__ or '').strip()}\n"
+    yield f"{inspect.cleandoc(cls.__doc__ or '')}\n"
     yield "| field | type | default | meaning |\n|---|---|---|---|"
-    below: list[tuple[type, str]] = []
+    below: list[tuple[type, str, object]] = []
     for field in fields_of(cls):
         doc = field.note(Doc)
-        shown = "" if field.required else f"`{json.dumps(write(field.default))}`"
-        if field.default is None:
-            shown = "absent"
-        if field.name == "kind" or field.required:
-            shown = "**required**"
-        elif any(is_dataclass(inner) for inner in _types(field)):
-            shown = "see below" if not isinstance(field.default, tuple) else shown
+        default = field.default if given is None else getattr(given, field.name)
+        shown = _default_words(field, default, given=given is not None)
         yield f"| `{field.name}` | {_type_words(field)} | {shown} | {doc.text if doc else ''} |"
         below += [
-            (inner, f"{title}.{field.name}{_suffix(field, inner)}")
+            (inner, f"{title}.{field.name}{_suffix(field, inner)}", default)
             for inner in _types(field)
             if is_dataclass(inner)
         ]
     yield ""
-    for inner, name in below:
-        yield from _page(inner, name)
+    for inner, name, default in below:
+        yield from _page(inner, name, default if isinstance(default, inner) else None)
+
+
+def _default_words(field: Field, default: object, *, given: bool) -> str:
+    if field.name == "kind" or (field.required and not given):
+        return "**required**"
+    if default is None:
+        return "absent"
+    nested = any(is_dataclass(inner) for inner in _types(field))
+    if nested and not isinstance(default, tuple):
+        return "see below"
+    shown = f"`{json.dumps(write(default))}`"
+    return f"{shown}; **required** in one that you write" if field.required else shown
 
 
 def _suffix(field: Field, inner: type) -> str:
@@ -86,22 +98,32 @@ def _types(field: Field) -> tuple[type, ...]:
 
 
 def _type_words(field: Field) -> str:
-    many = "list of " if get_origin(field.hint) is tuple else ""
+    is_list = get_origin(field.hint) is tuple
+    many, each = ("list of ", "list; each ") if is_list else ("", "")
     (first, *_) = _types(field)
-    pattern, limits = field.note(Pattern), field.note(Limits)
+    of_each = [note for note in getattr(first, "__metadata__", ()) if isinstance(note, Pattern)]
+    pattern = field.note(Pattern) or next(iter(of_each), None)
+    limits = field.note(Limits)
     if field.name == "kind":
         return f'`"{get_args(field.hint)[0]}"`'
     if pattern:
-        return many + pattern.words
+        return each + pattern.words
     if isinstance(first, type) and issubclass(first, Enum):
-        return " or ".join(f'`"{member.value}"`' for member in first)
+        return each + " or ".join(f'`"{member.value}"`' for member in first)
     if is_dataclass(first):
-        return many + ("objects" if many else "object")
-    name = {int: "whole number", float: "number", str: "string", bool: "true or false"}.get(
-        first, "strings"
-    )
+        return many + ("objects" if is_list else "object")
+    name = NAMES[first] + ("s" if is_list else "")
     span = f", {limits.minimum:,.10g} to {limits.maximum:,.10g}" if limits else ""
     return many + name + span
+
+
+NAMES = {
+    int: "whole number",
+    float: "number",
+    str: "string",
+    bool: "true or false",
+    datetime: "instant, `2026-12-24T16:00:00Z`",
+}
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from rollback_responder.domain.controls import Controls
-from rollback_responder.domain.decision import Switches
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.measurement import Bucket
 from rollback_responder.domain.metric import Question
 from rollback_responder.domain.release import Ledger, Observation
 from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.signal import AlarmReading
+from rollback_responder.domain.situation import Switches
 from rollback_responder.domain.target import Pointer
 
 T = TypeVar("T")

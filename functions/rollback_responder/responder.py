@@ -12,30 +12,8 @@ from typing import TypeVar, assert_never
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.assessment import Assessment, unmeasurable
-from rollback_responder.domain.case import (
-    Case,
-    Entry,
-    adopted,
-    answered,
-    asked,
-    moved,
-    must_wait,
-    seen,
-    stood_down,
-    stopped,
-    unclear,
-)
-from rollback_responder.domain.decision import (
-    Adopt,
-    Ask,
-    Decision,
-    RollBack,
-    Situation,
-    StandDown,
-    Surroundings,
-    Switches,
-    decide,
-)
+from rollback_responder.domain.case import Case, Entry, seen
+from rollback_responder.domain.decision import decide
 from rollback_responder.domain.errors import (
     ActionError,
     ActionUnclear,
@@ -48,14 +26,26 @@ from rollback_responder.domain.errors import (
     TargetHeld,
 )
 from rollback_responder.domain.following import has_begun
+from rollback_responder.domain.holding import answered, asked, must_wait, stood_down, unclear
 from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.policy import Watched
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recovery import recovered
 from rollback_responder.domain.release import Ledger, Observation
 from rollback_responder.domain.signal import AlarmReading, AlarmState, Signal
+from rollback_responder.domain.situation import (
+    Adopt,
+    Ask,
+    Decision,
+    RollBack,
+    Situation,
+    StandDown,
+    Surroundings,
+    Switches,
+)
 from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.domain.trial import NoTrial, Trial
+from rollback_responder.domain.undoing import adopted, moved, stopped
 from rollback_responder.follower import Follower
 from rollback_responder.gauge import Sibling, measured, siblings_of, suspect_of
 from rollback_responder.ports import Claim, Move, Redeploy

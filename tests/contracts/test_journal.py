@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from rollback_responder.domain.controls import Approval, Controls, FixForward, Unsafe
-from rollback_responder.domain.decision import Switches
 from rollback_responder.domain.document import write
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.situation import Switches
 from rollback_responder.journal.budget import KEY, MOST_TRIES, DynamoDbBudget
 from rollback_responder.journal.codec import decode_controls
 from rollback_responder.journal.dynamodb import DynamoDbJournal

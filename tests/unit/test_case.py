@@ -4,20 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from rollback_responder.domain.case import (
-    Case,
-    adopted,
-    answered,
-    asked,
-    moved,
-    must_wait,
-    seen,
-    stood_down,
-    stopped,
-    unclear,
-)
+from rollback_responder.domain.case import Case, seen
 from rollback_responder.domain.controls import Approval, Controls
-from rollback_responder.domain.decision import Ask, RollBack, StandDown, Switches
+from rollback_responder.domain.holding import answered, asked, must_wait, stood_down, unclear
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.policy import Guardrails
@@ -27,9 +16,11 @@ from rollback_responder.domain.release import Ledger, Origin, seen_rollout
 from rollback_responder.domain.response import Mode, Responses, Severity
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState
+from rollback_responder.domain.situation import Ask, RollBack, StandDown, Switches
 from rollback_responder.domain.target import CloudFormationStack
 from rollback_responder.domain.trial import Returning
 from rollback_responder.domain.trigger import ErrorRate
+from rollback_responder.domain.undoing import adopted, moved, stopped
 from tests.builders import (
     GROUP,
     MINUTE,

@@ -10,22 +10,9 @@ from hypothesis import strategies as st
 from rollback_responder.domain import decision as decision_module
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, Baseline
 from rollback_responder.domain.controls import Controls, FixForward, Unsafe
-from rollback_responder.domain.decision import (
-    GATES,
-    SWITCHES,
-    Adopt,
-    Ask,
-    RollBack,
-    Situation,
-    StandDown,
-    Surroundings,
-    Switches,
-    change_objects,
-    decide,
-    denied_objects,
-    guardrails_object,
-)
+from rollback_responder.domain.decision import decide
 from rollback_responder.domain.freeze import OneFreeze
+from rollback_responder.domain.gates import GATES, change_objects, guardrails_object
 from rollback_responder.domain.judging import Verdict
 from rollback_responder.domain.leg import How
 from rollback_responder.domain.policy import Guardrails
@@ -33,6 +20,16 @@ from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Bad, Ledger, Origin, Release, way_back
 from rollback_responder.domain.response import Ages, Mode, Responses, Severity
 from rollback_responder.domain.signal import AlarmReading, AlarmState
+from rollback_responder.domain.situation import (
+    Adopt,
+    Ask,
+    RollBack,
+    Situation,
+    StandDown,
+    Surroundings,
+    Switches,
+)
+from rollback_responder.domain.switches import SWITCHES, denied_objects
 from rollback_responder.domain.trial import NoTrial, Returning, Trial
 from rollback_responder.domain.trigger import AdoptedAlarm, ErrorRate, WhenUnmeasurable
 from tests.builders import (

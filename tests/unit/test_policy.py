@@ -42,6 +42,8 @@ ONLY_THE_PARSER = {
     "same_rollout_in_two_services",
     "service_trigger_on_two_aliases",
     "siblings_nobody_knows",
+    "too_many_siblings",
+    "two_log_formats",
 }
 
 
@@ -279,7 +281,7 @@ OWN_FIELDS = {
     "error_rate": {"threshold_percent": PERCENT},
     "latency": {"statistic": STATISTICS, "threshold_ms": st.floats(1, 900_000)},
     "latency_times_normal": {"statistic": STATISTICS, "times": st.floats(1.25, 1000)},
-    "timeouts": {"threshold_percent": PERCENT, "log_format": st.sampled_from(["text", "json"])},
+    "timeouts": {"threshold_percent": PERCENT},
     "throttles": {"threshold_percent": PERCENT},
     "api_5xx_rate": {"api": APIS, "threshold_percent": PERCENT},
     "api_5xx_count": {"api": APIS, "more_than": st.integers(0, 100)},
@@ -386,9 +388,11 @@ def documents(draw):
         bare = draw(st.booleans())
         rolled = draw(rollouts(name, bare))
         kinds = OF_SERVICE if bare else (*OF_POINTER, *OF_SERVICE)
-        chosen = []
+        chosen, log_format = [], draw(st.sampled_from(["text", "json"]))
         for number in range(draw(st.integers(1, 3))):
             trigger = draw(triggers(kinds, f"{len(services)}{number}"))
+            if trigger["kind"] == "timeouts":
+                trigger["log_format"] = log_format
             # Of a count of 5xx responses a service has one; it has no name of its own.
             if trigger["kind"] not in {c["kind"] for c in chosen} or "name" in trigger:
                 chosen.append(trigger)

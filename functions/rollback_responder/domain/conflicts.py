@@ -8,15 +8,21 @@ from rollback_responder.domain import naming
 from rollback_responder.domain.errors import Problem
 from rollback_responder.domain.freeze import OneFreeze
 from rollback_responder.domain.target import AfterSuccess, CodeDeployGroup
-from rollback_responder.domain.trigger import AdoptedAlarm, PointerTrigger
+from rollback_responder.domain.trigger import AdoptedAlarm, LogFormat, PointerTrigger, Timeouts
 
 if TYPE_CHECKING:
     from rollback_responder.domain.policy import Policy, Service
     from rollback_responder.domain.response import Mode
 
 
-def conflicts_of(policy: "Policy", places: Sequence[int]) -> Iterator[Problem]:
-    """Every conflict of a policy. `places` are the indices of its services in the document."""
+def conflicts_of(
+    policy: "Policy", places: Sequence[int], unread: frozenset[str] = frozenset()
+) -> Iterator[Problem]:
+    """Every conflict of a policy.
+
+    `places` are the indices of its services in the document; `unread` names those that are there
+    and could not be read.
+    """
     services = list(zip(places, policy.services, strict=True))
     yield from _repeated(
         [(f"rollback.services[{i}].name", s.name) for i, s in services],
@@ -31,13 +37,14 @@ def conflicts_of(policy: "Policy", places: Sequence[int]) -> Iterator[Problem]:
         "a target that no other entry names",
     )
     lag = policy.guardrails.metric_lag_minutes
-    names = {service.name for _, service in services}
+    names = {*unread, *(service.name for _, service in services)}
     for i, service in services:
         path = f"rollback.services[{i}]"
         yield from _service_conflicts(service, path, lag)
         yield from _sibling_conflicts(service, names, path)
     yield from _freeze_conflicts(policy)
     yield from _mode_conflicts(policy, services)
+    yield from _log_format_conflicts(services)
     yield from _alarm_conflicts(policy)
 
 
@@ -80,7 +87,18 @@ def _trigger_conflicts(service: "Service", path: str) -> Iterator[Problem]:
             )
 
 
+# They are read in one GetMetricData call with the service itself, which takes 500 series.
+MOST_SIBLINGS = 20
+
+
 def _sibling_conflicts(service: "Service", names: set[str], path: str) -> Iterator[Problem]:
+    if len(service.siblings) > MOST_SIBLINGS:
+        yield Problem(
+            path=f"{path}.siblings",
+            got=f"{len(service.siblings)} names",
+            allowed=f"at most {MOST_SIBLINGS}",
+            change="keep those that share the most with it: three say enough",
+        )
     for j, sibling in enumerate(service.siblings):
         if sibling == service.name or sibling not in names:
             yield Problem(
@@ -148,6 +166,24 @@ def _mode_conflicts(policy: "Policy", services: list[tuple[int, "Service"]]) -> 
                     allowed=f"{other.value}, the mode of its other alias",
                     change="let all aliases of one function be touched, or none",
                 )
+
+
+def _log_format_conflicts(services: list[tuple[int, "Service"]]) -> Iterator[Problem]:
+    """A function has one log, and its log one format."""
+    formats: dict[str, LogFormat] = {}
+    for i, service in services:
+        for j, trigger in enumerate(service.triggers):
+            if not isinstance(trigger, Timeouts):
+                continue
+            for pointer in service.pointers:
+                other = formats.setdefault(pointer.function, trigger.log_format)
+                if other is not trigger.log_format:
+                    yield Problem(
+                        path=f"rollback.services[{i}].triggers[{j}].log_format",
+                        got=f"{trigger.log_format.value} for function {pointer.function}",
+                        allowed=f"{other.value}, as in its other timeouts trigger",
+                        change="write the format that the function logs in, in both",
+                    )
 
 
 def _alarm_conflicts(policy: "Policy") -> Iterator[Problem]:

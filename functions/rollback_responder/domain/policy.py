@@ -249,28 +249,34 @@ def parse_policy(document: object) -> Policy:
     """
     reader = Reader()
     policy = reader.read(Policy, document, "rollback")
-    whole, places = (policy, range(len(policy.services))) if policy else _readable(document)
-    problems = [*reader.problems, *conflicts_of(whole, places)]
+    if policy:
+        problems = list(conflicts_of(policy, range(len(policy.services))))
+    else:
+        problems = [*reader.problems, *conflicts_of(*_readable(document))]
     if problems or policy is None:
         raise PolicyError("the rollback policy", tuple(problems))
     return policy
 
 
-def _readable(document: object) -> tuple[Policy, list[int]]:
+def _readable(document: object) -> tuple[Policy, list[int], frozenset[str]]:
     """As much of a faulty document as can be read, so that its conflicts are told as well.
 
-    With it the places in the document where the services that could be read stand.
+    With it the places in the document where the services that could be read stand, and the names
+    of the others.
     """
     parts = document if isinstance(document, Mapping) else {}
-    found = parts.get("services")
-    services = [_read(Service, each) for each in (found if isinstance(found, list) else [])]
+    given = parts.get("services")
+    found = given if isinstance(given, list) else []
+    services = [_read(Service, each) for each in found]
+    names = (each.get("name") for each in found if isinstance(each, Mapping))
     policy = Policy(
         environment=str(parts.get("environment", "")),
         slack=Slack(channel="unknown"),
         guardrails=_read(Guardrails, parts.get("guardrails")) or Guardrails(),
         services=tuple(service for service in services if service),
     )
-    return policy, [place for place, service in enumerate(services) if service]
+    places = [place for place, service in enumerate(services) if service]
+    return policy, places, frozenset(name for name in names if isinstance(name, str))
 
 
 def _read(cls: type[T], document: object) -> T | None:

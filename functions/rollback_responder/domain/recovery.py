@@ -4,20 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.case import (
-    Case,
-    Entry,
-    incident_of,
-    rolling_back,
-    stepped,
-    watching,
-)
+from rollback_responder.domain.case import Case, Entry, incident_of, stepped
 from rollback_responder.domain.incident import Attempt, Incident, State
 from rollback_responder.domain.leg import How
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Ledger, Observation, Release
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.trial import leg_of
+from rollback_responder.domain.undoing import rolling_back, watching
 
 
 def recovered(case: Case) -> Entry | None:

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rollback_responder.aws_error import AwsError, name_of
-from rollback_responder.domain.decision import Switches
 from rollback_responder.domain.errors import JournalError
+from rollback_responder.domain.situation import Switches
 from rollback_responder.journal.dynamodb import ROW, standing
 
 if TYPE_CHECKING:

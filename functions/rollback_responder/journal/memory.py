@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rollback_responder.domain.controls import Controls
-from rollback_responder.domain.decision import Switches
 from rollback_responder.domain.errors import ClaimLost, JournalError
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.situation import Switches
 from rollback_responder.journal.budget import hour_of
 from rollback_responder.ports import Claim, Notice, Row
 
