@@ -1,0 +1,49 @@
+"""The console script `rollback`: puts the commands together, and turns errors into exit codes."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from rollback_responder.cli.failure import exit_code
+from rollback_responder.cli.incidents import incidents, show
+from rollback_responder.cli.reporting import report
+from rollback_responder.cli.status import status
+from rollback_responder.domain.errors import RollbackError
+
+HELP = """See what the rollback responder did and why, check that it could, and tell it what to do.
+
+Run it where your cdk.json is, with AWS credentials as for the AWS command line; or read an export
+of the journal with --journal. Exit codes and JSON keys are explained in docs/cli.md.
+"""
+LOOK = "Look (changes nothing)"
+
+
+def build() -> typer.Typer:
+    """All commands."""
+    app = typer.Typer(
+        help=HELP,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for command in (status, incidents, show, report):
+        app.command(rich_help_panel=LOOK)(command)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code."""
+    try:
+        build()(list(arguments), prog_name="rollback")
+    except RollbackError as error:
+        sys.stderr.write(f"rollback: {error}\n")
+        return exit_code(error)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
