@@ -125,9 +125,7 @@ class Book:
         item = self._shelf.item(SWITCHES["pk"]["S"], SWITCHES["sk"]["S"]) or {}
         this_hour = "hour" in item and int(item["hour"]["N"]) == hour_of(now)
         spent = item.get("spent", {}).get("SS", []) if this_hour else []
-        return Shared(
-            paused_by=item.get("paused_by", {}).get("S"), rollbacks_this_hour=len(spent)
-        )
+        return Shared(paused_by=item.get("paused_by", {}).get("S"), rollbacks_this_hour=len(spent))
 
 
 def _holder(item: Item) -> Holder | None:

@@ -8,7 +8,7 @@ from rollback_responder.cli.report import FIGURES, Pairs, Report
 # What CommonMark and the tables of GitHub could take for their own signs (CommonMark, "Backslash
 # escapes": any ASCII punctuation may be escaped). A dot and a dash only matter where a line begins.
 SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&!])")
-LINE_START = re.compile(r"^(\s*)([-+=]|\d+[.)])", re.MULTILINE)
+LINE_START = re.compile(r"^(\s*|\s*\d+)([-+=.)])(?=\s|$|[-=])", re.MULTILINE)
 
 
 def markdown_of(report: Report, picture: bytes | None = None) -> str:
@@ -59,4 +59,5 @@ def _table(heads: tuple[str, str], pairs: Pairs) -> str:
 
 
 def _cell(text: str) -> str:
-    return escaped(" ".join(text.split()))
+    # In a cell no line begins.
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))

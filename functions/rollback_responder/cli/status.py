@@ -128,9 +128,10 @@ def _service(screen: Screen, page: Page, policy: Policy | None, now: datetime) -
         return
     if not page.ledgers and page.incident is None:
         screen.line("  never seen by the watcher yet", DOUBT)
+    titles = {target.target_id: target.title for target in service.targets} if service else {}
     screen.pairs(
         [
-            (target, _standing(ledger.current, now))
+            (titles.get(target, target), _standing(ledger.current, now))
             for target, ledger in sorted(page.ledgers.items())
             if ledger.current
         ]
