@@ -92,6 +92,7 @@ class ResponderStack(Stack):
         )
         self._look_after()
         CfnOutput(self, "JournalTable", value=self.journal.table_name)
+        CfnOutput(self, "RespondRole", value=self.responder.respond.role.role_arn)
 
     def _responder(self) -> Responder:
         return Responder(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
+from rollback_responder.cli.check import check
 from rollback_responder.cli.failure import exit_code
 from rollback_responder.cli.incidents import incidents, show
 from rollback_responder.cli.reporting import report
@@ -27,7 +28,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (status, incidents, show, report):
+    for command in (status, incidents, show, report, check):
         app.command(rich_help_panel=LOOK)(command)
     return app
 

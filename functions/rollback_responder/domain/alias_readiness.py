@@ -140,7 +140,7 @@ def _caller(fact: AliasFacts, caller: Caller) -> Iterator[Finding]:
         return
     if caller.way is Way.PERMISSION:
         yield finding(
-            Check.MAY_PASS_THE_ALIAS,
+            Check.MAY_CALL_PAST_IT,
             title,
             f"{caller.name} may call {qualifier}, past the alias",
             f"{fix} and permit it there, then remove the old permission",

@@ -25,7 +25,7 @@ class Check(StrEnum):
     VERSION_DELETED = "version_deleted"
     VERSION_NOT_KEPT = "version_not_kept"
     PAST_THE_ALIAS = "past_the_alias"
-    MAY_PASS_THE_ALIAS = "may_pass_the_alias"
+    MAY_CALL_PAST_IT = "may_call_past_the_alias"
     OTHER_ALIAS = "other_alias"
     CONCURRENCY_ON_VERSION = "concurrency_on_version"
     CONCURRENCY_MOVES = "concurrency_moves"
@@ -73,7 +73,7 @@ LEVELS: dict[Check, Level] = {
             Check.NOT_READ,
             Check.VERSION_DELETED,
             Check.VERSION_NOT_KEPT,
-            Check.MAY_PASS_THE_ALIAS,
+            Check.MAY_CALL_PAST_IT,
             Check.CONCURRENCY_ON_VERSION,
             Check.ALARM_MUTED,
             Check.ALARM_SUPPRESSED,

@@ -28,7 +28,7 @@ class Need:
 
 
 def needs_of(policy: Policy) -> Iterator[Need]:
-    """Everything that `respond` calls in order to answer an alarm of the policy, its table apart."""
+    """All that `respond` calls in order to answer an alarm of the policy, its table apart."""
     for action, resource in (
         ("cloudwatch:DescribeAlarms", "*"),
         ("cloudwatch:GetMetricData", "*"),
