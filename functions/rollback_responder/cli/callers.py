@@ -24,10 +24,10 @@ GONE = frozenset({"ResourceNotFoundException", "NotFoundException"})
 
 
 class Callers:
-    """Reads them; `client` gives a client by the SDK's name of its service."""
+    """Reads them; `reader` gives a client by the SDK's name of its service."""
 
-    def __init__(self, client: Callable[[str], Any]) -> None:
-        self._client = client
+    def __init__(self, reader: Callable[[str], Any]) -> None:
+        self._reader = reader
 
     def of(
         self, function: str, alias: str, known_apis: Collection[str]
@@ -65,7 +65,7 @@ class Callers:
         return [] if found is None else found
 
     def _list_mappings(self) -> list[tuple[str, Caller]]:
-        pages = self._client("lambda").get_paginator("list_event_source_mappings").paginate()
+        pages = self._reader("lambda").get_paginator("list_event_source_mappings").paginate()
         found = []
         for page in pages:
             for mapping in page["EventSourceMappings"]:
@@ -81,12 +81,12 @@ class Callers:
 
     def _policy(self, function: str, qualifier: str | None) -> Mapping[str, Any]:
         which = {"Qualifier": qualifier} if qualifier else {}
-        answer = self._client("lambda").get_policy(FunctionName=function, **which)
+        answer = self._reader("lambda").get_policy(FunctionName=function, **which)
         policy: Mapping[str, Any] = json.loads(answer["Policy"])
         return policy
 
     def _url(self, function: str) -> str:
-        answer = self._client("lambda").get_function_url_config(FunctionName=function)
+        answer = self._reader("lambda").get_function_url_config(FunctionName=function)
         return str(answer["FunctionUrl"])
 
     def _api(self, api_id: str, function: str) -> Iterator[Caller | Unread]:
@@ -106,12 +106,12 @@ class Callers:
 
     def _http_targets(self, api_id: str) -> set[str]:
         pages = (
-            self._client("apigatewayv2").get_paginator("get_integrations").paginate(ApiId=api_id)
+            self._reader("apigatewayv2").get_paginator("get_integrations").paginate(ApiId=api_id)
         )
         return {one.get("IntegrationUri", "") for page in pages for one in page["Items"]}
 
     def _rest_targets(self, api_id: str) -> set[str]:
-        client = self._client("apigateway")
+        client = self._reader("apigateway")
         pages = client.get_paginator("get_resources").paginate(restApiId=api_id, embed=["methods"])
         return {
             method.get("methodIntegration", {}).get("uri", "")

@@ -71,7 +71,7 @@ def _findings(place: Place, policy: Policy, screen: Screen) -> Iterator[tuple[st
     """Each finding with what it is of; None says that it was looked at."""
     book = _book(place)
     where = _where(place)
-    survey = Survey(policy, book, place.client, where)
+    survey = Survey(policy, book, place.reader, where)
     yield DEPLOYMENT, None
     with screen.waiting("checking the responder"):
         for finding in _of_the_deployment(place, policy, book, survey):
@@ -113,7 +113,7 @@ def _of_the_deployment(
 def _slack(place: Place, policy: Policy) -> Iterator[Finding]:
     """Whether the secret could be used. Its value is not kept, shown, or sent."""
     name = naming.slack_secret_name(policy.environment)
-    client = place.client("secretsmanager")
+    client = place.reader("secretsmanager")
     secret = read("GetSecretValue", lambda: client.get_secret_value(SecretId=name))
     if isinstance(secret, Unread):
         yield not_read("Slack", f"secret {name}", secret)
@@ -139,7 +139,7 @@ def _where(place: Place) -> Where:
     Raises:
         NotRead: the credentials are none.
     """
-    client = place.client("sts")
+    client = place.reader("sts")
     arn: str = reading("your AWS identity", client.get_caller_identity)["Arn"]
     _, partition, _, _, account_id, _ = arn.split(":", 5)
     return Where(partition=partition, region=client.meta.region_name, account_id=account_id)

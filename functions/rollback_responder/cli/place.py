@@ -62,7 +62,7 @@ class Place:
         if self.journal_file:
             shelf = ExportShelf.open(self.journal_file)
             return Book(shelf, (*services, *(s for s in shelf.services if s not in services)))
-        client = self.client("dynamodb")
+        client = self.reader("dynamodb")
         return Book(TableShelf(client, self.table_name or self.output("JournalTable")), services)
 
     @cached_property
@@ -73,7 +73,7 @@ class Place:
             lambda: bootstrap.operator_clients(region=self.region, profile=self.profile),
         )
 
-    def client(self, service: str) -> Any:
+    def reader(self, service: str) -> Any:
         """A client that only reads."""
         return reading(f"a client for {service}", lambda: self.clients.reads(service))
 
@@ -85,7 +85,7 @@ class Place:
         """
         if self.region or self.journal_file:
             return self.region
-        return str(self.client("dynamodb").meta.region_name)
+        return str(self.reader("dynamodb").meta.region_name)
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -95,7 +95,7 @@ class Place:
             NotRead: there is no such stack, or it cannot be read.
         """
         stack = naming.stack_name(self.policy.environment)
-        client = self.client("cloudformation")
+        client = self.reader("cloudformation")
         answer = reading(f"stack {stack}", lambda: client.describe_stacks(StackName=stack))
         found = answer["Stacks"][0].get("Outputs", [])
         return {output["OutputKey"]: output["OutputValue"] for output in found}

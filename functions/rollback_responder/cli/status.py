@@ -79,7 +79,7 @@ def _heartbeat(place: Place, now: datetime) -> tuple[timedelta | None, str | Non
     """The age of the last heartbeat, or why it is not known."""
     if place.journal_file:
         return None, "not in an export"
-    client = place.client("cloudwatch")
+    client = place.reader("cloudwatch")
 
     def read() -> Any:
         return client.get_metric_statistics(

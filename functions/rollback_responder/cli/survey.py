@@ -60,17 +60,17 @@ class Where:
 
 
 class Survey:
-    """One look at everything that a policy names; `client` gives a client by its service's name."""
+    """One look at everything that a policy names; `reader` gives a client by its service's name."""
 
     def __init__(
-        self, policy: Policy, book: Book | Unread, client: Callable[[str], Any], where: Where
+        self, policy: Policy, book: Book | Unread, reader: Callable[[str], Any], where: Where
     ) -> None:
         self._policy = policy
         self._book = book
-        self._client = client
+        self._reader = reader
         self._where = where
-        self._callers = Callers(client)
-        self._metrics = CloudWatchMetrics(client("cloudwatch"))
+        self._callers = Callers(reader)
+        self._metrics = CloudWatchMetrics(reader("cloudwatch"))
 
     def service(self, service: Service) -> Iterator[Fact]:
         """The facts of one service: its targets, then its alarms."""
@@ -97,7 +97,7 @@ class Survey:
 
     def _simulate(self, role_arn: str, resource: str, needs: list[Need]) -> dict[str, str]:
         pages = (
-            self._client("iam")
+            self._reader("iam")
             .get_paginator("simulate_principal_policy")
             .paginate(
                 PolicySourceArn=role_arn,
@@ -117,7 +117,7 @@ class Survey:
                 return self._alias(service, target)
             case CodeDeployGroup():
                 return GroupFacts(
-                    target=target, rolls_back=_group(self._client("codedeploy"), target)
+                    target=target, rolls_back=_group(self._reader("codedeploy"), target)
                 )
             case CloudFormationStack():
                 return StackFacts(target=target, state=self._stack(target))
@@ -125,7 +125,7 @@ class Survey:
                 assert_never(target)
 
     def _alias(self, service: Service, target: LambdaAlias) -> AliasFacts:
-        client = self._client("lambda")
+        client = self._reader("lambda")
         apis = {
             trigger.api.name
             for trigger in service.triggers
@@ -168,7 +168,7 @@ class Survey:
 
     def _kept(self, function: str) -> bool | Unread | None:
         """Whether the stack that publishes the function's versions keeps them."""
-        client = self._client("cloudformation")
+        client = self._reader("cloudformation")
         try:
             resources = client.describe_stack_resources(PhysicalResourceId=function)
         except AwsError as error:
@@ -193,7 +193,7 @@ class Survey:
         return _keeps_versions(body, own["LogicalResourceId"])
 
     def _stack(self, target: CloudFormationStack) -> StackState | Unread | None:
-        client = self._client("cloudformation")
+        client = self._reader("cloudformation")
         try:
             stack = client.describe_stacks(StackName=target.stack)["Stacks"][0]
         except AwsError as error:
@@ -228,7 +228,7 @@ class Survey:
             unread = Unread(why=str(error))
             yield from (AlarmFacts(name=name, reading=unread) for name in names)
             return
-        actions = read("DescribeAlarms", lambda: _actions(self._client("cloudwatch"), names))
+        actions = read("DescribeAlarms", lambda: _actions(self._reader("cloudwatch"), names))
         for one in watched:
             own = not isinstance(one.trigger, AdoptedAlarm)
             known = None if isinstance(actions, Unread) else (actions or {}).get(one.alarm_name)
