@@ -11,6 +11,7 @@ from rollback_responder.domain.measurement import Bucket
 from rollback_responder.domain.metric import Question
 from rollback_responder.domain.release import Ledger, Observation
 from rollback_responder.domain.rollout import Sight
+from rollback_responder.domain.said import Said
 from rollback_responder.domain.signal import AlarmReading
 from rollback_responder.domain.situation import Switches
 from rollback_responder.domain.target import Pointer
@@ -216,6 +217,53 @@ class Journal(Protocol):
         Raises:
             JournalError: they could not be read.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What is written of a service right now. `written` is its controls as they stand there."""
+
+    service: str
+    controls: Controls
+    incident: Incident | None
+    written: str | None
+
+
+class Book(Protocol):
+    """What people said. Each write keeps, with it, what is to be told of it."""
+
+    def page(self, service: str) -> Page:
+        """What is written of a service.
+
+        Raises:
+            JournalError: it could not be read; `RowDamaged` where it is not what it should be.
+        """
+        ...
+
+    def write(self, page: Page, controls: Controls, *, said: Said) -> bool:
+        """Writes a service's controls, unless the page has been turned since: then False.
+
+        Raises:
+            JournalError: it could not be written.
+        """
+        ...
+
+    def label(self, service: str, incident_id: str, *, right: bool, said: Said) -> str | None:
+        """Writes whether an incident was right, or returns who has said the same already.
+
+        Raises:
+            OrderRefused: no such incident has ended.
+            JournalError: it could not be written.
+        """
+        ...
+
+    def pause(self, by: str, *, said: Said) -> str | None:
+        """Pauses the responder, or returns who has already; errors as `write`."""
+        ...
+
+    def resume(self, *, said: Said) -> bool:
+        """Lets it go on; False where it was not paused. Errors as `write`."""
         ...
 
 

@@ -11,11 +11,13 @@ from functools import partial
 from typing import TypeVar, assert_never
 
 from rollback_responder.domain import release as ledgers
+from rollback_responder.domain import undo as undo_of
 from rollback_responder.domain.assessment import Assessment, unmeasurable
 from rollback_responder.domain.case import Case, Entry, seen
 from rollback_responder.domain.decision import decide
 from rollback_responder.domain.errors import (
     ActionError,
+    ActionThrottled,
     ActionUnclear,
     JournalError,
     MeasurementError,
@@ -26,6 +28,7 @@ from rollback_responder.domain.errors import (
     TargetHeld,
 )
 from rollback_responder.domain.following import has_begun
+from rollback_responder.domain.going_back import adopted, moved, stopped
 from rollback_responder.domain.holding import answered, asked, must_wait, stood_down, unclear
 from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.policy import Watched
@@ -45,7 +48,6 @@ from rollback_responder.domain.situation import (
 )
 from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.domain.trial import NoTrial, Trial
-from rollback_responder.domain.undoing import adopted, moved, stopped
 from rollback_responder.follower import Follower
 from rollback_responder.gauge import Sibling, measured, siblings_of, suspect_of
 from rollback_responder.ports import Claim, Move, Redeploy
@@ -107,6 +109,7 @@ class _Attempt:
             with self._freed_on_error(claim):
                 entry = (
                     recovered(case)
+                    or self._undone(claim, case)
                     or answered(case)
                     or Follower(self._rooms, self._stopwatch).follow(case)
                     or self._judged(claim, case)
@@ -269,7 +272,8 @@ class _Attempt:
         self._acted = True
         try:
             if leg.how is How.MOVE:
-                after = self._move(case, decision, claim.id)
+                assert decision.to_version is not None
+                after = self._move(case, decision.to_version, claim.id)
                 return moved(case, assessment, decision, after, rooms.clock())
             done = self._begin(case, decision, claim.id)
             legs = (done, *decision.trial.legs[1:])
@@ -284,17 +288,14 @@ class _Attempt:
                 rooms.journal.keep(claim, ledgers=entry.ledgers, incident=entry.incident)
             raise
 
-    def _move(self, case: Case, decision: RollBack, claim_id: str) -> Observation:
+    def _move(self, case: Case, to_version: str, claim_id: str) -> Observation:
         """One mutating call. After anything unclear, the target is read before anything else."""
-        pointer = case.watched.pointer
+        pointer, observation = case.watched.pointer, case.observation
         assert pointer is not None
-        assert decision.to_version is not None
-        assert decision.revision is not None
+        assert observation is not None
         action = self._rooms.pointer(pointer)
         move = Move(
-            to_version=decision.to_version,
-            expected_revision=decision.revision,
-            claim_id=claim_id,
+            to_version=to_version, expected_revision=observation.revision, claim_id=claim_id
         )
         try:
             after = action.move(pointer, move)
@@ -387,6 +388,31 @@ class _Attempt:
         )
         kept = seen(case.written, case.watched.pointer, observation, sights, case.now)
         return replace(case, observation=observation, sights=sights, ledgers=kept)
+
+    # -- a person's undo ------------------------------------------------------------------------
+
+    def _undone(self, claim: Claim, case: Case) -> Entry | None:
+        """Puts a version back because a person said so, whatever gates and switches say."""
+        undo = undo_of.asked_to_undo(case)
+        if undo is None or case.incident is None:
+            return None
+        self._stopwatch.check()
+        incident = undo_of.ordered(case.incident, undo, case.now)
+        if incident is not case.incident:
+            self._rooms.journal.keep(claim, ledgers=case.ledgers, incident=incident)
+        if undo_of.is_done(case, incident):
+            assert case.observation is not None
+            return undo_of.undone(case, incident, case.observation, undo)
+        if why := undo_of.in_the_way(case, incident):
+            return undo_of.not_undone(case, incident, why)
+        try:
+            after = self._move(case, undo_of.version_of(incident), claim.id)
+        except ActionThrottled as error:
+            # The watcher wakes for it again.
+            return Entry(ledgers=case.ledgers, incident=incident, text=str(error))
+        except tuple(REFUSALS) as error:
+            return undo_of.not_undone(case, incident, str(error))
+        return undo_of.undone(case, incident, after, undo)
 
     # -- letting go -----------------------------------------------------------------------------
 

@@ -110,6 +110,9 @@ class Watcher:
             # Its holder never came back: `respond` inherits the claim and settles it.
             self._wake_for(_likeliest(look), look)
             return
+        if incident and _is_to_be_undone(look):
+            self._wake_for(_likeliest(look), look)
+            return
         if incident and incident.state is State.WATCHING:
             self._verify(look, incident)
             return
@@ -305,6 +308,14 @@ def _to_look_at(
         if not (incident and incident.covers(entry.alarm_name, since_at, found.change, release)):
             names.append(entry.alarm_name)
     return names
+
+
+def _is_to_be_undone(look: Look) -> bool:
+    """Whether a person wants a rollback undone, and nobody has got to it yet."""
+    incident = look.row.incident
+    if incident is None or not (incident.may_be_undone or incident.state is State.UNDOING):
+        return False
+    return look.row.controls.undo_of(incident.id) is not None
 
 
 def _likeliest(look: Look) -> str:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from rollback_responder.domain.controls import Approval, Controls, FixForward, Unsafe
+from rollback_responder.domain.controls import Approval, Controls, FixingForward, Unsafe
 from rollback_responder.domain.document import write
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
 from rollback_responder.domain.incident import State
@@ -219,9 +219,9 @@ def test_rows_of_more_services_than_one_call_takes(journal):
 
 # -- what people say ------------------------------------------------------------------------------
 
-FIXING = Controls(fix_forward=FixForward(by="ann", until_at=NOW + 30 * MINUTE))
+FIXING = Controls(fix_forward=FixingForward(by="ann", until_at=NOW + 30 * MINUTE))
 SAID = Controls(
-    fix_forward=FixForward(by="ann", until_at=NOW + 30 * MINUTE),
+    fix_forward=FixingForward(by="ann", until_at=NOW + 30 * MINUTE),
     unsafe=(
         Unsafe(by="pipeline 77", why="it drops the column that version 1 reads", version="2"),
         Unsafe(by="bob", why="the queue's messages have a new form", until_at=NOW + 60 * MINUTE),
@@ -362,7 +362,7 @@ WORDS = st.text(min_size=1, max_size=30)
 INSTANTS = st.datetimes(timezones=st.timezones()).map(lambda at: at.astimezone(NOW.tzinfo))
 ANYTHING = st.builds(
     Controls,
-    fix_forward=st.none() | st.builds(FixForward, by=WORDS, until_at=INSTANTS),
+    fix_forward=st.none() | st.builds(FixingForward, by=WORDS, until_at=INSTANTS),
     unsafe=st.lists(
         st.builds(
             Unsafe,

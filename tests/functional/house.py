@@ -25,16 +25,18 @@ from local.aws_model.lambda_aliases import LambdaAliases
 from local.aws_model.metrics import Metric, Statistic
 from local.aws_model.queries import MetricStat, Query
 from rollback_responder.actions import POINTERS, ROLLOUTS, Clients, pointers, rollouts
+from rollback_responder.desk import Desk
 from rollback_responder.domain.alarm_query import alarm_query, band_of
 from rollback_responder.domain.case import Entry
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.metric import Series, question_of
+from rollback_responder.domain.order import Order
 from rollback_responder.domain.policy import Policy, parse_policy
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.signal import AlarmState, Signal
 from rollback_responder.domain.trigger import AdoptedAlarm
-from rollback_responder.journal.memory import MemoryBudget, MemoryJournal
+from rollback_responder.journal.memory import MemoryBook, MemoryBudget, MemoryJournal
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
 from rollback_responder.responder import Responder
 from rollback_responder.rooms import Rooms
@@ -167,6 +169,10 @@ class House:
         )
         self.responder = Responder(self.rooms)
         self.watcher = Watcher(self.rooms, self.woken.append)
+        self.book = MemoryBook(self.journal, self.budget)
+        self.desk = Desk(
+            policy=self.policy, book=self.book, wake=self.woken.append, clock=self.clock
+        )
         self.random = random.Random(7)
         self.errors: dict[str, float] = {}
         self.latency_ms: dict[str, float] = {}
@@ -229,6 +235,13 @@ class House:
         while self.woken:
             self.respond(self.woken.pop(0))
         return done
+
+    def say(self, order: Order) -> str:
+        """A person says something, and `respond` is woken for it."""
+        text = self.desk.take(order)
+        while self.woken:
+            self.respond(self.woken.pop(0))
+        return text
 
     def respond(self, alarm_name: str, state: AlarmState = AlarmState.ALARM) -> Entry | None:
         signal = Signal(

@@ -31,8 +31,9 @@ from local.aws_model.evaluation import TreatMissingData
 from local.aws_model.metrics import Metric, Statistic
 from local.aws_model.mute_rules import MuteRule
 from local.aws_model.queries import MetricStat
-from rollback_responder.domain.controls import Approval, Controls, FixForward, Unsafe
+from rollback_responder.domain.controls import Controls, FixingForward, Unsafe
 from rollback_responder.domain.incident import State
+from rollback_responder.domain.order import Approve, Hold, Undo
 from rollback_responder.domain.reason import Reason
 
 ERROR_RATE = "rollback.test.shop.shop.live.error-rate"
@@ -389,7 +390,7 @@ def rollback_unsafe() -> House:
 
 
 def fix_forward() -> House:
-    return said(Controls(fix_forward=FixForward(by="ann", until_at=START + timedelta(hours=1))))
+    return said(Controls(fix_forward=FixingForward(by="ann", until_at=START + timedelta(hours=1))))
 
 
 NEVER = {"roll_back_minutes": 0, "ask_minutes": 0}
@@ -421,8 +422,36 @@ def approved() -> House:
 
 
 def approve(house: House, by: str = "bob") -> None:
-    approval = Approval(incident_id=house.incident.id, by=by, at=house.now)
-    house.journal.say("shop", Controls(approvals=(approval,)))
+    house.say(Approve(service="shop", incident_id=house.incident.id, by=by))
+
+
+def held() -> House:
+    house = approval_needed()
+    house.say(Hold(service="shop", incident_id=house.incident.id, by="bob"))
+    return house
+
+
+def undone() -> House:
+    """A person thinks better of it, while the symptom is still watched."""
+    house = bad_deploy()
+    house.say(Undo(service="shop", incident_id=house.incident.id, by="bob"))
+    return house
+
+
+def undo_failed() -> House:
+    """Somebody was faster."""
+    house = bad_deploy()
+    house.deploy("v3")
+    house.say(Undo(service="shop", incident_id=house.incident.id, by="bob"))
+    return house
+
+
+def put_back() -> House:
+    """The alarm clears, and fires once more on what a person put back."""
+    house = bad_deploy(minutes=8)
+    house.say(Undo(service="shop", incident_id=house.incident.id, by="bob"))
+    house.ops.pass_minutes(4)
+    return house
 
 
 def not_approved() -> House:
@@ -552,6 +581,11 @@ SCENARIOS: dict[Reason, Scenario] = {
     Reason.APPROVAL_NEEDED: Scenario(approval_needed, ASKING, 0),
     Reason.FROZEN: Scenario(frozen, ASKING, 0),
     Reason.APPROVED: Scenario(approved, WATCHING, 1),
+    Reason.HELD: Scenario(held, STOOD_DOWN, 0),
+    Reason.UNDO_ORDERED: Scenario(undone, State.UNDOING, 2),
+    Reason.UNDONE: Scenario(undone, State.UNDONE, 2),
+    Reason.UNDO_FAILED: Scenario(undo_failed, State.UNKNOWN, 1),
+    Reason.PUT_BACK: Scenario(put_back, STOOD_DOWN, 2),
     Reason.NOT_APPROVED: Scenario(not_approved, STOOD_DOWN, 0),
     Reason.NO_PROVEN_RELEASE: Scenario(no_proven_release, STOOD_DOWN, 0),
     Reason.OBSERVE_MODE: Scenario(observe_mode, STOOD_DOWN, 0),

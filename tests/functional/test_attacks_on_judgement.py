@@ -28,7 +28,7 @@ from scenarios import (
 
 from house import House, policy_document
 from local.aws_model.metrics import Metric
-from rollback_responder.domain.controls import Controls, FixForward, Unsafe
+from rollback_responder.domain.controls import Controls, FixingForward, Unsafe
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import LegState
 from rollback_responder.domain.reason import Reason
@@ -192,7 +192,7 @@ def test_what_people_say_holds_the_next_stacks_as_well():
     bad_updates(house, minutes=4)
     orders = len(orders_of(house))
     until_at = house.now + timedelta(minutes=20)
-    house.journal.say("shop", Controls(fix_forward=FixForward(by="ann", until_at=until_at)))
+    house.journal.say("shop", Controls(fix_forward=FixingForward(by="ann", until_at=until_at)))
     house.ops.pass_minutes(8, requests=60)
     assert len(orders_of(house)) == orders
     marked = Controls(unsafe=(Unsafe(by="pipeline", why="migration 42"),))

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from rollback_responder.domain.controls import Controls, FixForward
+from rollback_responder.domain.controls import Controls, FixingForward
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.notifiers.message import headline
@@ -199,7 +199,7 @@ def test_medium_minor_issues_after_4_hours_are_asked_as_well():
 
 def test_medium_minor_issues_fix_forward():
     at = updated()
-    fix = FixForward(by="dev team", until_at=at.now + timedelta(hours=2))
+    fix = FixingForward(by="dev team", until_at=at.now + timedelta(hours=2))
     at.journal.say(SERVICE, Controls(fix_forward=fix))
     at.behave(AUTH, "2", throttled=0.05)
     at.pass_minutes(5)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from rollback_responder.domain.controls import Controls, FixForward, Unsafe
+from rollback_responder.domain.controls import Controls, FixingForward, Unsafe
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import LegState
 from rollback_responder.domain.reason import Reason
@@ -148,7 +148,7 @@ def test_response_times_3x_normal_are_not_rolled_back_and_it_is_said_why():
 
 def test_issues_that_can_be_fixed_with_a_quick_patch_deployment_are_not_rolled_back():
     at = updating(errors=0.3)
-    fix = FixForward(by="ann", until_at=at.now + timedelta(minutes=30))
+    fix = FixingForward(by="ann", until_at=at.now + timedelta(minutes=30))
     at.journal.say(SERVICE, Controls(fix_forward=fix))
     at.pass_minutes(6)
 

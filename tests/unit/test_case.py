@@ -6,6 +6,7 @@ import pytest
 
 from rollback_responder.domain.case import Case, seen
 from rollback_responder.domain.controls import Approval, Controls
+from rollback_responder.domain.going_back import adopted, moved, stopped
 from rollback_responder.domain.holding import answered, asked, must_wait, stood_down, unclear
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import How, LegState
@@ -20,7 +21,6 @@ from rollback_responder.domain.situation import Ask, RollBack, StandDown, Switch
 from rollback_responder.domain.target import CloudFormationStack
 from rollback_responder.domain.trial import Returning
 from rollback_responder.domain.trigger import ErrorRate
-from rollback_responder.domain.undoing import adopted, moved, stopped
 from tests.builders import (
     GROUP,
     MINUTE,
@@ -88,7 +88,7 @@ def a_case(**changes):
 
 
 MOVED = an_observation("1", revision="r2", marker="inc-5")
-ROLL_BACK = RollBack(reason=Reason.METRIC_BREACHING, trial=a_trial(), to_version="1", revision="r1")
+ROLL_BACK = RollBack(reason=Reason.METRIC_BREACHING, trial=a_trial(), to_version="1")
 MOVED_BY_OTHERS = an_observation("3", revision="r3")
 CLOSED = an_incident((State.STOOD_DOWN, Reason.COOLDOWN))
 UNDECIDED_INCIDENT = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE))
@@ -522,7 +522,7 @@ def test_a_stop_is_written_down_and_followed_from_there():
 
 def test_a_redeployment_is_about_the_release_and_follows_the_deployment_that_leads_back():
     trial = a_trial(a_leg(how=How.REDEPLOY, change=a_release().key))
-    decision = replace(STOPPING, trial=trial, to_version="1", revision="r1")
+    decision = replace(STOPPING, trial=trial, to_version="1")
     began = a_leg(how=How.REDEPLOY, state=LegState.UNDER_WAY, change="d-9")
     case = rollout_case([FINISHED], [FINISHED], inherited=())
     entry = stopped(case, an_assessment(), decision, (began,), NOW)

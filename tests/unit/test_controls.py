@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_responder.domain.controls import Approval, Controls, FixForward, Unsafe
+from rollback_responder.domain.controls import Approval, Controls, FixingForward, Unsafe
 from rollback_responder.domain.response import Ages, Mode, Response, Responses, Severity
 from tests.builders import NOW
 
@@ -36,7 +36,7 @@ def test_an_approval_is_of_one_incident(controls, incident, by):
     ("minutes", "by"), [(-1, "Ann"), (0, None), (1, None)], ids=["before", "at", "after"]
 )
 def test_a_fix_is_awaited_until_its_time_is_over(minutes, by):
-    fix = FixForward(by="Ann", until_at=NOW)
+    fix = FixingForward(by="Ann", until_at=NOW)
     found = Controls(fix_forward=fix).fixing(NOW + minutes * MINUTE)
 
     assert (found and found.by) == by

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rollback_responder.domain import decision as decision_module
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, Baseline
-from rollback_responder.domain.controls import Controls, FixForward, Unsafe
+from rollback_responder.domain.controls import Controls, FixingForward, Held, Unsafe
 from rollback_responder.domain.decision import decide
 from rollback_responder.domain.freeze import OneFreeze
 from rollback_responder.domain.gates import GATES, change_objects, guardrails_object
@@ -85,15 +85,15 @@ def a_situation(**changes):
     return Situation(**({"on_trial": trial_of(given["release"] or a_release())} | given))
 
 
-def test_a_clean_slate_rolls_back_to_the_proven_version_at_the_revision_that_was_seen():
+def test_a_clean_slate_rolls_back_to_the_proven_version():
     assert decide(a_situation()) == RollBack(
         reason=Reason.METRIC_BREACHING,
         trial=trial_of(a_release()),
         to_version="1",
-        revision="r1",
     )
 
 
+HELD = Held(incident_id="inc-1", change=a_release().key, by="bob", at=NOW)
 # In the order in which they are asked. Each row alone is the reason; with all later ones as well it
 # still is.
 OBJECTIONS = [
@@ -106,6 +106,7 @@ OBJECTIONS = [
     (Reason.ALIAS_ON_LATEST, {"release": {"version": "$LATEST"}}),
     (Reason.NO_RECENT_CHANGE, {"release": {"since_at": NOW - 1441 * MINUTE}}),
     (Reason.CHANGE_IS_ROLLBACK, {"release": {"origin": Origin.ROLLED_BACK}}),
+    (Reason.PUT_BACK, {"release": {"origin": Origin.PUT_BACK}}),
     (Reason.ALARM_BEFORE_CHANGE, {"alarm": {"transitioned_at": NOW - 8 * MINUTE}}),
     (Reason.DEPENDENCY_FAILING, {"around": {"dependencies": {"db": an_alarm()}}}),
     (Reason.SIBLINGS_FAIL, {"around": {"failing_siblings": ("cart",)}}),
@@ -118,7 +119,8 @@ OBJECTIONS = [
     ),
     (Reason.NO_PROVEN_RELEASE, {"ledger": {"good": ()}}),
     (Reason.ROLLBACK_UNSAFE, {"controls": {"unsafe": (Unsafe(by="ci", why="migrated"),)}}),
-    (Reason.FIX_FORWARD, {"controls": {"fix_forward": FixForward(by="ann", until_at=LATER)}}),
+    (Reason.HELD, {"controls": {"holds": (HELD,)}}),
+    (Reason.FIX_FORWARD, {"controls": {"fix_forward": FixingForward(by="ann", until_at=LATER)}}),
     (Reason.OBSERVE_MODE, {"mode": Mode.OBSERVE}),
     (Reason.SEVERITY_TELLS, {"severity": Severity.LOW}),
     (Reason.PAUSED, {"switches": {"paused_by": "ann"}}),
@@ -398,7 +400,7 @@ def test_a_redeployment_needs_a_way_back_like_a_move():
     redeploy = a_trial(a_leg(how=How.REDEPLOY), since_at=a_release().since_at)
 
     decision = decide(a_situation(on_trial=redeploy))
-    assert (decision.to_version, decision.revision) == ("1", "r1")
+    assert decision.to_version == "1"
     lost = a_situation(on_trial=redeploy, ledger=a_ledger(good=()))
     assert decide(lost).reason is Reason.NO_PROVEN_RELEASE
     for missing in ("ledger", "observation"):
@@ -618,8 +620,8 @@ SURROUNDINGS = [
 CONTROLS = [
     Controls(),
     Controls(unsafe=(Unsafe(by="ci", why="migrated", version="4"),)),
-    Controls(fix_forward=FixForward(by="ann", until_at=LATER)),
-    Controls(fix_forward=FixForward(by="ann", until_at=NOW)),
+    Controls(fix_forward=FixingForward(by="ann", until_at=LATER)),
+    Controls(fix_forward=FixingForward(by="ann", until_at=NOW)),
 ]
 
 
@@ -731,12 +733,11 @@ def test_a_rollback_has_no_objection_whatever_the_situation(situation, force):
         assert leg.change not in touched.acted
         assert not touched.acted_at or NOW - touched.acted_at[0] >= 30 * MINUTE
     if not decision.trial.moves_pointer:
-        assert (decision.to_version, decision.revision) == (None, None)
+        assert decision.to_version is None
         assert alarm.transitioned_at >= decision.trial.since_at or beside
         return
     assert situation.release.origin is Origin.DEPLOYED
     assert decision.to_version in {good.version for good in ledger.good}
-    assert decision.revision == situation.observation.revision
 
 
 @given(ledgers(), OBSERVATIONS)

@@ -39,7 +39,11 @@ LEGAL = {
     State.UNDECIDED: ANYTHING,
     State.ASKING: ANYTHING,
     State.ROLLING_BACK: {State.ROLLING_BACK, State.WATCHING, State.INCOMPLETE},
-    State.WATCHING: {State.FIXED, State.NOT_FIXED, State.UNKNOWN},
+    State.WATCHING: {State.FIXED, State.NOT_FIXED, State.UNKNOWN, State.UNDOING},
+    State.FIXED: {State.UNDOING},
+    State.NOT_FIXED: {State.UNDOING},
+    State.UNKNOWN: {State.UNDOING},
+    State.UNDOING: {State.UNDONE, State.UNKNOWN},
 }
 TO_REACH = {
     None: (),
@@ -53,6 +57,8 @@ TO_REACH = {
     State.STOOD_DOWN: (State.STOOD_DOWN,),
     State.INCOMPLETE: (State.ROLLING_BACK, State.INCOMPLETE),
     State.INDETERMINATE: (State.INDETERMINATE,),
+    State.UNDOING: (State.WATCHING, State.UNDOING),
+    State.UNDONE: (State.WATCHING, State.UNDOING, State.UNDONE),
 }
 
 
@@ -72,14 +78,14 @@ def test_only_legal_steps_are_taken(before, after):
 
 
 @given(st.lists(st.sampled_from(State), max_size=6))
-def test_a_closed_incident_stays_closed(states):
+def test_a_closed_incident_stays_closed_unless_a_person_undoes_it(states):
     incident, closed = an_incident(), False
     for state in states:
         try:
             incident = incident.step(NOW, state, Reason.INCONCLUSIVE, "x")
         except ValueError:
             continue
-        assert not closed
+        assert not closed or state is State.UNDOING
         closed = state not in OPEN
 
 
@@ -262,3 +268,42 @@ def test_what_ended_before_its_alarm_fired_answers_for_it_unless_the_numbers_got
 
     assert early.covers(early.alarm_name, at, early.change, early.release) is covers
     assert not early.covers(early.alarm_name, at + MINUTE, early.change, early.release)
+
+
+MOVED = a_rolled_back_incident()
+
+
+@pytest.mark.parametrize(
+    ("incident", "may"),
+    [
+        (MOVED, True),
+        (MOVED.step(NOW, State.FIXED, Reason.SYMPTOM_GONE, "x"), True),
+        (MOVED.step(NOW, State.UNKNOWN, Reason.MOVED_AGAIN, "x"), True),
+        (an_incident((State.STOOD_DOWN, Reason.OBSERVE_MODE), legs=MOVED.legs), False),
+        # What was stopped or cancelled is not deployed again by anybody but a pipeline.
+        (a_rolled_back_incident(legs=(a_leg(how=How.STOP, state=LegState.BACK),)), False),
+        (a_rolled_back_incident(legs=(*MOVED.legs, *MOVED.legs)), False),
+        (a_rolled_back_incident(legs=()), False),
+        # It was tried once.
+        (
+            MOVED.step(NOW, State.UNDOING, Reason.UNDO_ORDERED, "x").step(
+                NOW, State.UNKNOWN, Reason.UNDO_FAILED, "x"
+            ),
+            False,
+        ),
+    ],
+)
+def test_only_one_move_of_an_alias_may_be_undone_once(incident, may):
+    assert incident.may_be_undone is may
+
+
+def test_what_was_undone_answers_for_the_version_that_was_put_back():
+    undone = MOVED.step(NOW, State.UNDOING, Reason.UNDO_ORDERED, "x").step(
+        NOW, State.UNDONE, Reason.UNDONE, "x"
+    )
+    there = a_release(undone.release.version, since_at=NOW + MINUTE, origin=Origin.PUT_BACK)
+    deployed = a_release("3", since_at=NOW)
+
+    assert undone.is_about(there.key, there)
+    assert not undone.is_about(deployed.key, deployed)
+    assert not MOVED.is_about(there.key, there)

@@ -48,6 +48,23 @@ def a_rollout_incident(*more, legs=(STOPPED,), reason=Reason.METRIC_BREACHING, *
 
 HEADLINES = [
     (
+        a_rolled_back_incident((State.UNDOING, Reason.UNDO_ORDERED)),
+        "shop rolled back v2 → v1, and a person wants it undone",
+    ),
+    (
+        a_rolled_back_incident(
+            (State.UNDOING, Reason.UNDO_ORDERED),
+            (State.UNDONE, Reason.UNDONE, "bob put shop:live back to version 2"),
+        ),
+        "shop rolled back v2 → v1, and a person undid it: bob put shop:live back to version 2",
+    ),
+    (
+        a_rolled_back_incident(
+            (State.UNDOING, Reason.UNDO_ORDERED), (State.UNKNOWN, Reason.UNDO_FAILED)
+        ),
+        "shop rolled back v2 → v1, but the rollback could not be undone",
+    ),
+    (
         an_incident((State.UNDECIDED, Reason.INCONCLUSIVE)),
         "shop: not rolled back yet: there is too little evidence",
     ),
@@ -137,7 +154,7 @@ def test_a_question_says_what_a_yes_would_do_until_when_and_how():
         " With a yes it would have moved shop:live v2 → v1."
     )
     assert message.stands.startswith("Waiting for a yes until 22 Nov 05:00:00 UTC (")
-    assert message.next_step.startswith("Approve the rollback, or leave it")
+    assert message.next_step == "Approve the rollback, or hold it."
     assert message.pages
 
 

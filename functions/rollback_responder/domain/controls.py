@@ -11,7 +11,7 @@ from rollback_responder.domain.document import Doc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FixForward:
+class FixingForward:
     """Somebody is fixing it with a new deploy: nothing is rolled back until then."""
 
     by: Annotated[str, Doc("Who said so.")]
@@ -40,14 +40,37 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A person's no: nothing of that change is rolled back."""
+
+    incident_id: Annotated[str, Doc("The incident that was looked at.")]
+    change: Annotated[str, Doc("What is left as it is.")]
+    by: Annotated[str, Doc("Who said so.")]
+    at: Annotated[datetime, Doc("When.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoAsked:
+    """A person wants the version back that an incident rolled back from."""
+
+    incident_id: Annotated[str, Doc("The incident that rolled it back.")]
+    by: Annotated[str, Doc("Who wants it.")]
+    at: Annotated[datetime, Doc("When.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
     """All that was said about one service."""
 
-    fix_forward: Annotated[FixForward | None, Doc("Whether somebody is fixing it forward.")] = None
+    fix_forward: Annotated[FixingForward | None, Doc("Whether somebody is fixing it forward.")] = (
+        None
+    )
     unsafe: Annotated[tuple[Unsafe, ...], Doc("What must not be rolled back.")] = ()
     approvals: Annotated[tuple[Approval, ...], Doc("What was approved.")] = ()
+    holds: Annotated[tuple[Held, ...], Doc("What is left as it is.")] = ()
+    undos: Annotated[tuple[UndoAsked, ...], Doc("Which rollbacks are to be undone.")] = ()
 
-    def fixing(self, now: datetime) -> FixForward | None:
+    def fixing(self, now: datetime) -> FixingForward | None:
         """Who fixes it forward at that time, if anybody does."""
         return self.fix_forward if self.fix_forward and now < self.fix_forward.until_at else None
 
@@ -61,3 +84,11 @@ class Controls:
     def approved_by(self, incident_id: str) -> str | None:
         """Who approved what that incident asks for."""
         return next((a.by for a in self.approvals if a.incident_id == incident_id), None)
+
+    def held(self, change: str) -> Held | None:
+        """Who said that a change is left as it is, if anybody did."""
+        return next((hold for hold in self.holds if hold.change == change), None)
+
+    def undo_of(self, incident_id: str) -> UndoAsked | None:
+        """Who wants that incident's rollback undone, if anybody does."""
+        return next((undo for undo in self.undos if undo.incident_id == incident_id), None)

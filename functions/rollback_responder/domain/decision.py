@@ -30,7 +30,7 @@ def decide(situation: Situation) -> Decision:
         back = _way_back(situation)
         if isinstance(back, StandDown):
             return back
-        decision = replace(decision, to_version=back[0], revision=back[1])
+        decision = replace(decision, to_version=back)
     answers = [answer for switch in SWITCHES if (answer := switch(situation, decision))]
     forbidden = next((answer for answer in answers if isinstance(answer, StandDown)), None)
     if forbidden or not answers:
@@ -43,16 +43,16 @@ def _why(situation: Situation) -> Reason:
     return Reason.ALARM_TRUSTED if trusted else Reason.METRIC_BREACHING
 
 
-def _way_back(situation: Situation) -> tuple[str, str] | StandDown:
-    """The version to go back to, and the revision to move the pointer from."""
+def _way_back(situation: Situation) -> str | StandDown:
+    """The version to go back to."""
     ledger, observation = situation.ledger, situation.observation
     never = situation.never_back_to
     version = way_back(ledger, observation, never) if ledger and observation else None
-    if version is None or observation is None:
+    if version is None:
         suspect = observation.suspect if observation else "it"
         but = f" (the policy never goes back to {', '.join(sorted(never))})" if never else ""
         return StandDown(
             reason=Reason.NO_PROVEN_RELEASE,
             text=f"no version older than {suspect} has proved itself{but}",
         )
-    return version, observation.revision
+    return version

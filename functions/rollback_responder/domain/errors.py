@@ -114,6 +114,10 @@ class ClaimLost(JournalError):
     """The claim on a target is no longer ours."""
 
 
+class OrderRefused(RollbackError):
+    """What a person asked for cannot be done; the text says why, to them."""
+
+
 class QueueError(RollbackError):
     """A queue did not take a message."""
 

@@ -107,6 +107,12 @@ def release_objects(situation: Situation, release: Release) -> StandDown | None:
         )
     if release.origin is Origin.ROLLED_BACK:
         return _is_rollback(release)
+    if release.origin is Origin.PUT_BACK:
+        return StandDown(
+            reason=Reason.PUT_BACK,
+            text=f"a person put version {release.version} back at {release.since_at:%H:%M:%S} UTC,"
+            " after it was rolled back",
+        )
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.document import Doc
-from rollback_responder.domain.leg import Leg, LegState
+from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.policy import AfterFailure, Verification
 from rollback_responder.domain.reason import QUIET, URGENT, Reason
 from rollback_responder.domain.release import Origin, Release
@@ -32,9 +32,11 @@ class State(StrEnum):
     STOOD_DOWN = "stood_down"
     INCOMPLETE = "incomplete"
     INDETERMINATE = "indeterminate"
+    UNDOING = "undoing"
+    UNDONE = "undone"
 
 
-OPEN = frozenset({State.UNDECIDED, State.ASKING, State.ROLLING_BACK, State.WATCHING})
+OPEN = frozenset({State.UNDECIDED, State.ASKING, State.ROLLING_BACK, State.WATCHING, State.UNDOING})
 # Nothing was done yet, and it is judged again each minute.
 PENDING = frozenset({State.UNDECIDED, State.ASKING})
 FIRST = frozenset(
@@ -54,14 +56,19 @@ SETTLED_AFTER = timedelta(minutes=30)
 # An alarm that fires within this time after its trigger convicted a version says the same.
 ALARM_FOLLOWS = timedelta(minutes=10)
 
-# None stands for "no incident yet". A closed incident stays closed.
+# From here a person may undo the rollback.
+UNDOABLE = frozenset({State.WATCHING, State.FIXED, State.NOT_FIXED, State.UNKNOWN})
+
+# None stands for "no incident yet". A closed incident stays closed, unless a person undoes it.
 TRANSITIONS: dict[State | None, frozenset[State]] = {
     None: FIRST,
     State.UNDECIDED: FIRST,
     State.ASKING: FIRST,
     State.ROLLING_BACK: frozenset({State.ROLLING_BACK, State.WATCHING, State.INCOMPLETE}),
-    State.WATCHING: frozenset({State.FIXED, State.NOT_FIXED, State.UNKNOWN}),
-    **{state: frozenset() for state in State if state not in OPEN},
+    **{state: frozenset({State.UNDOING}) for state in UNDOABLE},
+    State.WATCHING: frozenset({State.FIXED, State.NOT_FIXED, State.UNKNOWN, State.UNDOING}),
+    State.UNDOING: frozenset({State.UNDONE, State.UNKNOWN}),
+    **{state: frozenset() for state in State if state not in OPEN | UNDOABLE},
 }
 
 
@@ -172,6 +179,14 @@ class Incident:
         """Whether a person said yes to it."""
         return any(step.reason is Reason.APPROVED for step in self.steps)
 
+    @property
+    def may_be_undone(self) -> bool:
+        """Whether it moved a pointer, and nothing else, and nobody has tried to undo that yet."""
+        (*others, leg) = self.legs or (None,)
+        moved = leg is not None and not others and leg.how is How.MOVE
+        tried = any(step.state is State.UNDOING for step in self.steps)
+        return moved and self.state in UNDOABLE and not tried
+
     def leg_counts(self) -> tuple[int, int]:
         """How many legs are back, of how many."""
         return sum(leg.state is LegState.BACK for leg in self.legs), len(self.legs)
@@ -211,6 +226,9 @@ class Incident:
             return True
         if self.acted_at is None:
             return False
+        if self.state is State.UNDONE and release and self.release:
+            # Whoever put it back knows; it is not told once more for the same firing.
+            return release.origin is Origin.PUT_BACK and release.version == self.release.version
         if release is None:
             return change is None
         if change != release.key:

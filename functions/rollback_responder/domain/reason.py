@@ -55,6 +55,8 @@ class Reason(StrEnum):
     NO_PROVEN_RELEASE = "no_proven_release"
     # Not rolling back: people and the policy.
     ROLLBACK_UNSAFE = "rollback_unsafe"
+    HELD = "held"
+    PUT_BACK = "put_back"
     FIX_FORWARD = "fix_forward"
     OBSERVE_MODE = "observe_mode"
     SEVERITY_TELLS = "severity_tells"
@@ -82,6 +84,10 @@ class Reason(StrEnum):
     RESULT_UNKNOWN = "result_unknown"
     FINISHED_ANYWAY = "finished_anyway"
     ROLLBACK_INCOMPLETE = "rollback_incomplete"
+    # A person undoes a rollback.
+    UNDO_ORDERED = "undo_ordered"
+    UNDONE = "undone"
+    UNDO_FAILED = "undo_failed"
 
 
 # These may still turn out either way: the watcher asks again each minute, for a while.
@@ -141,8 +147,11 @@ QUIET = frozenset(
         Reason.ALARM_DISABLED,
         Reason.ALARM_MUTED,
         Reason.FIX_FORWARD,
+        Reason.HELD,
         Reason.OBSERVE_MODE,
         Reason.PAUSED,
         Reason.SYMPTOM_GONE,
+        Reason.UNDO_ORDERED,
+        Reason.UNDONE,
     }
 )

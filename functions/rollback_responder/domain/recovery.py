@@ -5,13 +5,16 @@ from datetime import timedelta
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.case import Case, Entry, incident_of, stepped
+from rollback_responder.domain.going_back import rolling_back, watching
 from rollback_responder.domain.incident import Attempt, Incident, State
 from rollback_responder.domain.leg import How
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Ledger, Observation, Release
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.trial import leg_of
-from rollback_responder.domain.undoing import rolling_back, watching
+
+# Whoever goes on with these looks at the targets first.
+LOOKED_AT = frozenset({State.ROLLING_BACK, State.WATCHING, State.UNDOING})
 
 
 def recovered(case: Case) -> Entry | None:
@@ -24,7 +27,7 @@ def recovered(case: Case) -> Entry | None:
     """
     if not case.lost:
         return None
-    if case.incident and case.incident.state in {State.ROLLING_BACK, State.WATCHING}:
+    if case.incident and case.incident.state in LOOKED_AT:
         return None
     ids = {attempt.claim_id for attempt in case.lost}
     if case.observation and case.observation.marker in ids:

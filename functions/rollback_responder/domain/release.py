@@ -22,6 +22,7 @@ class Origin(StrEnum):
     DEPLOYED = "deployed"
     ROLLED_BACK = "rolled_back"
     FIRST_SEEN = "first_seen"
+    PUT_BACK = "put_back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +187,15 @@ def rolled_back(
     return replace(
         condemned(ledger, release, incident_id=incident_id, now=now),
         current=Release(version=to_version, since_at=now, origin=Origin.ROLLED_BACK),
+        revision=revision,
+    )
+
+
+def put_back(ledger: Ledger, *, version: str, revision: str, now: datetime) -> Ledger:
+    """The ledger after a person undid a rollback: the version serves again, and is still bad."""
+    return replace(
+        ledger,
+        current=Release(version=version, since_at=now, origin=Origin.PUT_BACK, whole_since_at=now),
         revision=revision,
     )
 

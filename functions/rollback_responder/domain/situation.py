@@ -18,12 +18,11 @@ from rollback_responder.domain.trigger import Trigger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollBack:
-    """Undo what is on trial. `to_version` and `revision` are for what moves a pointer."""
+    """Undo what is on trial. `to_version` is for what moves a pointer."""
 
     reason: Reason
     trial: Trial
     to_version: str | None = None
-    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

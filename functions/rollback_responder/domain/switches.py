@@ -36,6 +36,15 @@ def unsafe_objects(situation: Situation, would: RollBack) -> StandDown | None:
     )
 
 
+def held_objects(situation: Situation, would: RollBack) -> StandDown | None:
+    """Somebody said that this change stays."""
+    hold = situation.controls.held(would.trial.change)
+    if hold is None:
+        return None
+    text = f"{hold.by} said at {hold.at:%H:%M:%S} UTC that it stays"
+    return StandDown(reason=Reason.HELD, text=text, would=would)
+
+
 def fix_forward_objects(situation: Situation, would: RollBack) -> StandDown | None:
     """Somebody said that they fix it with a new deploy."""
     fix = situation.controls.fixing(situation.now)
@@ -152,6 +161,7 @@ def budget_objects(situation: Situation, would: RollBack) -> StandDown | None:
 SWITCHES: tuple[Callable[[Situation, RollBack], StandDown | Ask | None], ...] = (
     denied_objects,
     unsafe_objects,
+    held_objects,
     fix_forward_objects,
     mode_objects,
     proved_asks,

@@ -9,19 +9,29 @@ from rollback_responder.domain.document import Reader, write
 from rollback_responder.domain.errors import DocumentError, RowDamaged
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.said import Said
 
 T = TypeVar("T")
 
 
 def encode(value: Incident) -> str:
     """One line of JSON, the same for the same value."""
-    return json.dumps(write(value), separators=(",", ":"), sort_keys=True)
+    return _line(write(value))
 
 
 def encode_ledgers(ledgers: Mapping[str, Ledger]) -> str:
     """The ledgers of a service, by target id."""
-    document = {target_id: write(ledger) for target_id, ledger in ledgers.items()}
-    return json.dumps(document, separators=(",", ":"), sort_keys=True)
+    return _line({target_id: write(ledger) for target_id, ledger in ledgers.items()})
+
+
+def encode_controls(controls: Controls) -> str:
+    """What people said of a service."""
+    return _line(write(controls))
+
+
+def encode_said(said: Said) -> str:
+    """One thing that was said."""
+    return _line(write(said))
 
 
 def decode_ledgers(text: str) -> Mapping[str, Ledger]:
@@ -44,6 +54,15 @@ def decode_incident(text: str) -> Incident:
 def decode_controls(text: str) -> Controls:
     """What people said, from its text; errors as `decode_ledgers`."""
     return _read(Controls, _parse("controls", text), "controls")
+
+
+def decode_said(text: str) -> Said:
+    """One thing that was said, from its text; errors as `decode_ledgers`."""
+    return _read(Said, _parse("said", text), "said")
+
+
+def _line(document: Any) -> str:
+    return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
 
 def _parse(what: str, text: str) -> Any:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rollback_responder.domain.controls import Controls
-from rollback_responder.domain.errors import ClaimLost, JournalError
+from rollback_responder.domain.errors import ClaimLost, JournalError, OrderRefused
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.said import Said
 from rollback_responder.domain.situation import Switches
 from rollback_responder.journal.budget import hour_of
-from rollback_responder.ports import Claim, Notice, Row
+from rollback_responder.journal.codec import encode_controls
+from rollback_responder.ports import Claim, Notice, Page, Row
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,6 +116,61 @@ class MemoryBudget:
     def give_back(self, claim_id: str) -> None:
         """See `Budget.give_back`."""
         self._spent.discard(claim_id)
+
+
+class MemoryBook:
+    """What people said, beside a journal and a budget in memory. `said` holds all of it."""
+
+    def __init__(self, journal: MemoryJournal, budget: MemoryBudget) -> None:
+        self._journal, self._budget = journal, budget
+        self.said: list[Said] = []
+        self.labels: dict[str, tuple[bool, str]] = {}
+
+    def page(self, service: str) -> Page:
+        """See `Book.page`."""
+        row = self._journal.rows([service]).get(service)
+        controls = row.controls if row else Controls()
+        return Page(
+            service=service,
+            controls=controls,
+            incident=row.incident if row else None,
+            written=encode_controls(controls),
+        )
+
+    def write(self, page: Page, controls: Controls, *, said: Said) -> bool:
+        """See `Book.write`."""
+        if self.page(page.service).written != page.written:
+            return False
+        self._journal.say(page.service, controls)
+        self.said.append(said)
+        return True
+
+    def label(self, service: str, incident_id: str, *, right: bool, said: Said) -> str | None:
+        """See `Book.label`."""
+        ended = self._journal.archive.get(incident_id)
+        if ended is None or ended.service != service:
+            raise OrderRefused("only an incident that has ended can be judged")
+        before, by = self.labels.get(incident_id, (None, ""))
+        if before is right:
+            return by
+        self.labels[incident_id] = (right, said.by)
+        self.said.append(said)
+        return None
+
+    def pause(self, by: str, *, said: Said) -> str | None:
+        """See `Book.pause`."""
+        before, self._budget.paused_by = self._budget.paused_by, self._budget.paused_by or by
+        if before is None:
+            self.said.append(said)
+        return before
+
+    def resume(self, *, said: Said) -> bool:
+        """See `Book.resume`."""
+        was_paused = self._budget.paused_by is not None
+        self._budget.paused_by = None
+        if was_paused:
+            self.said.append(said)
+        return was_paused
 
 
 @dataclass(slots=True, kw_only=True)

@@ -75,6 +75,8 @@ ICONS: dict[State, str] = {
     State.STOOD_DOWN: "raised_hand",
     State.INCOMPLETE: "rotating_light",
     State.INDETERMINATE: "rotating_light",
+    State.UNDOING: "leftwards_arrow_with_hook",
+    State.UNDONE: "leftwards_arrow_with_hook",
 }
 
 
@@ -113,6 +115,10 @@ def _headline_of_rollback(incident: Incident, said: str) -> str:
         return f"{service} rolled back {what}, watching whether it helps"
     if incident.state is State.FIXED:
         return f"{service} rolled back {what}, {said} after {_minutes(incident)} min"
+    if incident.state is State.UNDOING:
+        return f"{service} rolled back {what}, and a person wants it undone"
+    if incident.state is State.UNDONE:
+        return f"{service} rolled back {what}, and a person undid it: {incident.steps[-1].text}"
     if incident.state is State.INCOMPLETE and count > 1:
         return f"{service} rolled back in part, {back} of {count}: {said}"
     if incident.state is State.INCOMPLETE:
@@ -282,6 +288,8 @@ def _stands(incident: Incident) -> str:
         State.STOOD_DOWN: "Closed without acting",
         State.INCOMPLETE: "Not brought back in full",
         State.INDETERMINATE: "Unknown: this needs your eyes",
+        State.UNDOING: "Being undone",
+        State.UNDONE: "Undone by a person",
     }[last.state]
     if incident.acted_at and (not incident.is_open or last.state is State.ROLLING_BACK):
         return f"{standing}: {_said_last(incident)} ({_clock(last.at)})."

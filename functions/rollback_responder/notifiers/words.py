@@ -172,6 +172,11 @@ WORDS: dict[Reason, Words] = {
         "it is marked as unsafe to roll back",
         "Fix it forward, or undo what made it unsafe and take the mark away.",
     ),
+    Reason.HELD: Words("somebody said that this change stays", "Nothing: it was meant."),
+    Reason.PUT_BACK: Words(
+        "a person undid the rollback of this version",
+        "Decide by hand: what a person put back is not rolled back again.",
+    ),
     Reason.FIX_FORWARD: Words(
         "somebody fixes it forward", "Nothing: it is judged again when that time is over."
     ),
@@ -181,15 +186,15 @@ WORDS: dict[Reason, Words] = {
     ),
     Reason.SEVERITY_ASKS: Words(
         "for this severity and age a person decides",
-        "Approve the rollback, or leave it: the runbook has the command under Approving.",
+        "Approve the rollback, or hold it.",
     ),
     Reason.APPROVAL_NEEDED: Words(
         "a person decides",
-        "Approve the rollback, or leave it: the runbook has the command under Approving.",
+        "Approve the rollback, or hold it.",
     ),
     Reason.FROZEN: Words(
         "a freeze is on, so a person decides",
-        "Approve the rollback, or leave it: the runbook has the command under Approving.",
+        "Approve the rollback, or hold it.",
     ),
     Reason.NOT_APPROVED: Words(
         "nobody approved it in time", "Decide by hand: it is not asked again for this."
@@ -245,6 +250,14 @@ WORDS: dict[Reason, Words] = {
     Reason.ROLLBACK_INCOMPLETE: Words(
         "not everything could be rolled back",
         "Look at each part above and bring the rest back by hand.",
+    ),
+    Reason.UNDO_ORDERED: Words("a person wants the rollback undone", ""),
+    Reason.UNDONE: Words(
+        "a person undid the rollback",
+        "Nothing from the responder: this version is yours now, and is not rolled back again.",
+    ),
+    Reason.UNDO_FAILED: Words(
+        "the rollback could not be undone", "Move the alias by hand if you still want to."
     ),
     Reason.RESULT_UNKNOWN: Words(
         "an attempt may or may not have rolled it back",

@@ -1,4 +1,4 @@
-"""Undoing: what is written once a rollback has begun."""
+"""Going back: what is written once a rollback has begun."""
 
 from dataclasses import replace
 from datetime import datetime

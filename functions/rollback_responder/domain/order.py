@@ -1,0 +1,173 @@
+"""Orders: what a person may tell the responder, by a button or a command, and whether it may be.
+
+An order is judged against the journal alone. What it comes to is the business of the next look.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from rollback_responder.domain.controls import Approval, Controls, FixingForward, Held, UndoAsked
+from rollback_responder.domain.errors import OrderRefused
+from rollback_responder.domain.incident import PENDING, Incident, State
+
+# What people said of a service is kept for that many incidents.
+LONGEST_MEMORY = 20
+# Somebody who fixes forward says so again after a day.
+LONGEST_FIX = timedelta(hours=24)
+# Whoever wants back what was rolled back a day ago deploys it.
+UNDO_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """Do what an incident asks about."""
+
+    service: str
+    incident_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Do not roll back what an incident is about."""
+
+    service: str
+    incident_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """Put the version back that an incident rolled back from."""
+
+    service: str
+    incident_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixForward:
+    """Roll nothing of a service back until then. `incident_id` is where it is told, if anywhere."""
+
+    service: str
+    until_at: datetime
+    by: str
+    incident_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Whether what an incident did, or did not do, was right. It feeds the figures."""
+
+    service: str
+    incident_id: str
+    right: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Act no more; go on watching and judging."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """Act again, on what is then the case."""
+
+    by: str
+
+
+OfControls = Approve | Hold | Undo | FixForward
+Order = OfControls | Label | Pause | Resume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """An order that was taken: what the row says from now on, and in one sentence what was said.
+
+    `controls` are as before where somebody had said the same already.
+    """
+
+    controls: Controls
+    text: str
+
+
+def taken(order: OfControls, controls: Controls, incident: Incident | None, now: datetime) -> Taken:
+    """What comes of an order about a service whose latest incident is that one.
+
+    Raises:
+        OrderRefused: it cannot be done (any more), in a sentence for whoever said it.
+    """
+    match order:
+        case Approve():
+            return _approved(order, controls, _of(incident, order.incident_id), now)
+        case Hold():
+            return _left(order, controls, _of(incident, order.incident_id), now)
+        case Undo():
+            return _to_be_undone(order, controls, _of(incident, order.incident_id), now)
+        case FixForward():
+            return _fixed_forward(order, controls, now)
+        case _:
+            assert_never(order)
+
+
+def _of(incident: Incident | None, incident_id: str) -> Incident:
+    if incident is None or incident.id != incident_id:
+        raise OrderRefused(f"{incident_id} is not the latest incident of its service any more")
+    return incident
+
+
+def _approved(order: Approve, controls: Controls, incident: Incident, now: datetime) -> Taken:
+    if by := controls.approved_by(incident.id):
+        return Taken(controls=controls, text=f"{by} has approved it already")
+    if incident.state is not State.ASKING or incident.asks_until_at is None:
+        raise OrderRefused("it does not ask for anything any more")
+    if now >= incident.asks_until_at:
+        raise OrderRefused(f"it could be approved until {incident.asks_until_at:%H:%M:%S} UTC")
+    approval = Approval(incident_id=incident.id, by=order.by, at=now)
+    approvals = (approval, *controls.approvals)[:LONGEST_MEMORY]
+    return Taken(
+        controls=replace(controls, approvals=approvals), text=f"{order.by} approved the rollback"
+    )
+
+
+def _left(order: Hold, controls: Controls, incident: Incident, now: datetime) -> Taken:
+    if incident.state not in PENDING or incident.change is None:
+        raise OrderRefused("nothing is pending any more that could be held")
+    if hold := controls.held(incident.change):
+        return Taken(controls=controls, text=f"{hold.by} holds it already")
+    if by := controls.approved_by(incident.id):
+        raise OrderRefused(f"{by} has approved it already")
+    hold = Held(incident_id=incident.id, change=incident.change, by=order.by, at=now)
+    holds = (hold, *controls.holds)[:LONGEST_MEMORY]
+    text = f"{order.by} holds it: this change is not rolled back"
+    return Taken(controls=replace(controls, holds=holds), text=text)
+
+
+def _to_be_undone(order: Undo, controls: Controls, incident: Incident, now: datetime) -> Taken:
+    if undo := controls.undo_of(incident.id):
+        return Taken(controls=controls, text=f"{undo.by} has asked for that already")
+    if not incident.may_be_undone or incident.acted_at is None:
+        raise OrderRefused("there is no move of an alias here that could be undone")
+    if now >= incident.acted_at + UNDO_WITHIN:
+        raise OrderRefused("it was rolled back more than a day ago: deploy a new version")
+    undo = UndoAsked(incident_id=incident.id, by=order.by, at=now)
+    undos = (undo, *controls.undos)[:LONGEST_MEMORY]
+    text = f"{order.by} wants the rollback undone"
+    return Taken(controls=replace(controls, undos=undos), text=text)
+
+
+def _fixed_forward(order: FixForward, controls: Controls, now: datetime) -> Taken:
+    if not now < order.until_at <= now + LONGEST_FIX:
+        hours = LONGEST_FIX / timedelta(hours=1)
+        raise OrderRefused(f"the time must end within {hours:.0f} hours, and after now")
+    fixing = controls.fixing(now)
+    if fixing and fixing.until_at >= order.until_at:
+        until = f"{fixing.until_at:%d %b %H:%M:%S} UTC"
+        return Taken(controls=controls, text=f"{fixing.by} fixes it forward already, until {until}")
+    fix = FixingForward(by=order.by, until_at=order.until_at)
+    text = f"{order.by} fixes it forward, until {order.until_at:%d %b %H:%M:%S} UTC"
+    return Taken(controls=replace(controls, fix_forward=fix), text=text)

@@ -1,0 +1,140 @@
+"""Orders: what is taken, what is refused in words, and that saying it twice changes nothing."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollback_responder.domain.controls import Approval, Controls, FixingForward, Held, UndoAsked
+from rollback_responder.domain.errors import OrderRefused
+from rollback_responder.domain.incident import State
+from rollback_responder.domain.leg import How
+from rollback_responder.domain.order import LONGEST_MEMORY, Approve, FixForward, Hold, Undo, taken
+from rollback_responder.domain.reason import Reason
+from tests.builders import MINUTE, NOW, a_leg, a_rolled_back_incident, an_incident
+
+HOUR = timedelta(hours=1)
+ASKING = an_incident(
+    (State.ASKING, Reason.APPROVAL_NEEDED), asks_until_at=NOW + HOUR, asks_about="x"
+)
+UNDECIDED = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE))
+MOVED = a_rolled_back_incident()
+ENDED = an_incident((State.STOOD_DOWN, Reason.OBSERVE_MODE))
+APPROVE = Approve(service="shop", incident_id="inc-1", by="bob")
+HOLD = Hold(service="shop", incident_id="inc-1", by="bob")
+UNDO = Undo(service="shop", incident_id="inc-1", by="bob")
+FORWARD = FixForward(service="shop", until_at=NOW + HOUR, by="bob")
+
+
+@pytest.mark.parametrize(
+    ("order", "incident", "member", "kept", "text"),
+    [
+        (
+            APPROVE,
+            ASKING,
+            "approvals",
+            Approval(incident_id="inc-1", by="bob", at=NOW),
+            "bob approved the rollback",
+        ),
+        (
+            HOLD,
+            ASKING,
+            "holds",
+            Held(incident_id="inc-1", change=ASKING.change, by="bob", at=NOW),
+            "bob holds it: this change is not rolled back",
+        ),
+        (
+            HOLD,
+            UNDECIDED,
+            "holds",
+            Held(incident_id="inc-1", change=UNDECIDED.change, by="bob", at=NOW),
+            "bob holds it: this change is not rolled back",
+        ),
+        (
+            UNDO,
+            MOVED,
+            "undos",
+            UndoAsked(incident_id="inc-1", by="bob", at=NOW),
+            "bob wants the rollback undone",
+        ),
+    ],
+)
+def test_an_order_is_kept_with_who_gave_it(order, incident, member, kept, text):
+    found = taken(order, Controls(), incident, NOW)
+
+    assert found.text == text
+    assert found.controls == Controls(**{member: (kept,)})
+
+
+def test_somebody_may_fix_it_forward_whether_or_not_there_is_an_incident():
+    fix = FixingForward(by="bob", until_at=NOW + HOUR)
+
+    for incident in (None, ASKING, ENDED):
+        found = taken(FORWARD, Controls(), incident, NOW)
+        assert found.controls == Controls(fix_forward=fix)
+        assert found.text == "bob fixes it forward, until 22 Nov 05:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("order", "incident"), [(APPROVE, ASKING), (HOLD, ASKING), (UNDO, MOVED), (FORWARD, None)]
+)
+def test_what_was_said_already_is_not_said_again(order, incident):
+    first = taken(order, Controls(), incident, NOW)
+    again = taken(replace(order, by="eve"), first.controls, incident, NOW + MINUTE)
+
+    assert again.controls == first.controls
+    assert again.text.startswith("bob ")
+    assert "already" in again.text
+
+
+LATE = ASKING.asks_until_at
+REFUSED = [
+    (APPROVE, None, NOW, "is not the latest incident"),
+    (APPROVE, replace(ASKING, id="inc-2"), NOW, "is not the latest incident"),
+    (APPROVE, UNDECIDED, NOW, "does not ask for anything"),
+    (APPROVE, ENDED, NOW, "does not ask for anything"),
+    (APPROVE, replace(ASKING, asks_until_at=None), NOW, "does not ask for anything"),
+    (APPROVE, ASKING, LATE, "could be approved until 05:00:00 UTC"),
+    (HOLD, ENDED, NOW, "nothing is pending"),
+    (HOLD, MOVED, NOW, "nothing is pending"),
+    (HOLD, replace(UNDECIDED, change=None), NOW, "nothing is pending"),
+    (UNDO, ASKING, NOW, "no move of an alias"),
+    (UNDO, replace(MOVED, acted_at=None), NOW, "no move of an alias"),
+    (UNDO, replace(MOVED, legs=(a_leg(how=How.STOP),)), NOW, "no move of an alias"),
+    (UNDO, MOVED, NOW + 24 * HOUR, "more than a day ago"),
+    (FORWARD, None, NOW + HOUR, "must end within 24 hours, and after now"),
+    (replace(FORWARD, until_at=NOW + 25 * HOUR), None, NOW, "must end within 24 hours"),
+]
+
+
+@pytest.mark.parametrize(("order", "incident", "now", "words"), REFUSED)
+def test_what_cannot_be_done_is_refused_in_words(order, incident, now, words):
+    with pytest.raises(OrderRefused, match=words):
+        taken(order, Controls(), incident, now)
+
+
+def test_whoever_holds_what_another_approved_is_told_so():
+    approved = taken(APPROVE, Controls(), ASKING, NOW).controls
+
+    with pytest.raises(OrderRefused, match="bob has approved it already"):
+        taken(HOLD, approved, ASKING, NOW)
+
+
+def test_a_longer_time_to_fix_it_forward_replaces_a_shorter_one():
+    first = taken(FORWARD, Controls(), None, NOW).controls
+    longer = FixForward(service="shop", until_at=NOW + 2 * HOUR, by="eve")
+
+    assert taken(longer, first, None, NOW).controls.fix_forward.by == "eve"
+
+
+@given(st.integers(1, 50))
+def test_the_row_does_not_grow_for_ever(times):
+    controls = Controls()
+    for number in range(times):
+        named = replace(ASKING, id=f"inc-{number}", change=f"{number}")
+        controls = taken(replace(HOLD, incident_id=named.id), controls, named, NOW).controls
+        assert controls.held(f"{number}")
+
+    assert len(controls.holds) == min(times, LONGEST_MEMORY)
