@@ -118,7 +118,7 @@ def took(since, until):
 def wanted_figures(document):
     fired = None if document.get("early") else document["alarm_since_at"]
     acted, last = document.get("acted_at"), document["steps"][-1]
-    recovered = last["at"] if last["state"] == "fixed" else None
+    recovered = next((step["at"] for step in document["steps"] if step["state"] == "fixed"), None)
     ended = None if State(last["state"]) in OPEN else last["at"]
     return {
         "Alarm to action": took(fired, acted),

@@ -17,8 +17,10 @@ from moto import mock_aws
 from house import LEASE, MINUTE, House, policy_document
 from rollback_responder import bootstrap
 from rollback_responder.cli import main
-from rollback_responder.domain.controls import FixForward, Unsafe
+from rollback_responder.domain.controls import FixingForward, Unsafe
 from rollback_responder.domain.document import write
+from rollback_responder.domain.said import Said
+from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.budget import KEY, DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 
@@ -83,6 +85,9 @@ def export(house: House) -> dict:
             journal.close(claim, ledgers=row.ledgers, incident=incident)
         _hold_and_say(client, journal, house)
         answer = client.scan(TableName=TABLE)
+    for item in answer["Items"]:
+        # Said items end in a random word.
+        item["sk"]["S"] = item["sk"]["S"].partition("+00:00#")[0]
     items = sorted(answer["Items"], key=lambda item: (item["pk"]["S"], item["sk"]["S"]))
     return {"Items": items, "Count": answer["Count"], "ScannedCount": answer["ScannedCount"]}
 
@@ -93,7 +98,7 @@ def _hold_and_say(client, journal, house) -> None:
     budget = DynamoDbBudget(client, TABLE)
     budget.set_aside(FIXED, limit=10, now=house.now)
     until = house.now + timedelta(hours=1)
-    fix = write(FixForward(by="jane", until_at=until))
+    fix = write(FixingForward(by="jane", until_at=until))
     mark = write(Unsafe(by="the pipeline", why="the migration ran", version="4"))
     _set(
         client,
@@ -102,6 +107,8 @@ def _hold_and_say(client, journal, house) -> None:
         json.dumps({"fix_forward": fix, "unsafe": [mark]}),
     )
     _set(client, KEY, "paused_by", "joe")
+    said = Said(at=house.now, by="jane", text="jane says that this was right", incident_id=FIXED)
+    DynamoDbBook(client, TABLE).label("shop", FIXED, right=True, said=said)
 
 
 def _set(client, key, name, text) -> None:

@@ -8,13 +8,14 @@ import typer
 from rich.text import Text
 
 from rollback_responder import bootstrap
-from rollback_responder.cli.book import Book
 from rollback_responder.cli.callers import read
 from rollback_responder.cli.failure import Exit, NotRead
+from rollback_responder.cli.identity import identity
 from rollback_responder.cli.options import AsJson, PolicyFile, Profile, Region, TableName
-from rollback_responder.cli.place import Place, reading
+from rollback_responder.cli.place import Place
+from rollback_responder.cli.records import Records
 from rollback_responder.cli.screen import BAD, DOUBT, GOOD, PALE, Screen
-from rollback_responder.cli.survey import Survey, Where
+from rollback_responder.cli.survey import Survey
 from rollback_responder.domain import naming, readiness
 from rollback_responder.domain.errors import JournalError, NotificationError
 from rollback_responder.domain.finding import Check, Finding, Level, Unread, not_read
@@ -69,12 +70,11 @@ def exit_of(found: Found) -> Exit:
 
 def _findings(place: Place, policy: Policy, screen: Screen) -> Iterator[tuple[str, Finding | None]]:
     """Each finding with what it is of; None says that it was looked at."""
-    book = _book(place)
-    where = _where(place)
-    survey = Survey(policy, book, place.reader, where)
+    records = _records(place)
+    survey = Survey(policy, records, place.reader, identity(place))
     yield DEPLOYMENT, None
     with screen.waiting("checking the responder"):
-        for finding in _of_the_deployment(place, policy, book, survey):
+        for finding in _of_the_deployment(place, policy, records, survey):
             yield DEPLOYMENT, finding
     for number, service in enumerate(policy.services, start=1):
         yield service.name, None
@@ -87,13 +87,13 @@ def _findings(place: Place, policy: Policy, screen: Screen) -> Iterator[tuple[st
 
 
 def _of_the_deployment(
-    place: Place, policy: Policy, book: Book | Unread, survey: Survey
+    place: Place, policy: Policy, records: Records | Unread, survey: Survey
 ) -> Iterator[Finding]:
-    if isinstance(book, Unread):
-        yield not_read(DEPLOYMENT, "the journal", book)
+    if isinstance(records, Unread):
+        yield not_read(DEPLOYMENT, "the journal", records)
     else:
         try:
-            by = book.shared(bootstrap.utc_now()).paused_by
+            by = records.shared(bootstrap.utc_now()).paused_by
         except JournalError as error:
             yield not_read(DEPLOYMENT, "the journal", Unread(why=str(error)))
         else:
@@ -126,23 +126,11 @@ def _slack(place: Place, policy: Policy) -> Iterator[Finding]:
             yield readiness.slack_secret(str(error))
 
 
-def _book(place: Place) -> Book | Unread:
+def _records(place: Place) -> Records | Unread:
     try:
-        return place.book
+        return place.records
     except NotRead as error:
         return Unread(why=str(error))
-
-
-def _where(place: Place) -> Where:
-    """Whose account it is. Who cannot say that cannot read anything else either.
-
-    Raises:
-        NotRead: the credentials are none.
-    """
-    client = place.reader("sts")
-    arn: str = reading("your AWS identity", client.get_caller_identity)["Arn"]
-    _, partition, _, _, account_id, _ = arn.split(":", 5)
-    return Where(partition=partition, region=client.meta.region_name, account_id=account_id)
 
 
 def _document(policy: Policy, found: Found, code: Exit) -> dict[str, Any]:

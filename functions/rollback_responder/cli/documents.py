@@ -4,8 +4,8 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from rollback_responder.cli.book import Page, Shared
 from rollback_responder.cli.figures import figures_of
+from rollback_responder.cli.records import Label, Record, Shared
 from rollback_responder.domain.document import write
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.policy import Policy
@@ -31,9 +31,12 @@ def incident_in_brief(incident: Incident) -> dict[str, Any]:
     }
 
 
-def incident_in_full(incident: Incident) -> dict[str, Any]:
+def incident_in_full(incident: Incident, label: Label | None) -> dict[str, Any]:
     """An incident as the journal keeps it, beside what is worked out from it."""
-    return incident_in_brief(incident) | {"incident": write(incident)}
+    return incident_in_brief(incident) | {
+        "label": asdict(label) if label else None,
+        "incident": write(incident),
+    }
 
 
 def standing_of(release: Release) -> str:
@@ -43,7 +46,7 @@ def standing_of(release: Release) -> str:
 
 def status(
     policy: Policy | None,
-    pages: tuple[Page, ...],
+    pages: tuple[Record, ...],
     shared: Shared,
     heartbeat: timedelta | None,
     now: datetime,
@@ -61,7 +64,7 @@ def status(
     }
 
 
-def _page(page: Page, policy: Policy | None, now: datetime) -> dict[str, Any]:
+def _page(page: Record, policy: Policy | None, now: datetime) -> dict[str, Any]:
     service = next((s for s in policy.services if s.name == page.service), None) if policy else None
     fixing, holder = page.controls.fixing(now), page.holder
     return {

@@ -26,7 +26,8 @@ def figures_of(incident: Incident) -> Figures:
     """The figures of an incident, from the instants that the journal holds."""
     fired_at = None if incident.early else incident.alarm_since_at
     last = incident.steps[-1]
-    recovered_at = last.at if last.state is State.FIXED else None
+    # What a person undid afterwards had been mended before.
+    recovered_at = next((step.at for step in incident.steps if step.state is State.FIXED), None)
     return Figures(
         alarm_to_action=_minutes(fired_at, incident.acted_at),
         action_to_back=_minutes(incident.acted_at, incident.back_at),

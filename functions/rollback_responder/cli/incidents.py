@@ -8,7 +8,6 @@ from rich.text import Text
 
 from rollback_responder import bootstrap
 from rollback_responder.cli import documents
-from rollback_responder.cli.book import Book, Kept
 from rollback_responder.cli.failure import BadUsage
 from rollback_responder.cli.figures import figures_of, told
 from rollback_responder.cli.options import (
@@ -22,6 +21,7 @@ from rollback_responder.cli.options import (
     parse_span,
 )
 from rollback_responder.cli.place import Place
+from rollback_responder.cli.records import Kept, Records
 from rollback_responder.cli.report import FIGURES, report_of
 from rollback_responder.cli.screen import BAD, STATE_STYLES, Screen, clock
 from rollback_responder.domain.incident import Incident
@@ -60,7 +60,7 @@ def incidents(
     screen = Screen()
     since_at = bootstrap.utc_now() - span if span else None
     with screen.waiting("reading the journal"):
-        kept = _kept(place.book, service)
+        kept = _kept(place.records, service)
     found = [i for i in reversed(kept.incidents) if _wanted(i, since_at, only_open=only_open)]
     for damage in kept.damages:
         screen.err.print(Text(f"cannot be read: {damage}", style=BAD), soft_wrap=True)
@@ -90,13 +90,13 @@ def _wanted(incident: Incident, since_at: datetime | None, *, only_open: bool) -
     return recent and (incident.is_open or not only_open)
 
 
-def _kept(book: Book, service: str | None) -> Kept:
+def _kept(records: Records, service: str | None) -> Kept:
     """The incidents of one service or of all, oldest first."""
-    if service is not None and service not in book.services:
+    if service is not None and service not in records.services:
         raise BadUsage(
-            f"no service is called {service}; there are: {', '.join(book.services) or 'none'}"
+            f"no service is called {service}; there are: {', '.join(records.services) or 'none'}"
         )
-    kept = [book.incidents(name) for name in ([service] if service else book.services)]
+    kept = [records.incidents(name) for name in ([service] if service else records.services)]
     found = [incident for one in kept for incident in one.incidents]
     return Kept(
         incidents=tuple(sorted(found, key=lambda incident: (incident.opened_at, incident.id))),
@@ -123,11 +123,12 @@ def show(
     )
     screen = Screen()
     with screen.waiting("reading the journal"):
-        incident = incident_named(place.book, incident_id)
+        incident = incident_named(place.records, incident_id)
+        label = place.records.label(incident)
     if as_json:
-        screen.json(documents.incident_in_full(incident))
+        screen.json(documents.incident_in_full(incident, label))
         return
-    report = report_of(incident)
+    report = report_of(incident, label=label)
     screen.line(report.headline, f"bold {STATE_STYLES[incident.state]}".strip())
     screen.pairs(report.facts)
     for title, text in report.summary:
@@ -149,17 +150,17 @@ def show(
     screen.line(f"  {report.footer}", "dim")
 
 
-def incident_named(book: Book, incident_id: str) -> Incident:
+def incident_named(records: Records, incident_id: str) -> Incident:
     """The incident of that name.
 
     Raises:
         BadUsage: there is none.
         JournalError: the journal could not be read.
     """
-    incident = book.incident(incident_id)
+    incident = records.incident(incident_id)
     if incident is None:
         raise BadUsage(
             f"no incident is called {incident_id!r} in the services "
-            f"{', '.join(book.services) or '(none)'}; `rollback incidents` lists them"
+            f"{', '.join(records.services) or '(none)'}; `rollback incidents` lists them"
         )
     return incident

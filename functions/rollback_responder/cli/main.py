@@ -8,16 +8,26 @@ import typer
 from rollback_responder.cli.check import check
 from rollback_responder.cli.failure import exit_code
 from rollback_responder.cli.incidents import incidents, show
+from rollback_responder.cli.orders import (
+    approve,
+    fix_forward,
+    hold,
+    label,
+    pause,
+    resume,
+    undo,
+)
 from rollback_responder.cli.reporting import report
 from rollback_responder.cli.status import status
 from rollback_responder.domain.errors import RollbackError
 
-HELP = """See what the rollback responder did and why, check that it could, and tell it what to do.
-
-Run it where your cdk.json is, with AWS credentials as for the AWS command line; or read an export
-of the journal with --journal. Exit codes and JSON keys are explained in docs/cli.md.
-"""
+HELP = (
+    "See what the rollback responder did and why, check that it could, and tell it what to do.\n\n"
+    "Run it where your cdk.json is, with AWS credentials as for the AWS command line; or read an "
+    "export of the journal with --journal. Exit codes and JSON keys are explained in docs/cli.md."
+)
 LOOK = "Look (changes nothing)"
+SAY = "Say (asks before it does anything)"
 
 
 def build() -> typer.Typer:
@@ -30,6 +40,8 @@ def build() -> typer.Typer:
     )
     for command in (status, incidents, show, report, check):
         app.command(rich_help_panel=LOOK)(command)
+    for order in (approve, hold, undo, fix_forward, pause, resume, label):
+        app.command(rich_help_panel=SAY)(order)
     return app
 
 

@@ -17,6 +17,8 @@ TONES: dict[State, str] = {
     State.STOOD_DOWN: "calm",
     State.INCOMPLETE: "bad",
     State.INDETERMINATE: "bad",
+    State.UNDOING: "doubt",
+    State.UNDONE: "calm",
 }
 
 STYLE = """

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from rollback_responder import bootstrap
 from rollback_responder.actions import Clients
 from rollback_responder.aws_error import AwsError, name_of
-from rollback_responder.cli.book import Book
 from rollback_responder.cli.failure import NotRead
+from rollback_responder.cli.records import Records
 from rollback_responder.cli.shelf import ExportShelf, TableShelf
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import PolicyError, Problem
@@ -50,7 +50,7 @@ class Place:
         return None if self.journal_file and not self.policy_file else self.policy
 
     @cached_property
-    def book(self) -> Book:
+    def records(self) -> Records:
         """The journal.
 
         Raises:
@@ -61,9 +61,13 @@ class Place:
         services = tuple(service.name for service in policy.services) if policy else ()
         if self.journal_file:
             shelf = ExportShelf.open(self.journal_file)
-            return Book(shelf, (*services, *(s for s in shelf.services if s not in services)))
-        client = self.reader("dynamodb")
-        return Book(TableShelf(client, self.table_name or self.output("JournalTable")), services)
+            return Records(shelf, (*services, *(s for s in shelf.services if s not in services)))
+        return Records(TableShelf(self.reader("dynamodb"), self.table), services)
+
+    @property
+    def table(self) -> str:
+        """The journal's table, as named or as the stack tells; errors as `outputs`."""
+        return self.table_name or self.output("JournalTable")
 
     @cached_property
     def clients(self) -> Clients:

@@ -6,6 +6,7 @@ The words are those of Slack, and every number is the journal's.
 from dataclasses import dataclass
 
 from rollback_responder.cli.figures import figures_of, told
+from rollback_responder.cli.records import Label
 from rollback_responder.cli.screen import clock
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.judging import Evidence
@@ -38,7 +39,11 @@ class Report:
 
 
 def report_of(
-    incident: Incident, *, account_id: str | None = None, region: str | None = None
+    incident: Incident,
+    *,
+    label: Label | None = None,
+    account_id: str | None = None,
+    region: str | None = None,
 ) -> Report:
     """The report of an incident as it stands. Without a region it has no links to the console."""
     message = message_of(incident, account_id=account_id or "", region=region or "")
@@ -48,7 +53,7 @@ def report_of(
         incident_id=incident.id,
         state=incident.state,
         headline=message.headline,
-        facts=message.facts,
+        facts=(*message.facts, *_label(label)),
         summary=tuple(
             (title, text)
             for title, text in (
@@ -67,6 +72,12 @@ def report_of(
         links=message.links if region else (),
         footer=" · ".join([incident.reason.value, incident.id, *where]),
     )
+
+
+def _label(label: Label | None) -> Pairs:
+    if label is None:
+        return ()
+    return (("Label", f"{'right' if label.is_right else 'a false alarm'}, says {label.by}"),)
 
 
 def _figures(incident: Incident) -> Pairs:

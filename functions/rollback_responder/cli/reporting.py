@@ -59,8 +59,9 @@ def report(
     )
     screen = Screen()
     with screen.waiting("reading the journal"):
-        incident = incident_named(place.book, incident_id)
-    found = report_of(incident, region=place.region_name)
+        incident = incident_named(place.records, incident_id)
+        label = place.records.label(incident)
+    found = report_of(incident, label=label, region=place.region_name)
     # A picture of the metric goes here, as PNG.
     picture: bytes | None = None
     match form:

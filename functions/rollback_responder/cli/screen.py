@@ -32,6 +32,8 @@ STATE_STYLES: Mapping[State, str] = {
     State.STOOD_DOWN: "",
     State.INCOMPLETE: BAD,
     State.INDETERMINATE: BAD,
+    State.UNDOING: DOUBT,
+    State.UNDONE: "",
 }
 
 
@@ -47,6 +49,10 @@ class Screen:
     def line(self, text: str = "", style: str = "") -> None:
         """One line, however long: a terminal breaks it itself."""
         self.out.print(Text(text, style=style), soft_wrap=True)
+
+    def note(self, text: str, style: str = "") -> None:
+        """A line beside the answer."""
+        self.err.print(Text(text, style=style), soft_wrap=True)
 
     def json(self, document: Any) -> None:
         """The answer for a script."""

@@ -7,7 +7,6 @@ from rich.text import Text
 
 from rollback_responder import bootstrap
 from rollback_responder.cli import documents
-from rollback_responder.cli.book import Page, Shared
 from rollback_responder.cli.failure import NotRead
 from rollback_responder.cli.options import (
     AsJson,
@@ -18,6 +17,7 @@ from rollback_responder.cli.options import (
     TableName,
 )
 from rollback_responder.cli.place import Place, reading
+from rollback_responder.cli.records import Record, Shared
 from rollback_responder.cli.screen import BAD, DOUBT, STATE_STYLES, Screen, clock, span
 from rollback_responder.domain import naming
 from rollback_responder.domain.policy import Policy
@@ -31,6 +31,7 @@ STANDINGS = {
     "proved": "proved",
     "deployed": "on trial",
     "rolled_back": "rolled back to",
+    "put_back": "put back by a person",
     "first_seen": "there before the responder",
 }
 
@@ -57,8 +58,8 @@ def status(
     screen, now = Screen(), bootstrap.utc_now()
     known = place.known_policy
     with screen.waiting("reading the journal"):
-        pages = tuple(place.book.page(service) for service in place.book.services)
-        shared = place.book.shared(now)
+        pages = tuple(place.records.record(service) for service in place.records.services)
+        shared = place.records.shared(now)
         heartbeat, unread = _heartbeat(place, now)
     if as_json:
         screen.json(documents.status(known, pages, shared, heartbeat, now))
@@ -114,7 +115,7 @@ def _head(screen: Screen, policy: Policy | None, shared: Shared) -> None:
     screen.line(f"Rollbacks this hour: {shared.rollbacks_this_hour}{limit}")
 
 
-def _service(screen: Screen, page: Page, policy: Policy | None, now: datetime) -> None:
+def _service(screen: Screen, page: Record, policy: Policy | None, now: datetime) -> None:
     service = next((s for s in policy.services if s.name == page.service), None) if policy else None
     if policy is None:
         mode = ""
@@ -152,7 +153,7 @@ def _standing(release: Release, now: datetime) -> str:
     return f"version {release.version}, {word}{proved}, live for {age}"
 
 
-def _said(page: Page, now: datetime) -> list[tuple[str, str]]:
+def _said(page: Record, now: datetime) -> list[tuple[str, str]]:
     """Who holds it, and what people and pipelines said."""
     found = []
     if page.holder:

@@ -7,15 +7,15 @@ resource, page by page.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, assert_never
 
 from rollback_responder.actions.cloudformation_stack import PHASES
 from rollback_responder.actions.lambda_alias import LambdaAliasAction
 from rollback_responder.aws_error import AwsError, name_of
-from rollback_responder.cli.book import Book
 from rollback_responder.cli.callers import Callers, read
+from rollback_responder.cli.identity import Identity
+from rollback_responder.cli.records import Records
 from rollback_responder.domain import naming
 from rollback_responder.domain.alias_readiness import AliasFacts
 from rollback_responder.domain.errors import ActionError, JournalError, MeasurementError
@@ -45,30 +45,20 @@ KEEPS = frozenset({"Retain", "RetainExceptOnCreate"})
 NAMES_A_CALL = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
-    """What ARNs are made of."""
-
-    partition: str
-    region: str
-    account_id: str
-
-    def fill(self, resource: str) -> str:
-        """A resource of `Need` with its places filled."""
-        here = f"{self.region}:{self.account_id}"
-        return resource.replace("{partition}", self.partition).replace("{here}", here)
-
-
 class Survey:
     """One look at everything that a policy names; `reader` gives a client by its service's name."""
 
     def __init__(
-        self, policy: Policy, book: Book | Unread, reader: Callable[[str], Any], where: Where
+        self,
+        policy: Policy,
+        records: Records | Unread,
+        reader: Callable[[str], Any],
+        here: Identity,
     ) -> None:
         self._policy = policy
-        self._book = book
+        self._records = records
         self._reader = reader
-        self._where = where
+        self._here = here
         self._callers = Callers(reader)
         self._metrics = CloudWatchMetrics(reader("cloudwatch"))
 
@@ -102,7 +92,7 @@ class Survey:
             .paginate(
                 PolicySourceArn=role_arn,
                 ActionNames=sorted({need.action for need in needs}),
-                ResourceArns=[self._where.fill(resource)],
+                ResourceArns=[self._fill(resource)],
             )
         )
         return {
@@ -110,6 +100,11 @@ class Survey:
             for page in pages
             for result in page["EvaluationResults"]
         }
+
+    def _fill(self, resource: str) -> str:
+        """A resource as `Need` writes it, in this account."""
+        here = f"{self._here.region}:{self._here.account_id}"
+        return resource.replace("{partition}", self._here.partition).replace("{here}", here)
 
     def _target(self, service: Service, target: Target) -> Fact:
         match target:
@@ -156,10 +151,10 @@ class Survey:
         )
 
     def _ledger(self, service: Service, target: LambdaAlias) -> Ledger | Unread:
-        if isinstance(self._book, Unread):
-            return self._book
+        if isinstance(self._records, Unread):
+            return self._records
         try:
-            page = self._book.page(service.name)
+            page = self._records.record(service.name)
         except JournalError as error:
             return Unread(why=str(error))
         if page.damage:
@@ -219,7 +214,7 @@ class Survey:
     def _alarms(self, service: Service) -> Iterator[AlarmFacts]:
         watched = [one for one in self._policy.watched() if one.service.name == service.name]
         names = [one.alarm_name for one in watched]
-        topic = self._where.fill(
+        topic = self._fill(
             f"arn:{{partition}}:sns:{{here}}:{naming.topic_name(self._policy.environment)}"
         )
         try:

@@ -15,6 +15,7 @@ from rollback_responder.journal.codec import decode_controls, decode_incident, d
 from rollback_responder.journal.dynamodb import ROW
 
 ARCHIVED = "incident#"
+LABEL = "label#"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Record:
     """What the journal says of one service. One that cannot be read holds only its `damage`."""
 
     service: str
@@ -52,6 +53,14 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Whether an incident did what it should have, in somebody's judgement."""
+
+    is_right: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """Incidents, oldest first, and in words what of them cannot be read."""
 
@@ -59,14 +68,14 @@ class Kept:
     damages: tuple[str, ...] = ()
 
 
-class Book:
+class Records:
     """The journal, on whichever shelf it stands. `services` are the names to look for."""
 
     def __init__(self, shelf: Shelf, services: tuple[str, ...]) -> None:
         self._shelf = shelf
         self.services = services
 
-    def page(self, service: str) -> Page:
+    def record(self, service: str) -> Record:
         """What is known of a service; an empty page if it was never seen.
 
         Raises:
@@ -74,7 +83,7 @@ class Book:
         """
         item = self._shelf.item(SERVICE + service, ROW) or {}
         try:
-            return Page(
+            return Record(
                 service=service,
                 ledgers=decode_ledgers(item["ledgers"]["S"]) if "ledgers" in item else {},
                 incident=decode_incident(item["incident"]["S"]) if "incident" in item else None,
@@ -85,12 +94,12 @@ class Book:
                 holder=_holder(item),
             )
         except RowDamaged as error:
-            return Page(service=service, damage=str(error))
+            return Record(service=service, damage=str(error))
 
     def incidents(self, service: str) -> Kept:
-        """Every incident of a service that is still kept; errors as `page`."""
+        """Every incident of a service that is still kept; errors as `record`."""
         found: dict[str, Incident] = {}
-        page = self.page(service)
+        page = self.record(service)
         damages = [page.damage] if page.damage else []
         for item in self._shelf.items(SERVICE + service, ARCHIVED):
             try:
@@ -106,13 +115,13 @@ class Book:
         return Kept(incidents=tuple(order), damages=tuple(damages))
 
     def incident(self, incident_id: str) -> Incident | None:
-        """The incident of that name, whichever service it is of; errors as `page`.
+        """The incident of that name, whichever service it is of; errors as `record`.
 
         Raises:
             RowDamaged: it cannot be read.
         """
         for service in self.services:
-            latest = self.page(service).incident
+            latest = self.record(service).incident
             if latest and latest.id == incident_id:
                 return latest
             item = self._shelf.item(SERVICE + service, ARCHIVED + incident_id)
@@ -120,8 +129,15 @@ class Book:
                 return decode_incident(item["archive"]["S"])
         return None
 
+    def label(self, incident: Incident) -> Label | None:
+        """What people said of an incident when it was over; errors as `record`."""
+        item = self._shelf.item(SERVICE + incident.service, LABEL + incident.id)
+        if item is None:
+            return None
+        return Label(is_right=item["is_right"]["BOOL"], by=item["said_by"]["S"])
+
     def shared(self, now: datetime) -> Shared:
-        """The switches and the budget; errors as `page`."""
+        """The switches and the budget; errors as `record`."""
         item = self._shelf.item(SWITCHES["pk"]["S"], SWITCHES["sk"]["S"]) or {}
         this_hour = "hour" in item and int(item["hour"]["N"]) == hour_of(now)
         spent = item.get("spent", {}).get("SS", []) if this_hour else []
