@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 
-import typer
-
 from rollback_responder import bootstrap
 from rollback_responder.aws_error import AwsError, name_of
-from rollback_responder.cli.failure import BadUsage, NotConfirmed
+from rollback_responder.cli.failure import BadUsage, NotConfirmed, NotRead
 from rollback_responder.cli.identity import Identity, identity
 from rollback_responder.cli.incidents import incident_named
 from rollback_responder.cli.place import Place
@@ -72,7 +70,7 @@ def give(
         for text in shown:
             screen.note(text)
         screen.note(f"It is said in the name of {who.person}.", DOUBT)
-        _confirm(policy, word)
+        _confirm(screen, policy, word)
     desk = Desk(
         policy=policy,
         book=DynamoDbBook(place.reader("dynamodb"), place.table),
@@ -93,21 +91,20 @@ def is_production(policy: Policy) -> bool:
     return "prod" in policy.environment or Mode.ENFORCE in modes
 
 
-def _confirm(policy: Policy, word: str) -> None:
+def _confirm(screen: Screen, policy: Policy, word: str) -> None:
     """Asks on the terminal.
 
     Raises:
         NotConfirmed: the answer was anything but a clear yes.
         BadUsage: there is nobody to answer.
     """
+    in_production = is_production(policy)
+    question = f"Type {word} to do it: " if in_production else "Do it? [y/N] "
     try:
-        if is_production(policy):
-            typed = typer.prompt(f"Type {word} to do it", err=True, default="", show_default=False)
-            agreed = typed.strip() == word
-        else:
-            agreed = typer.confirm("Do it?", err=True)
-    except typer.Abort:
+        answer = screen.ask(question).strip()
+    except EOFError:
         raise BadUsage("nobody answered the question; in a script, pass --yes") from None
+    agreed = answer == word if in_production else answer.lower() in {"y", "yes"}
     if not agreed:
         raise NotConfirmed("nothing was done")
 
@@ -121,5 +118,7 @@ def _wake(place: Place, who: Identity) -> Wake:
             place.reader("sqs").send_message(QueueUrl=place.output(QUEUE), MessageBody=body)
         except AwsError as error:
             raise QueueError(f"respond could not be woken: {name_of(error)}") from error
+        except NotRead as error:
+            raise QueueError(f"respond could not be woken: {error}") from error
 
     return ask

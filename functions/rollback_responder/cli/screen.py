@@ -54,6 +54,14 @@ class Screen:
         """A line beside the answer."""
         self.err.print(Text(text, style=style), soft_wrap=True)
 
+    def ask(self, question: str) -> str:
+        """What is typed in answer, asked beside the answer of the command.
+
+        Raises:
+            EOFError: there is nobody to type.
+        """
+        return self.err.input(Text(question))
+
     def json(self, document: Any) -> None:
         """The answer for a script."""
         self.out.print(json.dumps(document, indent=2, ensure_ascii=False), soft_wrap=True)
