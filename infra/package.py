@@ -35,7 +35,8 @@ PLATFORM = (
 # Scripts for a shell, and what the installer notes about this machine. METADATA stays: scanners
 # read names and versions there.
 LEFT_OUT = ("bin", "*.dist-info/RECORD", "*.dist-info/INSTALLER", "*.dist-info/REQUESTED")
-CACHES = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+# Caches, and the command line, which is for people's own machines.
+NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "cli")
 
 
 class PackageError(RollbackError):
@@ -52,7 +53,7 @@ def stage(policy: Policy, *, build: Path = BUILD) -> Path:
 
     def fill(folder: Path) -> None:
         shutil.copytree(dependencies, folder, dirs_exist_ok=True)
-        shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=CACHES)
+        shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=NOT_SHIPPED)
         document = json.dumps(policy.to_document(), sort_keys=True, indent=2)
         (folder / "policy.json").write_text(document + "\n", encoding="utf-8")
 

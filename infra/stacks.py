@@ -96,6 +96,9 @@ class ResponderStack(Stack):
         )
         self._look_after()
         CfnOutput(self, "JournalTable", value=self.journal.table_name)
+        # For the command line: it wakes `respond`, and asks what its role may do.
+        CfnOutput(self, "AlarmQueueUrl", value=self.ingress.queue.queue_url)
+        CfnOutput(self, "RespondRole", value=self.responder.respond.role.role_arn)
 
     def _responder(self) -> Responder:
         return Responder(

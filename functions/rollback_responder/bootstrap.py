@@ -145,6 +145,21 @@ def interact_house(environment: Mapping[str, str]) -> InteractHouse:
     return InteractHouse(policy=policy, desk=desk, read_secret=_reading(wiring.slack_secret_arn))
 
 
+def operator_clients(*, region: str | None, profile: str | None) -> Clients:
+    """Clients with the region and the credentials of a person, for the command line.
+
+    What is None is found as the SDK finds it: in the environment, then in its own files.
+    """
+    session = cast("Any", botocore.session.Session(profile=profile))
+
+    def client(service: str, config: Config) -> Any:
+        return session.create_client(service, region_name=region, config=config)
+
+    return Clients(
+        reads=lambda service: client(service, READS), acts=lambda service: client(service, ONCE)
+    )
+
+
 def load_policy(path: Path = POLICY_FILE) -> Policy:
     """The policy that was deployed with the code.
 

@@ -56,10 +56,18 @@ def test_the_package_is_the_source_root(asset):
     wanted = {
         path.relative_to(source)
         for path in source.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and path.relative_to(source).parts[0] != "cli"
     }
     staged = asset / "rollback_responder"
     assert {p.relative_to(staged) for p in staged.rglob("*") if p.is_file()} == wanted
+
+
+def test_the_command_line_stays_at_home(asset):
+    """Its libraries are not in the zip, so its modules could not even be imported there."""
+    assert (package.PACKAGE / "cli").is_dir()
+    assert not (asset / "rollback_responder" / "cli").exists()
 
 
 def test_the_asset_stays_small(asset):

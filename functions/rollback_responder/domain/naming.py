@@ -39,3 +39,13 @@ UNWATCHED = "UnwatchedTargets"
 def metrics_service(environment: str) -> str:
     """The value of the dimension `service` of the responder's own metrics."""
     return f"rollback-responder-{environment}"
+
+
+def stack_name(environment: str) -> str:
+    """The responder's stack."""
+    return f"RollbackResponder-{environment}"
+
+
+def slack_secret_name(environment: str) -> str:
+    """The Slack secret's name in Secrets Manager."""
+    return f"rollback-responder/{environment}/slack"

@@ -1,0 +1,154 @@
+"""The journal as people read it: what stands in each service's row, and what is over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from rollback_responder.cli.shelf import SERVICE, Item, Shelf
+from rollback_responder.domain.controls import Controls
+from rollback_responder.domain.errors import RowDamaged
+from rollback_responder.domain.incident import Incident
+from rollback_responder.domain.release import Ledger
+from rollback_responder.journal.budget import KEY as SWITCHES
+from rollback_responder.journal.budget import hour_of
+from rollback_responder.journal.codec import decode_controls, decode_incident, decode_ledgers
+from rollback_responder.journal.dynamodb import ROW
+
+ARCHIVED = "incident#"
+LABEL = "label#"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who works on a service right now; `may_act` means that something may be touched."""
+
+    claim_id: str
+    until: datetime
+    may_act: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What the journal says of one service. One that cannot be read holds only its `damage`."""
+
+    service: str
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
+    incident: Incident | None = None
+    controls: Controls = field(default_factory=Controls)
+    holder: Holder | None = None
+    damage: str | None = None
+
+    @property
+    def open_incident(self) -> Incident | None:
+        """Its incident, if that is still open."""
+        return self.incident if self.incident and self.incident.is_open else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all services share: who paused the responder, and the rollbacks of this hour."""
+
+    paused_by: str | None
+    rollbacks_this_hour: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Whether an incident did what it should have, in somebody's judgement."""
+
+    is_right: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Incidents, oldest first, and in words what of them cannot be read."""
+
+    incidents: tuple[Incident, ...]
+    damages: tuple[str, ...] = ()
+
+
+class Records:
+    """The journal, on whichever shelf it stands. `services` are the names to look for."""
+
+    def __init__(self, shelf: Shelf, services: tuple[str, ...]) -> None:
+        self._shelf = shelf
+        self.services = services
+
+    def record(self, service: str) -> Record:
+        """What is known of a service; an empty page if it was never seen.
+
+        Raises:
+            JournalError: the journal could not be read.
+        """
+        item = self._shelf.item(SERVICE + service, ROW) or {}
+        try:
+            return Record(
+                service=service,
+                ledgers=decode_ledgers(item["ledgers"]["S"]) if "ledgers" in item else {},
+                incident=decode_incident(item["incident"]["S"]) if "incident" in item else None,
+                # People write it, so it may be no text at all.
+                controls=decode_controls(item["controls"].get("S", ""))
+                if "controls" in item
+                else Controls(),
+                holder=_holder(item),
+            )
+        except RowDamaged as error:
+            return Record(service=service, damage=str(error))
+
+    def incidents(self, service: str) -> Kept:
+        """Every incident of a service that is still kept; errors as `record`."""
+        found: dict[str, Incident] = {}
+        page = self.record(service)
+        damages = [page.damage] if page.damage else []
+        for item in self._shelf.items(SERVICE + service, ARCHIVED):
+            try:
+                incident = decode_incident(item["archive"]["S"])
+            except RowDamaged as error:
+                damages.append(f"{item['sk']['S'].removeprefix(ARCHIVED)}: {error}")
+            else:
+                found[incident.id] = incident
+        if page.incident:
+            # An incident that ended stands in the archive and, until the next, in the row.
+            found[page.incident.id] = page.incident
+        order = sorted(found.values(), key=lambda incident: (incident.opened_at, incident.id))
+        return Kept(incidents=tuple(order), damages=tuple(damages))
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """The incident of that name, whichever service it is of; errors as `record`.
+
+        Raises:
+            RowDamaged: it cannot be read.
+        """
+        for service in self.services:
+            latest = self.record(service).incident
+            if latest and latest.id == incident_id:
+                return latest
+            item = self._shelf.item(SERVICE + service, ARCHIVED + incident_id)
+            if item is not None:
+                return decode_incident(item["archive"]["S"])
+        return None
+
+    def label(self, incident: Incident) -> Label | None:
+        """What people said of an incident when it was over; errors as `record`."""
+        item = self._shelf.item(SERVICE + incident.service, LABEL + incident.id)
+        if item is None:
+            return None
+        return Label(is_right=item["is_right"]["BOOL"], by=item["said_by"]["S"])
+
+    def shared(self, now: datetime) -> Shared:
+        """The switches and the budget; errors as `record`."""
+        item = self._shelf.item(SWITCHES["pk"]["S"], SWITCHES["sk"]["S"]) or {}
+        this_hour = "hour" in item and int(item["hour"]["N"]) == hour_of(now)
+        spent = item.get("spent", {}).get("SS", []) if this_hour else []
+        return Shared(paused_by=item.get("paused_by", {}).get("S"), rollbacks_this_hour=len(spent))
+
+
+def _holder(item: Item) -> Holder | None:
+    if "claim_id" not in item:
+        return None
+    return Holder(
+        claim_id=item["claim_id"]["S"],
+        until=datetime.fromtimestamp(int(item["claim_until"]["N"]) / 1000, tz=UTC),
+        may_act=item["claim_acts"]["BOOL"],
+    )
