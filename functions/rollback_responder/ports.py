@@ -243,10 +243,14 @@ class Budget(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """How much of an incident was told: that many steps, under what names its message."""
+    """How much of an incident was told: that many steps, under what names its message.
+
+    `shown` names the moments of which a picture was shown.
+    """
 
     told: int
     head: str | None
+    shown: frozenset[str] = frozenset()
 
 
 class Notices(Protocol):
@@ -264,13 +268,22 @@ class Notices(Protocol):
         """Writes down that one more message was taken."""
         ...
 
+    def record_shown(self, incident_id: str, moment: str) -> None:
+        """Writes down that a picture of that moment was taken."""
+        ...
+
     def give_back(self, incident_id: str) -> None:
         """Lets somebody else go on with it."""
         ...
 
 
 class Thread(Protocol):
-    """One place where incidents are told."""
+    """One place where incidents are told; whether it can show pictures, it says itself."""
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether `show` does anything."""
+        ...
 
     def open(self, message: Any) -> str:
         """Posts an incident's message; returns what names it.
@@ -289,4 +302,8 @@ class Thread(Protocol):
 
         `news` means that the incident's state is another than when it was told last.
         """
+        ...
+
+    def show(self, head: str, png: bytes, *, alt: str, title: str) -> None:
+        """Adds a picture under it, with its words for who cannot see it; errors as `open`."""
         ...

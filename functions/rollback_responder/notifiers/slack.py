@@ -4,7 +4,8 @@ With a bot token an incident is one thread whose head is edited in place. An inc
 cannot edit, so it gets one message for each state: most incidents have one or two.
 
 Facts relied on (Slack API documentation): `&`, `<`, `>` are the only control characters; a header
-holds 150 characters, a section's text 3,000, a field 2,000; 429 carries `Retry-After`.
+holds 150 characters, a section's text 3,000, a field 2,000; 429 carries `Retry-After`; a file is
+shared by its upload address and files.completeUploadExternal, by channel id, under a thread's head.
 """
 
 import json
@@ -42,6 +43,7 @@ GONE = frozenset({"message_not_found", "thread_not_found"})
 UNREACHABLE = (SlackClientError, OSError, HTTPException)
 HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT = 150, 3000, 2000
 TIMEOUT_SECONDS = 10
+PICTURE = "incident.png"
 # These answers do not change by asking again; anything else might.
 FINAL_ERRORS = frozenset(
     {
@@ -114,7 +116,9 @@ def _is_safe(url: str) -> bool:
 
 
 class BotThread:
-    """A thread whose head is edited in place. Needs the scope chat:write."""
+    """A thread whose head is edited in place. Needs the scopes chat:write and files:write."""
+
+    takes_pictures = True
 
     def __init__(self, secret: SlackSecret, policy: SlackPolicy) -> None:
         self._policy = policy
@@ -158,9 +162,25 @@ class BotThread:
             )
         )
 
+    def show(self, head: str, png: bytes, *, alt: str, title: str) -> None:
+        """See `Thread.show`. Three calls: an address, the upload, and where it is shared."""
+        channel, ts = _place(head)
+        _asked(
+            lambda: self._client.files_upload_v2(
+                filename=PICTURE,
+                content=png,
+                title=_plain(title),
+                alt_txt=_plain(alt),
+                channel=channel,
+                thread_ts=ts,
+            )
+        )
+
 
 class WebhookThread:
     """An incoming webhook: it can only post, so steps are not told one by one."""
+
+    takes_pictures = False
 
     def __init__(self, secret: SlackSecret, policy: SlackPolicy) -> None:
         self._policy = policy
@@ -184,6 +204,10 @@ class WebhookThread:
         del head
         if news:
             self._post(message)
+
+    def show(self, head: str, png: bytes, *, alt: str, title: str) -> None:
+        """See `Thread.show`. Nothing: a webhook cannot upload."""
+        del head, png, alt, title
 
     def _post(self, message: Message) -> None:
         content = _content(message, self._policy.mention)
