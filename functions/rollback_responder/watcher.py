@@ -39,11 +39,12 @@ from rollback_responder.rooms import Rooms, leg_sights
 
 @dataclass(slots=True, kw_only=True)
 class Round:
-    """What one round of the watcher did."""
+    """What one round of the watcher did, and the incidents that were open when it began."""
 
     targets: int = 0
     woken: list[str] = field(default_factory=list)
     ended: list[Incident] = field(default_factory=list)
+    open: list[Incident] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -90,6 +91,9 @@ class Watcher:
         rows = rooms.journal.rows(list(self._entries))
         alarms = rooms.metrics.read_alarms(names)
         done = Round(targets=sum(len(service.targets) for service in rooms.policy.services))
+        done.open += [
+            row.incident for row in rows.values() if row.incident and row.incident.is_open
+        ]
         for name, entries in self._entries.items():
             look = Look(
                 service=entries[0].service,
