@@ -55,6 +55,10 @@ docs: $(VENV)/.ready ## docs/configuration.md and schema/, from the policy's typ
 lock: $(VENV)/.ready ## pin the world again, after a change in pyproject.toml
 	@$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 \
 		pyproject.toml --output-file functions/requirements.txt
+	@$(BIN)/uv pip compile --quiet --no-header --python-version 3.13 \
+		--python-platform aarch64-manylinux_2_28 --only-binary :all: \
+		pyproject.toml --group notify --constraint functions/requirements.txt \
+		--output-file functions/requirements-notify.txt
 	@$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 \
 		pyproject.toml --group dev --output-file requirements.txt
 	@echo "-e ." >> requirements.txt

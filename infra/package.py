@@ -4,6 +4,9 @@
     <asset>/<dependency>/         functions/requirements.txt, built for the Lambda platform
     <asset>/policy.json           the policy that this synth parsed
 
+`notify` has an asset of its own, from functions/requirements-notify.txt: it draws pictures, and
+that takes ten times the rest. The way of a rollback never loads it.
+
 Staged without Docker. Dependencies are kept by the hash of their pins, so only the first synth
 needs a package index; the asset is named by its content, so two synths give the same one. boto3
 is not in it: the Lambda runtime brings its own.
@@ -23,18 +26,33 @@ from rollback_responder.domain.policy import Policy
 
 PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT / "functions" / "requirements.txt"
+NOTIFY_REQUIREMENTS = PROJECT / "functions" / "requirements-notify.txt"
 PACKAGE = PROJECT / "functions" / "rollback_responder"
 BUILD = PROJECT / "build"
-# Lambda runtime python3.13 on arm64. Wheels only: nothing is compiled on this machine.
+# Lambda runtime python3.13 on arm64, on Amazon Linux 2023 with glibc 2.34 (Lambda developer guide,
+# "Lambda runtimes"). Wheels only: nothing is compiled on this machine.
 PLATFORM = (
     "--only-binary=:all:",
     "--implementation=cp",
     "--python-version=3.13",
     "--platform=manylinux2014_aarch64",
+    "--platform=manylinux_2_28_aarch64",
+    # The pins are of Lambda's Python; pip would ask the one that it runs on.
+    "--ignore-requires-python",
 )
 # Scripts for a shell, and what the installer notes about this machine. METADATA stays: scanners
-# read names and versions there.
-LEFT_OUT = ("bin", "*.dist-info/RECORD", "*.dist-info/INSTALLER", "*.dist-info/REQUESTED")
+# read names and versions there. Of matplotlib and numpy a quarter are their own tests.
+LEFT_OUT = (
+    "bin",
+    "share",
+    "*.dist-info/RECORD",
+    "*.dist-info/INSTALLER",
+    "*.dist-info/REQUESTED",
+    "matplotlib/tests",
+    "matplotlib/mpl-data/sample_data",
+    "numpy/**/tests",
+    "**/*.pyi",
+)
 # Caches, and the command line, which is for people's own machines.
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "cli")
 
@@ -43,13 +61,13 @@ class PackageError(RollbackError):
     """The dependencies of the Lambda package could not be installed."""
 
 
-def stage(policy: Policy, *, build: Path = BUILD) -> Path:
+def stage(policy: Policy, *, requirements: Path = REQUIREMENTS, build: Path = BUILD) -> Path:
     """The folder to be zipped, made under `build` if it is not there yet.
 
     Raises:
         PackageError: a dependency is not in the cache and cannot be installed.
     """
-    dependencies = _dependencies(build)
+    dependencies = _dependencies(requirements, build)
 
     def fill(folder: Path) -> None:
         shutil.copytree(dependencies, folder, dirs_exist_ok=True)
@@ -60,29 +78,29 @@ def stage(policy: Policy, *, build: Path = BUILD) -> Path:
     return _settle(build, fill, lambda folder: f"asset-{_digest(folder)}")
 
 
-def _dependencies(build: Path) -> Path:
-    pins = REQUIREMENTS.read_bytes() + " ".join(PLATFORM + LEFT_OUT).encode()
+def _dependencies(requirements: Path, build: Path) -> Path:
+    pins = requirements.read_bytes() + " ".join(PLATFORM + LEFT_OUT).encode()
     name = f"dependencies-{hashlib.sha256(pins).hexdigest()[:16]}"
     if (build / name).is_dir():
         return build / name
 
     def fill(folder: Path) -> None:
-        _install(folder)
+        _install(requirements, folder)
         for pattern in LEFT_OUT:
-            for path in folder.glob(pattern):
+            for path in list(folder.glob(pattern)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     return _settle(build, fill, lambda _: name)
 
 
-def _install(folder: Path) -> None:
+def _install(requirements: Path, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
-    command += ["--no-compile", *PLATFORM, f"--target={folder}", f"--requirement={REQUIREMENTS}"]
+    command += ["--no-compile", *PLATFORM, f"--target={folder}", f"--requirement={requirements}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     if done.returncode != 0:
         raise PackageError(
             "the dependencies of the Lambda package could not be installed from "
-            f"{REQUIREMENTS.relative_to(PROJECT)}; pip must reach a package index once, later "
+            f"{requirements.relative_to(PROJECT)}; pip must reach a package index once, later "
             f"synths take them from {BUILD.name}/. pip said:\n{done.stderr.strip()}"
         )
 

@@ -139,7 +139,9 @@ class ResponderStack(Stack):
         return Notifier(
             self,
             "Notifier",
-            code=self.code,
+            code=lambda_.Code.from_asset(
+                str(package.stage(self.policy, requirements=package.NOTIFY_REQUIREMENTS))
+            ),
             wiring=NotifyWiring(
                 account_id=Aws.ACCOUNT_ID,
                 region=Aws.REGION,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from rollback_responder.domain.assessment import (
     CHANGE_TOLERANCE,
@@ -17,6 +18,7 @@ from rollback_responder.domain.measurement import MINUTE, Bucket, Measurement
 from rollback_responder.domain.metric import Question, Share, question_of, tells_versions_apart
 from rollback_responder.domain.minutes import is_bad
 from rollback_responder.domain.policy import Policy, Service, Watched
+from rollback_responder.domain.recording import Recording, record
 from rollback_responder.domain.release import Ledger, Observation, Origin, Release, way_back
 from rollback_responder.domain.trigger import AdoptedAlarm, PointerTrigger
 from rollback_responder.ports import Row
@@ -42,6 +44,14 @@ class Suspect:
     new: str | None = None
     previous: str | None = None
     shifting: bool = False
+
+
+class Measured(NamedTuple):
+    """What the numbers say, which siblings fail, and the minutes, where any could be read."""
+
+    assessment: Assessment
+    failing: tuple[str, ...]
+    minutes: Recording | None = None
 
 
 def suspect_of(
@@ -105,7 +115,7 @@ def _shares_of(service: Service) -> Iterator[Question]:
 
 def measured(
     rooms: Rooms, suspect: Suspect, siblings: Sequence[Sibling], now: datetime
-) -> tuple[Assessment, tuple[str, ...]]:
+) -> Measured:
     """Reads the suspect's minutes and its siblings', judges them, and names the siblings that fail.
 
     Where nothing can be read, the assessment says so.
@@ -124,7 +134,7 @@ def measured(
     try:
         found = rooms.metrics.read(asked, since_at=since_at, now=now)
     except MeasurementError as error:
-        return unmeasurable(f"the metric could not be read: {error}"), ()
+        return Measured(unmeasurable(f"the metric could not be read: {error}"), ())
     failing: dict[str, list[Bucket]] = {sibling.service: [] for sibling in siblings}
     for n, sibling in enumerate(siblings):
         failing[sibling.service] += [
@@ -133,7 +143,7 @@ def measured(
     names = tuple(name for name, bad in failing.items() if _is_failing(bad, now, lag))
     if question is None:
         text = "the responder does not read the metric of an adopted alarm"
-        return unmeasurable(text), names
+        return Measured(unmeasurable(text), names)
     measurement = Measurement(
         since_at=since_at,
         read_at=now,
@@ -150,7 +160,15 @@ def measured(
         shifting=suspect.shifting,
         excused=excused,
     )
-    return assessment, names
+    minutes = record(
+        question,
+        measurement,
+        threshold=assessment.new.threshold,
+        changed_at=suspect.changed_at,
+        new_version=suspect.new,
+        previous_version=suspect.previous,
+    )
+    return Measured(assessment, names, minutes)
 
 
 def _is_failing(bad: Sequence[Bucket], now: datetime, lag: timedelta) -> bool:

@@ -295,10 +295,14 @@ class Budget(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """How much of an incident was told: that many steps, under what names its message."""
+    """How much of an incident was told: that many steps, under what names its message.
+
+    `shown` names the moments of which a picture was shown.
+    """
 
     told: int
     head: str | None
+    shown: frozenset[str] = frozenset()
 
 
 class Notices(Protocol):
@@ -316,6 +320,10 @@ class Notices(Protocol):
         """Writes down that one more message was taken."""
         ...
 
+    def record_shown(self, incident_id: str, moment: str) -> None:
+        """Writes down that a picture of that moment was taken."""
+        ...
+
     def give_back(self, incident_id: str) -> None:
         """Lets somebody else go on with it."""
         ...
@@ -330,7 +338,12 @@ class Notices(Protocol):
 
 
 class Thread(Protocol):
-    """One place where incidents are told."""
+    """One place where incidents are told; whether it can show pictures, it says itself."""
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether `show` does anything."""
+        ...
 
     def pass_on(self, head: str | None, text: str) -> None:
         """Posts what somebody said, under a message or by itself; errors as `open`."""
@@ -353,4 +366,8 @@ class Thread(Protocol):
 
         `news` means that the incident's state is another than when it was told last.
         """
+        ...
+
+    def show(self, head: str, png: bytes, *, alt: str, title: str) -> None:
+        """Adds a picture under it, with its words for who cannot see it; errors as `open`."""
         ...

@@ -49,7 +49,7 @@ from rollback_responder.domain.situation import (
 from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.domain.trial import NoTrial, Trial
 from rollback_responder.follower import Follower
-from rollback_responder.gauge import Sibling, measured, siblings_of, suspect_of
+from rollback_responder.gauge import Measured, Sibling, measured, siblings_of, suspect_of
 from rollback_responder.ports import Claim, Move, Redeploy
 from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, token_of
 
@@ -192,7 +192,8 @@ class _Attempt:
 
     def _judged(self, claim: Claim, case: Case, *, again: bool = True) -> Entry:
         """Assesses, decides, and does what was decided."""
-        assessment, failing = self._assess(case)
+        assessment, failing, minutes = self._assess(case)
+        case = replace(case, minutes=minutes)
         decision = self._decide(case, assessment, failing)
         match decision:
             case RollBack():
@@ -207,11 +208,11 @@ class _Attempt:
             case _:
                 assert_never(decision)
 
-    def _assess(self, case: Case) -> tuple[Assessment, tuple[str, ...]]:
+    def _assess(self, case: Case) -> Measured:
         """Measures the versions and the siblings in one call; names the siblings that fail."""
         trial, release, pointer = case.on_trial(), case.release, case.watched.pointer
         if pointer and release is None:
-            return unmeasurable("there is nothing to measure"), ()
+            return Measured(unmeasurable("there is nothing to measure"), ())
         changed_at = case.now
         if isinstance(trial, Trial):
             changed_at = trial.since_at

@@ -23,7 +23,14 @@ from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.domain.trial import on_trial
 from rollback_responder.domain.trigger import PointerTrigger
-from rollback_responder.domain.verification import Outcome, overdue, question_about, verify
+from rollback_responder.domain.verification import (
+    Outcome,
+    last_recorded,
+    overdue,
+    question_about,
+    verify,
+    with_aftermath,
+)
 from rollback_responder.gauge import TOTAL, measured, suspect_of
 from rollback_responder.ports import Row, Wake
 from rollback_responder.prover import Live, Prover
@@ -32,11 +39,12 @@ from rollback_responder.rooms import Rooms, leg_sights
 
 @dataclass(slots=True, kw_only=True)
 class Round:
-    """What one round of the watcher did."""
+    """What one round of the watcher did, and the incidents that were open when it began."""
 
     targets: int = 0
     woken: list[str] = field(default_factory=list)
     ended: list[Incident] = field(default_factory=list)
+    open: list[Incident] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -83,6 +91,9 @@ class Watcher:
         rows = rooms.journal.rows(list(self._entries))
         alarms = rooms.metrics.read_alarms(names)
         done = Round(targets=sum(len(service.targets) for service in rooms.policy.services))
+        done.open += [
+            row.incident for row in rows.values() if row.incident and row.incident.is_open
+        ]
         for name, entries in self._entries.items():
             look = Look(
                 service=entries[0].service,
@@ -140,8 +151,7 @@ class Watcher:
                 continue
             if tells_versions_apart(entry.trigger):
                 suspect = suspect_of(entry, observation, ledger, ledger.current.since_at)
-                assessment, _ = measured(self._rooms, suspect, (), look.now)
-                if assessment.convicts_beside:
+                if measured(self._rooms, suspect, (), look.now).assessment.convicts_beside:
                     yield entry.alarm_name
 
     def _wake_for(self, alarm_name: str, look: Look) -> None:
@@ -251,7 +261,7 @@ class Watcher:
     def _verify(self, look: Look, incident: Incident) -> None:
         """Says how a rollback ended, once that can be said; also where it cannot be looked at."""
         try:
-            outcome = self._outcome(look, incident)
+            outcome, incident = self._outcome(look, incident)
         except (ActionError, MeasurementError) as error:
             look.done.problems.append(f"{look.service.name}: {error}")
             outcome = overdue(incident, str(error), look.now)
@@ -261,16 +271,18 @@ class Watcher:
         if self._write(look, look.row.ledgers, ended):
             look.done.ended.append(ended)
 
-    def _outcome(self, look: Look, incident: Incident) -> Outcome | None:
+    def _outcome(self, look: Look, incident: Incident) -> tuple[Outcome | None, Incident]:
+        """The outcome, and the incident with the minutes that it was judged by."""
         pointer = incident.target if isinstance(incident.target, Pointer) else None
         observation = self._rooms.pointer(pointer).observe(pointer) if pointer else None
         buckets, question = None, question_about(incident)
         if question and incident.back_at:
             buckets = self._rooms.metrics.read(
-                {TOTAL: question}, since_at=incident.back_at, now=look.now
+                {TOTAL: question}, since_at=last_recorded(incident), now=look.now
             )[TOTAL]
+            incident = with_aftermath(incident, question, buckets, look.now)
         bad = look.row.ledgers.get(incident.target.target_id, Ledger()).bad
-        return verify(
+        outcome = verify(
             incident,
             alarm=look.alarms.get(incident.alarm_name),
             observation=observation,
@@ -279,6 +291,7 @@ class Watcher:
             now=look.now,
             lag=timedelta(minutes=self._rooms.policy.guardrails.metric_lag_minutes),
         )
+        return outcome, incident
 
 
 def _to_look_at(

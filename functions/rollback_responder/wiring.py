@@ -55,10 +55,15 @@ class WatchWiring(Wiring):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifyWiring(Wiring):
-    """What `notify` is told."""
+    """What `notify` is told. `mplconfigdir` is for matplotlib, which reads it itself.
+
+    It keeps its list of fonts there; only /tmp can be written (Lambda developer guide, "Lambda
+    execution environment").
+    """
 
     slack_secret_arn: str
     failure_queue_url: str
+    mplconfigdir: str = "/tmp/matplotlib"  # noqa: S108 - Lambda's own, nobody else is there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

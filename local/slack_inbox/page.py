@@ -1,11 +1,12 @@
 """The channel as people would see it in Slack: one self-contained page, nothing loaded."""
 
+import base64
 import html
 from collections.abc import Mapping
 from typing import Any
 
 from local.slack_inbox import mrkdwn
-from local.slack_inbox.workspace import Message, Workspace
+from local.slack_inbox.workspace import Message, Shared, Workspace
 
 _STYLE = """
 :root { color-scheme: light; --ink: #1d1c1d; --soft: #616061; --line: #e2e2e2; --blue: #1264a3; }
@@ -48,6 +49,10 @@ pre { margin: 6px 0; padding: 8px; border: 1px solid var(--line); border-radius:
   background: #f7f7f8; font-size: 13px; white-space: pre-wrap; }
 blockquote { margin: 4px 0; padding-left: 12px; border-left: 4px solid #ddd; }
 .mention { padding: 0 2px; border-radius: 3px; background: #fff3c4; color: #8a6100; }
+.file { margin: 6px 0; }
+.file figcaption { color: var(--soft); font-size: 13px; }
+.file img { display: block; width: 100%; max-width: 560px; margin-top: 4px;
+  border: 1px solid var(--line); border-radius: 8px; }
 .empty { padding: 40px 20px; color: var(--soft); text-align: center; }
 @media (max-width: 520px) { .message { padding: 10px 12px; } .thread { margin: 0 12px 10px 30px; }
   .fields { grid-template-columns: 1fr; } h1 { padding: 12px; } }
@@ -100,12 +105,26 @@ def channel(workspace: Workspace) -> str:
 def _message(message: Message) -> str:
     blocks = "".join(_block(block) for block in message.blocks)
     content = blocks or f'<div class="section">{mrkdwn.render(message.text)}</div>'
+    content += "".join(_file(file) for file in message.files)
     edited = ' <span class="edited">(edited)</span>' if message.edited_at else ""
     return (
         '<article class="message"><div class="face">↩</div><div class="body">'
         f'<span class="who">Rollback</span><span class="app">APP</span>'
         f'<time datetime="{message.posted_at.isoformat()}">{message.posted_at:%H:%M:%S} UTC</time>'
         f"{edited}{content}</div></article>"
+    )
+
+
+def _file(file: Shared) -> str:
+    """A picture is part of the page, so that a saved one needs no server."""
+    title = html.escape(file.title)
+    if not file.is_picture:
+        return f'<div class="file">{title}</div>'
+    data = base64.b64encode(file.content).decode()
+    alt = html.escape(file.alt)
+    return (
+        f'<figure class="file"><figcaption>{title}</figcaption>'
+        f'<img src="data:image/png;base64,{data}" alt="{alt}"></figure>'
     )
 
 

@@ -1,4 +1,4 @@
-"""The HTTP face of the local Slack: webhooks, three Web API methods, and the channel's page."""
+"""The HTTP face of the local Slack: webhooks, some Web API methods, and the channel's page."""
 
 import json
 import time
@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from local.loopback import LoopbackServer, Request, Response
 from local.slack_inbox import page
+from local.slack_inbox.uploads import Uploads
 from local.slack_inbox.workspace import (
     BOT_ID,
     CHANNEL_ID,
@@ -23,10 +24,12 @@ from local.slack_inbox.workspace import (
 
 TOKEN = "xoxb-local-0001"  # noqa: S105 - opens nothing but this inbox
 WEBHOOK_PATH = "/services/T0LOCAL01/B0LOCAL01/local0000000000000000001"
+UPLOAD_PATH = "/upload/v1/"
 _BOT, _WEBHOOK = "bot", "webhook"
 # A page that runs only what it brought along, and loads nothing.
 _POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self';"
+    " img-src data:"
 )
 
 
@@ -40,6 +43,7 @@ class SlackInbox:
 
     Attributes:
         workspace: what was posted.
+        uploads: files that are not shared yet.
         token: the bot token that the Web API accepts.
         channel_id: the channel's id, as answers carry it.
     """
@@ -54,6 +58,7 @@ class SlackInbox:
         self.workspace = Workspace(
             channel=channel, clock=clock, monotonic=time.monotonic, rate_limit=rate_limit
         )
+        self.uploads = Uploads()
         self.token = TOKEN
         self.channel_id = CHANNEL_ID
         self._server = LoopbackServer(self._answer)
@@ -98,6 +103,8 @@ class SlackInbox:
         try:
             if path.startswith("/services/"):
                 return self._webhook(request, path)
+            if path.startswith(UPLOAD_PATH):
+                return self._upload(request, path.removeprefix(UPLOAD_PATH))
             if path.startswith("/api/"):
                 return self._api(request, path.removeprefix("/api/"))
         except RateLimitedError as limited:
@@ -125,6 +132,10 @@ class SlackInbox:
             return _plain(400, error.word)
         return _plain(200, "ok")
 
+    def _upload(self, request: Request, file_id: str) -> Response:
+        taken = request.method == "POST" and self.uploads.upload(file_id, request.body)
+        return _plain(200, f"OK - {len(request.body)}") if taken else _plain(400, "bad_upload")
+
     def _api(self, request: Request, method: str) -> Response:
         try:
             given = _arguments(request)
@@ -151,6 +162,14 @@ class SlackInbox:
                     "text": edited.text,
                     "message": _shown(edited),
                 }
+            case "files.getUploadURLExternal":
+                file = self.uploads.announce(given)
+                return {"upload_url": f"{self.url}{UPLOAD_PATH}{file.id}", "file_id": file.id}
+            case "files.completeUploadExternal":
+                shared = self.workspace.share(
+                    given, lambda: self.uploads.complete(given), author=_BOT
+                )
+                return {"files": [file.as_json() for file in shared.files]}
             case _:
                 raise SlackError("unknown_method")
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from local.slack_inbox import blocks as block_kit
 
@@ -46,6 +46,34 @@ class RateLimitedError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Shared(Protocol):
+    """A file that a message carries."""
+
+    @property
+    def alt(self) -> str:
+        """Its description for a screen reader."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        ...
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether a page can show it."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what an answer says of it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A message as it stands now. ``author`` is the bot, or the incoming webhook."""
@@ -58,6 +86,7 @@ class Message:
     blocks: tuple[Mapping[str, Any], ...]
     posted_at: datetime
     edited_at: datetime | None = None
+    files: tuple["Shared", ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the message as ``/messages.json`` shows it."""
@@ -69,6 +98,7 @@ class Message:
             "text": self.text,
             "blocks": list(self.blocks),
             "edited": self.edited_at is not None,
+            "files": [file.as_json() for file in self.files],
         }
 
 
@@ -145,6 +175,42 @@ class Workspace:
                 text=text,
                 blocks=blocks,
                 posted_at=now,
+            )
+            self._messages[message.ts] = message
+            return message
+
+    def share(
+        self, given: Mapping[str, Any], files: Callable[[], tuple[Shared, ...]], *, author: str
+    ) -> Message:
+        """Post uploaded files as a message.
+
+        Args:
+            given: the members ``channel_id``, ``thread_ts``, ``initial_comment`` of the request.
+            files: takes them, once it is sure that they can be posted.
+            author: who posts.
+
+        Raises:
+            SlackError: channel_not_found, thread_not_found; whatever `files` raises.
+            RateLimitedError: above the configured rate.
+        """
+        with self._lock:
+            self._take_a_turn()
+            if given.get("channel_id") != CHANNEL_ID:  # unlike a post, it takes no name
+                raise SlackError("channel_not_found")
+            thread = given.get("thread_ts")
+            parent = self._messages.get(str(thread))
+            if thread is not None and (parent is None or parent.thread_ts is not None):
+                raise SlackError("thread_not_found")
+            now = self._clock()
+            message = Message(
+                channel=CHANNEL_ID,
+                ts=f"{int(now.timestamp())}.{next(self._numbers):06d}",
+                thread_ts=thread,
+                author=author,
+                text=str(given.get("initial_comment") or ""),
+                blocks=(),
+                posted_at=now,
+                files=files(),
             )
             self._messages[message.ts] = message
             return message

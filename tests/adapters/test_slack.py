@@ -316,7 +316,9 @@ def hostile(text):
         stands=text,
         next_step=text,
         links=(Link(label="Alarm", url="https://us-east-1.console.aws.amazon.com/x"),),
-        buttons=(Button(action="approve", label="Approve", style="primary", confirm=f"Yes: {text}"),),
+        buttons=(
+            Button(action="approve", label="Approve", style="primary", confirm=f"Yes: {text}"),
+        ),
         footer=f"incident {text[:200]}",
         pages=False,
     )

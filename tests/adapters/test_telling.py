@@ -5,21 +5,41 @@ from dataclasses import replace
 
 import pytest
 
+from local.slack_inbox import page
 from local.slack_inbox.server import SlackInbox
+from local.slack_inbox.workspace import SlackError
 from rollback_responder.domain.errors import JournalError, NotificationError
 from rollback_responder.domain.incident import State
+from rollback_responder.domain.measurement import Measurement
+from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.policy import Slack
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.recording import record
+from rollback_responder.domain.trigger import ErrorRate
 from rollback_responder.journal.memory import MemoryNotices
+from rollback_responder.notifiers.picture import picture_words, png_of
 from rollback_responder.notifiers.slack import SlackSecret, open_slack
 from rollback_responder.notifiers.telling import Teller
-from tests.builders import MINUTE, NOW, a_moved_leg, a_rolled_back_incident, an_incident
+from tests.builders import (
+    MINUTE,
+    NOW,
+    TARGET,
+    a_moved_leg,
+    a_rolled_back_incident,
+    an_incident,
+    minutes,
+)
 
 POLICY = Slack(channel="#deploys")
 
 
 class Places:
     """A thread that takes what it is given, but for the calls that are to fail."""
+
+    takes_pictures = True
+
+    def show(self, head, png, *, alt, title):
+        self._take(("show", png, title))
 
     def __init__(self, *failing):
         self.failing, self.count, self.taken = set(failing), 0, []
@@ -42,10 +62,12 @@ class Places:
 
 
 class Told:
-    def __init__(self, thread, notices=None):
+    def __init__(self, thread, notices=None, draw=png_of):
         self.thread = thread
         self.notices = notices or MemoryNotices(90 * MINUTE / 60)
-        self.teller = Teller(thread, self.notices, account_id="111122223333", region="us-east-1")
+        self.teller = Teller(
+            thread, self.notices, account_id="111122223333", region="us-east-1", draw=draw
+        )
 
     def tell(self, incident, now=NOW):
         return self.teller.tell(incident, now)
@@ -207,3 +229,102 @@ def test_a_webhook_tells_a_story_in_one_message_for_each_state(inbox):
         told.tell(incident)
 
     assert ["<!here>" in message.text for message in inbox.messages()] == [False, False, True]
+
+
+# -- pictures -------------------------------------------------------------------------------------
+
+
+MINUTES = record(
+    question_of(ErrorRate(threshold_percent=5), TARGET),
+    Measurement(since_at=NOW - 60 * MINUTE, read_at=NOW, total=minutes(0, 0, 30, 30)),
+)
+ASKING = an_incident((State.ASKING, Reason.APPROVAL_NEEDED), minutes=MINUTES)
+FIXED = a_rolled_back_incident((State.FIXED, Reason.SYMPTOM_GONE), minutes=MINUTES)
+
+
+STOOD_DOWN = an_incident((State.STOOD_DOWN, Reason.COOLDOWN))
+
+
+def shown(thread):
+    return [what for what in thread.taken if what[0] == "show"]
+
+
+@pytest.mark.parametrize(("incident", "until"), [(ASKING, "04:00"), (FIXED, "04:01")])
+def test_a_question_and_an_outcome_have_a_picture_once_after_the_words(incident, until):
+    thread = Places()
+    told = Told(thread, draw=lambda _: b"png")
+    told.tell(incident)
+    told.tell(incident)
+
+    assert [what[0] for what in thread.taken][-1] == "show"
+    assert shown(thread) == [("show", b"png", f"shop: error rate, 03:56 to {until} UTC")]
+
+
+def test_a_question_that_is_asked_again_is_shown_once_and_its_outcome_as_well():
+    thread = Places()
+    told = Told(thread, draw=lambda _: b"png")
+    told.tell(ASKING)
+    again = ASKING.step(NOW + MINUTE, State.ASKING, Reason.FROZEN, "frozen")
+    told.tell(again)
+    moved = replace(again, acted_at=NOW, back_at=NOW, to_version="1", legs=(a_moved_leg(),))
+    moved = moved.step(NOW + 2 * MINUTE, State.WATCHING, Reason.APPROVED, "moved")
+    told.tell(moved)
+    told.tell(moved.step(NOW + 5 * MINUTE, State.FIXED, Reason.SYMPTOM_GONE, "gone"))
+
+    assert len(shown(thread)) == 2
+
+
+@pytest.mark.parametrize("incident", [UNDECIDED, MOVED, STOOD_DOWN])
+def test_nothing_else_has_a_picture(incident):
+    thread = Places()
+    Told(thread, draw=lambda _: b"png").tell(replace(incident, minutes=MINUTES))
+
+    assert shown(thread) == []
+
+
+def refuses(_):
+    raise ImportError("no matplotlib")
+
+
+@pytest.mark.parametrize(
+    ("draw", "failing"), [(refuses, ()), (lambda _: b"png", (4,)), (lambda _: None, ())]
+)
+def test_a_picture_that_fails_takes_no_words_away_and_is_not_tried_again(draw, failing):
+    thread = Places(*failing)
+    told = Told(thread, draw=draw)
+
+    assert told.tell(FIXED) == 2
+    assert told.tell(FIXED) == 0
+    assert shown(thread) == []
+    assert len(replies(thread)) == 2
+
+
+def test_a_webhook_is_drawn_nothing(inbox):
+    told = Told(open_slack(SlackSecret(webhook_url=inbox.webhook_url), POLICY), draw=refuses)
+    told.tell(FIXED)
+
+    assert [message.files for message in inbox.messages()] == [()]
+
+
+def test_a_bot_uploads_the_picture_into_the_thread(inbox):
+    secret = SlackSecret(bot_token=inbox.token, api_url=inbox.api_url)
+    Told(open_slack(secret, POLICY)).tell(FIXED)
+    head, *_, last = inbox.messages()
+    (file,) = last.files
+
+    assert last.thread_ts == head.ts
+    assert file.is_picture
+    assert file.alt == picture_words(FIXED)
+    assert file.title == "shop: error rate, 03:56 to 04:01 UTC"
+    assert "data:image/png;base64," in page.channel(inbox.workspace)
+
+
+def test_without_the_scope_for_files_the_words_are_told(inbox, monkeypatch):
+    def refuse(_given):
+        raise SlackError("missing_scope")
+
+    monkeypatch.setattr(inbox.uploads, "announce", refuse)
+    secret = SlackSecret(bot_token=inbox.token, api_url=inbox.api_url)
+
+    assert Told(open_slack(secret, POLICY)).tell(FIXED) == 2
+    assert len(inbox.messages()) == 3

@@ -921,6 +921,18 @@ def test_what_was_told_in_full_is_not_told_again(notices, steps):
     assert notices.take("inc-1", steps=3, now=NOW).told == 2
 
 
+def test_what_was_shown_is_known_beside_what_was_told(notices):
+    notices.record("inc-1", told=1, head="C1/1.0")
+    notices.record_shown("inc-1", "asked")
+    notices.record_shown("inc-1", "outcome")
+    notices.record_shown("inc-1", "asked")
+    notices.record("inc-1", told=2, head="C1/1.0")
+
+    notice = notices.take("inc-1", steps=3, now=NOW)
+    assert notice == Notice(told=2, head="C1/1.0", shown=frozenset({"asked", "outcome"}))
+    assert notices.take("inc-2", steps=1, now=NOW).shown == frozenset()
+
+
 def test_incidents_are_told_apart(notices):
     notices.take("inc-1", steps=1, now=NOW)
 
@@ -930,12 +942,13 @@ def test_incidents_are_told_apart(notices):
 def test_a_notice_that_cannot_be_written_is_a_journal_error():
     client, stub = stubbed()
     notices = DynamoDbNotices(client, TABLE, LEASE)
-    for _ in range(3):
+    for _ in range(4):
         stub.add_client_error("update_item", "AccessDeniedException")
     with stub:
         for call in (
             lambda: notices.take("inc-1", steps=1, now=NOW),
             lambda: notices.record("inc-1", told=1, head="h"),
+            lambda: notices.record_shown("inc-1", "asked"),
             lambda: notices.give_back("inc-1"),
         ):
             with pytest.raises(JournalError, match="AccessDenied"):

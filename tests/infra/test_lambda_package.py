@@ -11,19 +11,58 @@ from rollback_responder.domain.policy import parse_policy
 from tests.infra.synthesis import POLICY
 
 LARGEST_BYTES = 12_000_000
+# Lambda quotas: 250 MB unzipped, with everything.
+LARGEST_NOTIFY_BYTES = 160_000_000
+
+
+def asset_of(synthesis, function):
+    key = synthesis.responder.properties(f"{function}/Function")["Code"]["S3Key"]
+    return synthesis.folder / f"asset.{key.removesuffix('.zip')}"
 
 
 @pytest.fixture(scope="module")
 def asset(synthesis):
-    (folder,) = [path for path in synthesis.folder.glob("asset.*") if path.is_dir()]
-    return folder
+    return asset_of(synthesis, "Responder/Respond")
 
 
-def test_all_functions_share_one_asset(synthesis, asset):
-    codes = [
-        f["Code"]["S3Key"] for f in synthesis.responder.of_type("AWS::Lambda::Function").values()
-    ]
-    assert codes == [f"{asset.name.removeprefix('asset.')}.zip"] * 4
+@pytest.fixture(scope="module")
+def notify_asset(synthesis):
+    return asset_of(synthesis, "Notifier/Notify")
+
+
+@pytest.fixture(scope="module", params=["asset", "notify_asset"])
+def each_asset(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_only_notify_carries_what_draws_pictures(synthesis, asset, notify_asset):
+    assert asset_of(synthesis, "Watcher/Watch") == asset
+    assert {path.name for path in asset.iterdir()} < {path.name for path in notify_asset.iterdir()}
+    assert (notify_asset / "matplotlib").is_dir()
+    assert not (asset / "matplotlib").exists()
+    assert (notify_asset / "matplotlib" / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf").is_file()
+
+
+def test_what_is_compiled_is_compiled_for_lambda(notify_asset):
+    """numpy takes no other interpreter than its own, and no other machine."""
+    libraries = {path.name for path in notify_asset.rglob("*.so") if "cpython" in path.name}
+
+    assert libraries
+    assert {name.split(".")[1] for name in libraries} == {"cpython-313-aarch64-linux-gnu"}
+
+
+def test_no_pin_depends_on_the_python_of_the_machine_that_synthesises():
+    for requirements in (package.REQUIREMENTS, package.NOTIFY_REQUIREMENTS):
+        assert ";" not in requirements.read_text()
+
+
+def test_what_all_share_is_pinned_to_the_same_versions():
+    pins, more = (
+        {line for line in path.read_text().splitlines() if "==" in line}
+        for path in (package.REQUIREMENTS, package.NOTIFY_REQUIREMENTS)
+    )
+
+    assert pins < more
 
 
 def test_the_asset_holds_only_what_it_should(asset):
@@ -40,18 +79,23 @@ def test_the_asset_holds_only_what_it_should(asset):
     }
 
 
-def test_boto3_is_left_to_the_runtime(asset):
-    assert not [path for path in asset.rglob("boto*") if path.parent == asset]
+def test_boto3_is_left_to_the_runtime(each_asset):
+    assert not list(each_asset.glob("boto*"))
 
 
-def test_no_cache_no_compiled_code_and_no_trace_of_this_machine(asset):
-    for path in asset.rglob("*"):
+def test_no_cache_and_no_trace_of_this_machine(each_asset):
+    for path in each_asset.rglob("*"):
         assert path.name not in {"__pycache__", "RECORD", "INSTALLER", "direct_url.json"}
-        assert path.suffix not in {".pyc", ".so", ".egg-info"}
+        assert path.suffix not in {".pyc", ".egg-info"}
         assert not path.is_symlink()
 
 
-def test_the_package_is_the_source_root(asset):
+def test_nothing_compiled_is_on_the_way_of_a_rollback(asset):
+    assert not list(asset.rglob("*.so"))
+
+
+def test_the_package_is_the_source_root(each_asset):
+    asset = each_asset
     source = package.PACKAGE
     wanted = {
         path.relative_to(source)
@@ -70,12 +114,17 @@ def test_the_command_line_stays_at_home(asset):
     assert not (asset / "rollback_responder" / "cli").exists()
 
 
-def test_the_asset_stays_small(asset):
-    assert sum(p.stat().st_size for p in asset.rglob("*") if p.is_file()) < LARGEST_BYTES
+def bytes_of(folder):
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
-def test_the_policy_in_the_asset_is_the_policy_of_the_synthesis(asset, synthesis):
-    text = (asset / "policy.json").read_text()
+def test_the_assets_stay_small(asset, notify_asset):
+    assert bytes_of(asset) < LARGEST_BYTES
+    assert bytes_of(notify_asset) < LARGEST_NOTIFY_BYTES
+
+
+def test_the_policy_in_the_asset_is_the_policy_of_the_synthesis(each_asset, synthesis):
+    text = (each_asset / "policy.json").read_text()
     assert parse_policy(json.loads(text)) == synthesis.policy
     assert list(json.loads(text)) == sorted(json.loads(text))
 
@@ -83,8 +132,8 @@ def test_the_policy_in_the_asset_is_the_policy_of_the_synthesis(asset, synthesis
 def test_the_asset_is_named_by_its_content(tmp_path):
     build = tmp_path / "build"
     build.mkdir()
-    warm = next(package.BUILD.glob("dependencies-*"))
-    (build / warm.name).symlink_to(warm)
+    for warm in package.BUILD.glob("dependencies-*"):
+        (build / warm.name).symlink_to(warm)
     policy = parse_policy(POLICY)
     first = package.stage(policy, build=build)
     os.utime(first / "policy.json", (0, 0))

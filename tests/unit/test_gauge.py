@@ -313,11 +313,11 @@ NEW, OLD = counted(*[(600, 120)] * 5, first=-5), counted(*[(600, 0)] * 60, first
 
 def test_what_was_read_is_judged():
     beside = counted(*[(600, 0)] * 5, first=-5)
-    at_once, _ = measured(rooms(Metrics(new=NEW, previous=OLD)), suspected(), (), NOW)
-    whole, _ = measured(rooms(Metrics(total=(*OLD, *NEW))), suspected(THROTTLES), (), NOW)
+    at_once, *_ = measured(rooms(Metrics(new=NEW, previous=OLD)), suspected(), (), NOW)
+    whole, *_ = measured(rooms(Metrics(total=(*OLD, *NEW))), suspected(THROTTLES), (), NOW)
     shifting = suspected(observation=an_observation("1", "2"))
-    canary, _ = measured(rooms(Metrics(new=NEW, previous=(*OLD, *beside))), shifting, (), NOW)
-    alone, _ = measured(rooms(Metrics(new=NEW, previous=OLD)), shifting, (), NOW)
+    canary, *_ = measured(rooms(Metrics(new=NEW, previous=(*OLD, *beside))), shifting, (), NOW)
+    alone, *_ = measured(rooms(Metrics(new=NEW, previous=OLD)), shifting, (), NOW)
 
     assert [each.new.verdict for each in (at_once, whole, canary, alone)] == [
         Verdict.BREACHING,
@@ -346,12 +346,12 @@ def test_what_cannot_be_read_is_unmeasurable(trigger, siblings):
     house = rooms(SimpleNamespace(read=read))
     text = "the metric could not be read: GetMetricData: Throttling"
 
-    assert measured(house, suspected(trigger), siblings, NOW) == (unmeasurable(text), ())
+    assert measured(house, suspected(trigger), siblings, NOW) == (unmeasurable(text), (), None)
 
 
 def test_an_adopted_alarms_metric_is_not_read_and_its_siblings_are():
     house = rooms(Metrics(sibling0=counted((60, 30), first=-2)))
-    assessment, failing = measured(house, suspected(ADOPTED), (CART,), NOW)
+    assessment, failing, _ = measured(house, suspected(ADOPTED), (CART,), NOW)
 
     assert isinstance(watched(ADOPTED).trigger, AdoptedAlarm)
     assert assessment.new.verdict is Verdict.UNMEASURABLE
@@ -380,7 +380,7 @@ def test_a_sibling_fails_if_one_of_the_latest_two_whole_minutes_was_bad(
 ):
     house = rooms(Metrics(sibling1=counted((60, 30), first=minute)), metric_lag_minutes=lag)
     now = NOW + seconds / 60 * MINUTE
-    _, failing = measured(house, suspected(), (CART, MAIL), now)
+    _, failing, _ = measured(house, suspected(), (CART, MAIL), now)
 
     assert failing == (("mail",) if fails else ())
 
@@ -395,7 +395,7 @@ def test_a_sibling_that_is_within_its_own_limit_does_not_fail(counts):
 @pytest.mark.parametrize("failing", ["sibling0", "sibling1"])
 def test_a_sibling_fails_if_one_of_its_aliases_does(failing):
     house = rooms(Metrics(new=NEW, previous=OLD, **{failing: counted(*[(60, 30)] * 6, first=-6)}))
-    assessment, names = measured(house, suspected(), (CART, CART), NOW)
+    assessment, names, _ = measured(house, suspected(), (CART, CART), NOW)
 
     assert names == ("cart",)
     assert assessment.new.text.endswith("no traffic")
@@ -405,19 +405,19 @@ def test_minutes_in_which_a_sibling_failed_are_excused():
     """All of them, also those that are not its latest: evidence is left from an outage."""
     excused = counted(*[(60, 30)] * 3, first=-5)
     house = rooms(Metrics(new=NEW, previous=OLD, sibling0=excused), metric_lag_minutes=0)
-    assessment, failing = measured(house, suspected(), (CART,), NOW)
+    assessment, failing, _ = measured(house, suspected(), (CART,), NOW)
 
     assert (failing, assessment.new.requests) == ((), 1200)
 
     all_of_them = counted(*[(60, 30)] * 5, first=-5)
     house = rooms(Metrics(new=NEW, previous=OLD, sibling0=all_of_them))
-    assessment, failing = measured(house, suspected(), (CART,), NOW)
+    assessment, failing, _ = measured(house, suspected(), (CART,), NOW)
     assert (failing, assessment.new.text) == (("cart",), "0 requests in 3 min: no traffic")
 
 
 def test_nothing_is_excused_that_another_version_served_beside_it():
     beside, outage = counted(*[(600, 0)] * 5, first=-5), counted(*[(60, 30)] * 5, first=-5)
     house = rooms(Metrics(new=NEW, previous=(*OLD, *beside), sibling0=outage))
-    assessment, failing = measured(house, suspected(), (CART,), NOW)
+    assessment, failing, _ = measured(house, suspected(), (CART,), NOW)
 
     assert (assessment.convicts_beside, failing) == (True, ("cart",))

@@ -9,6 +9,7 @@ from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.incident import Attempt, Incident, State
 from rollback_responder.domain.policy import Guardrails, Watched
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.recording import Recording
 from rollback_responder.domain.release import Ledger, Observation, Origin, Release
 from rollback_responder.domain.response import Mode, Responses
 from rollback_responder.domain.rollout import Phase, Sight
@@ -34,6 +35,7 @@ class Case:
         alarm, observation: as read now; None where it does not exist, or where the service has no
             pointer.
         sights: the service's rollouts as they are now, in the policy's order.
+        minutes: what was measured for it; None before that, and where nothing could be.
     """
 
     watched: Watched
@@ -52,6 +54,7 @@ class Case:
     alarm: AlarmReading | None
     observation: Observation | None
     sights: tuple[tuple[Rollout, Sight | None], ...]
+    minutes: Recording | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -190,6 +193,7 @@ def incident_of(case: Case) -> Incident:
     if case.alarm and case.alarm.state is AlarmState.ALARM:
         since_at = case.alarm.transitioned_at
     if pending:
+        known = pending.minutes if pending.trigger == watched.trigger else None
         return replace(
             pending,
             target=watched.pointer or pending.target,
@@ -197,6 +201,7 @@ def incident_of(case: Case) -> Incident:
             alarm_name=watched.alarm_name,
             alarm_since_at=since_at,
             lost=case.lost,
+            minutes=case.minutes or known,
         )
     before, service = case.incident, watched.service
     change = case.on_trial().change
@@ -216,6 +221,7 @@ def incident_of(case: Case) -> Incident:
         release=case.release,
         after_failure=service.after_failure,
         lost=case.lost,
+        minutes=case.minutes,
         # Two alarms that fire together must not displace each other for ever.
         answered=before.answers() if before and before.is_about(change, case.release) else (),
     )

@@ -13,6 +13,7 @@ from rollback_responder.domain.document import Doc
 from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.policy import AfterFailure, Verification
 from rollback_responder.domain.reason import QUIET, URGENT, Reason
+from rollback_responder.domain.recording import Recording
 from rollback_responder.domain.release import Origin, Release
 from rollback_responder.domain.response import Mode, Severity
 from rollback_responder.domain.target import Target
@@ -136,6 +137,7 @@ class Incident:
     answered: Annotated[tuple[Answered, ...], Doc("What else it answers for.")] = ()
     steps: Annotated[tuple[Step, ...], Doc("Everything that happened, oldest first.")] = ()
     assessment: Annotated[Assessment | None, Doc("The numbers of the latest judgement.")] = None
+    minutes: Annotated[Recording | None, Doc("The minutes that were judged, and followed.")] = None
     asks_until_at: Annotated[datetime | None, Doc("Until when it may be approved.")] = None
     asks_about: Annotated[str | None, Doc("What a yes to it would undo, and nothing else.")] = None
     to_version: Annotated[str | None, Doc("Where it was moved, or would have been.")] = None

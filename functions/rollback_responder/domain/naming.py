@@ -34,6 +34,19 @@ METRICS_NAMESPACE = "RollbackResponder"
 HEARTBEAT = "Heartbeat"
 # Targets that one round of the watcher could not look at.
 UNWATCHED = "UnwatchedTargets"
+# The figures of `figures.py`.
+SECONDS_TO_ACTION = "SecondsToAction"
+SECONDS_TO_BACK = "SecondsToBack"
+SECONDS_TO_RECOVERY = "SecondsToRecovery"
+INCIDENTS_OPEN = "IncidentsOpen"
+OLDEST_OPEN_SECONDS = "OldestOpenSeconds"
+LABELLED_RIGHT = "LabelledRight"
+LABELLED_WRONG = "LabelledWrong"
+
+
+def rollback_count(outcome: str) -> str:
+    """The metric that counts the rollbacks of one outcome."""
+    return f"Rollback{outcome.title().replace('_', '')}"
 
 
 def metrics_service(environment: str) -> str:

@@ -1,19 +1,23 @@
 """Whether a rollback helped: FIXED, NOT_FIXED, UNKNOWN, or not yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from rollback_responder.domain.incident import Incident, State
-from rollback_responder.domain.measurement import MINUTE, Bucket
+from rollback_responder.domain.measurement import MINUTE, Bucket, Measurement
 from rollback_responder.domain.metric import Level, Question, question_of
 from rollback_responder.domain.minutes import has_enough, is_bad
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.recording import LONGEST, record
 from rollback_responder.domain.release import Observation
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import Pointer
 from rollback_responder.domain.trigger import AdoptedAlarm, PointerTrigger
+
+# CloudWatch may still add to a minute for some minutes.
+INCOMPLETE = 3 * MINUTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,7 @@ def verify(
     Returns:
         The outcome, or None while it is too early to say.
     """
-    if incident.back_at is None:
-        raise ValueError(f"incident {incident.id} has nothing back yet")
+    _back_at(incident)
     pointed = isinstance(incident.target, Pointer)
     by_rollout = any(not isinstance(leg.target, Pointer) for leg in incident.legs)
     if observation and by_rollout and observation.suspect in bad_versions:
@@ -150,6 +153,33 @@ def question_about(incident: Incident) -> Question | None:
     if isinstance(trigger, AdoptedAlarm) or (isinstance(trigger, PointerTrigger) and not pointer):
         return None
     return question_of(trigger, pointer)
+
+
+def last_recorded(incident: Incident) -> datetime:
+    """From when on the minutes of a rollback are read, to verify it and to complete the picture."""
+    back_at = _back_at(incident)
+    earliest_at = back_at - LONGEST
+    if incident.minutes is None:
+        return earliest_at
+    # The last minutes may have been incomplete when they were judged.
+    return max(earliest_at, min(back_at, incident.minutes.read_at - INCOMPLETE))
+
+
+def with_aftermath(
+    incident: Incident, question: Question, buckets: Sequence[Bucket], now: datetime
+) -> Incident:
+    """The incident with the minutes since it was judged; of one never judged, with all of them."""
+    if incident.minutes:
+        return replace(incident, minutes=incident.minutes.completed(question, buckets, now))
+    measurement = Measurement(since_at=last_recorded(incident), read_at=now, total=tuple(buckets))
+    changed_at = incident.release.since_at if incident.release else None
+    return replace(incident, minutes=record(question, measurement, changed_at=changed_at))
+
+
+def _back_at(incident: Incident) -> datetime:
+    if incident.back_at is None:
+        raise ValueError(f"incident {incident.id} has nothing back yet")
+    return incident.back_at
 
 
 def _normal_of(incident: Incident, question: Question) -> float | None:

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from rollback_responder import bootstrap, signals
-from rollback_responder.domain import naming
+from rollback_responder.domain import figures, naming
 from rollback_responder.domain.errors import SignalError
 from rollback_responder.handlers.batch import Message, answer_all
 from rollback_responder.handlers.logs import json_logger
@@ -36,8 +36,9 @@ def _answer(message: Message) -> None:
         return
     incident_id = entry.incident.id if entry.incident else None
     logger.info(entry.text, alarm=signal.alarm_name, incident_id=incident_id, reason=entry.news)
-    if entry.news:
-        metrics.add_metric(name=entry.news.value, unit=MetricUnit.Count, value=1)
+    if entry.news and entry.incident:
+        for figure in figures.of_latest(entry.incident):
+            metrics.add_metric(name=figure.name, unit=figure.unit, value=figure.value)
 
 
 def _reject(body: str, error: SignalError) -> None:

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from rollback_responder import bootstrap
-from rollback_responder.domain import naming
+from rollback_responder.domain import figures, naming
 from rollback_responder.handlers.logs import json_logger
 
 house = bootstrap.watch_house(os.environ)
@@ -23,7 +23,10 @@ def handler(_event: object, _context: object) -> dict[str, Any]:
         logger.error("a target could not be watched", problem=problem)
     for incident in done.ended:
         logger.info("incident ended", incident_id=incident.id, reason=incident.reason)
-        metrics.add_metric(name=incident.reason.value, unit=MetricUnit.Count, value=1)
+        for figure in figures.of_latest(incident):
+            metrics.add_metric(name=figure.name, unit=figure.unit, value=figure.value)
+    for figure in figures.of_open(done.open, bootstrap.utc_now()):
+        metrics.add_metric(name=figure.name, unit=figure.unit, value=figure.value)
     if done.woken:
         logger.info("woke respond", alarms=done.woken)
     if done.problems:

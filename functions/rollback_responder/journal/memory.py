@@ -186,6 +186,7 @@ class _Told:
     told: int = 0
     head: str | None = None
     taken_until: datetime | None = None
+    shown: frozenset[str] = frozenset()
 
 
 class MemoryNotices:
@@ -203,12 +204,16 @@ class MemoryNotices:
         if kept.taken_until and now <= kept.taken_until:
             raise JournalError(f"incident {incident_id} is being told already")
         kept.taken_until = now + self._lease
-        return Notice(told=kept.told, head=kept.head)
+        return Notice(told=kept.told, head=kept.head, shown=kept.shown)
 
     def record(self, incident_id: str, *, told: int, head: str) -> None:
         """See `Notices.record`."""
         kept = self._kept.setdefault(incident_id, _Told())
         kept.told, kept.head = told, head
+
+    def record_shown(self, incident_id: str, moment: str) -> None:
+        """See `Notices.record_shown`."""
+        self._kept.setdefault(incident_id, _Told()).shown |= {moment}
 
     def give_back(self, incident_id: str) -> None:
         """See `Notices.give_back`."""

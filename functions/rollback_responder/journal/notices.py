@@ -1,7 +1,8 @@
 """What was told of each incident: `pk` = `notice#<incident>`, `sk` = `row` in the journal's table.
 
-`told` counts its steps, `head` names its message, `taken_until` (epoch milliseconds) is there while
-somebody is telling it, `expires_at` lets the row go long after the incident.
+`told` counts its steps, `head` names its message, `shown` holds the moments that were shown as
+pictures, `taken_until` (epoch milliseconds) is there while somebody tells it, `expires_at` lets the
+row go long after the incident.
 """
 
 from datetime import datetime, timedelta
@@ -49,13 +50,19 @@ class DynamoDbNotices:
                 return None
             raise JournalError(f"incident {incident_id} is being told already") from error
         return Notice(
-            told=int(item.get("told", {"N": "0"})["N"]), head=item.get("head", {}).get("S")
+            told=int(item.get("told", {"N": "0"})["N"]),
+            head=item.get("head", {}).get("S"),
+            shown=frozenset(item.get("shown", {}).get("SS", ())),
         )
 
     def record(self, incident_id: str, *, told: int, head: str) -> None:
         """See `Notices.record`. One UpdateItem."""
         values = {":told": {"N": str(told)}, ":head": {"S": head}}
         self._update(incident_id, "SET told = :told, head = :head", values)
+
+    def record_shown(self, incident_id: str, moment: str) -> None:
+        """See `Notices.record_shown`. One UpdateItem."""
+        self._update(incident_id, "ADD shown :moments", {":moments": {"SS": [moment]}})
 
     def give_back(self, incident_id: str) -> None:
         """See `Notices.give_back`. One UpdateItem."""

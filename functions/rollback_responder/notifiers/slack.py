@@ -4,7 +4,8 @@ With a bot token an incident is one thread whose head is edited in place. An inc
 cannot edit, so it gets one message for each state: most incidents have one or two.
 
 Facts relied on (Slack API documentation): `&`, `<`, `>` are the only control characters; a header
-holds 150 characters, a section's text 3,000, a field 2,000; 429 carries `Retry-After`.
+holds 150 characters, a section's text 3,000, a field 2,000; 429 carries `Retry-After`; a file is
+shared by its upload address and files.completeUploadExternal, by channel id, under a thread's head.
 """
 
 import json
@@ -47,6 +48,7 @@ HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT, CONFIRM_LIMIT = 150, 3000, 2000, 300
 TIMEOUT_SECONDS = 10
 # Slack waits three seconds for whoever takes a press (Slack, "Handling user interaction").
 ANSWER_SECONDS = 1
+PICTURE = "incident.png"
 # These answers do not change by asking again; anything else might.
 FINAL_ERRORS = frozenset(
     {
@@ -120,7 +122,9 @@ def _is_safe(url: str) -> bool:
 
 
 class BotThread:
-    """A thread whose head is edited in place. Needs the scope chat:write."""
+    """A thread whose head is edited in place. Needs the scopes chat:write and files:write."""
+
+    takes_pictures = True
 
     def __init__(self, secret: SlackSecret, policy: SlackPolicy) -> None:
         self._policy = policy
@@ -172,9 +176,25 @@ class BotThread:
         content = _content(message, self._policy, rings=False)
         _asked(lambda: self._client.chat_update(channel=channel, ts=ts, **content))
 
+    def show(self, head: str, png: bytes, *, alt: str, title: str) -> None:
+        """See `Thread.show`. Three calls: an address, the upload, and where it is shared."""
+        channel, ts = _place(head)
+        _asked(
+            lambda: self._client.files_upload_v2(
+                filename=PICTURE,
+                content=png,
+                title=_plain(title),
+                alt_txt=_plain(alt),
+                channel=channel,
+                thread_ts=ts,
+            )
+        )
+
 
 class WebhookThread:
     """An incoming webhook: it can only post, so steps are not told one by one."""
+
+    takes_pictures = False
 
     def __init__(self, secret: SlackSecret, policy: SlackPolicy) -> None:
         self._policy = policy
@@ -203,6 +223,10 @@ class WebhookThread:
         """See `Thread.pass_on`. One more message."""
         del head
         self._send(text=_cut(_escaped(text), TEXT_LIMIT))
+
+    def show(self, head: str, png: bytes, *, alt: str, title: str) -> None:
+        """See `Thread.show`. Nothing: a webhook cannot upload."""
+        del head, png, alt, title
 
     def _post(self, message: Message) -> None:
         self._send(**_content(message, self._policy, rings=message.pages))

@@ -2,22 +2,42 @@
 
 What was told is written down after each message Slack took. So a dead Slack loses nothing, and only
 a crash between Slack's answer and that write can repeat a message.
+
+A picture comes after the words, and is never tried again: a Slack that takes no files would hold up
+the words about every other incident.
 """
 
+import logging
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
 from rollback_responder.domain.errors import JournalError, MessageGone, NotificationError
-from rollback_responder.domain.incident import Incident
+from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.said import Said
 from rollback_responder.notifiers.message import message_of, reply
+from rollback_responder.notifiers.picture import picture_title, picture_words, png_of
 from rollback_responder.ports import Notices, Thread
+
+logger = logging.getLogger(__name__)
+
+Draw = Callable[[Incident], bytes | None]
+ASKED, OUTCOME = "asked", "outcome"
 
 
 class Teller:
     """Tells incidents to one Slack."""
 
-    def __init__(self, thread: Thread, notices: Notices, *, account_id: str, region: str) -> None:
+    def __init__(
+        self,
+        thread: Thread,
+        notices: Notices,
+        *,
+        account_id: str,
+        region: str,
+        draw: Draw = png_of,
+    ) -> None:
+        self._draw = draw
         self._thread = thread
         self._notices = notices
         self._account_id = account_id
@@ -37,11 +57,12 @@ class Teller:
         if notice is None:
             return 0
         try:
-            self._tell(incident, notice.told, notice.head)
+            head = self._tell(incident, notice.told, notice.head)
         except NotificationError:
             with suppress(JournalError):
                 self._notices.give_back(incident.id)
             raise
+        self._show(incident, head, notice.shown)
         self._notices.give_back(incident.id)
         return len(incident.steps) - notice.told
 
@@ -63,7 +84,7 @@ class Teller:
         self._notices.give_back(name)
         return 1
 
-    def _tell(self, incident: Incident, told: int, head: str | None) -> None:
+    def _tell(self, incident: Incident, told: int, head: str | None) -> str:
         message = message_of(incident, account_id=self._account_id, region=self._region)
         news = False
         if head is None:
@@ -83,3 +104,25 @@ class Teller:
             rings = news and message.pages and count == len(incident.steps)
             self._thread.reply(head, reply(step), rings=rings)
             self._notices.record(incident.id, told=count, head=head)
+        return head
+
+    def _show(self, incident: Incident, head: str, shown: frozenset[str]) -> None:
+        """The picture of a moment that has one, once. Without it nothing is missing but itself."""
+        moment = moment_of(incident)
+        if moment is None or moment in shown or not self._thread.takes_pictures:
+            return
+        try:
+            png = self._draw(incident)
+            alt, title = picture_words(incident), picture_title(incident)
+            if png and alt and title:
+                self._thread.show(head, png, alt=alt, title=title)
+                self._notices.record_shown(incident.id, moment)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the words have been told
+            logger.warning("incident %s is told without its picture: %s", incident.id, error)
+
+
+def moment_of(incident: Incident) -> str | None:
+    """What a picture would be of: a question, or how a rollback ended."""
+    if incident.state is State.ASKING:
+        return ASKED
+    return OUTCOME if incident.acted_at and not incident.is_open else None

@@ -133,3 +133,86 @@ def test_the_page_the_fragment_the_list_and_the_saved_file(inbox, client, tmp_pa
     saved = (tmp_path / "channel.html").read_text(encoding="utf-8")
     assert "<script" not in saved
     assert "<strong>done</strong>" in saved
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+PNG = b"\x89PNG\r\n\x1a\n and so on"
+
+
+def test_a_picture_is_uploaded_into_a_thread_and_shown_there(inbox, client):
+    thread = client.chat_postMessage(channel="#deploys", text="head")["ts"]
+    answer = client.files_upload_v2(
+        filename="a.png", content=PNG, title="A < B", alt_txt='the "words"',
+        channel=inbox.channel_id, thread_ts=thread,
+    )  # fmt: skip
+    _, reply = inbox.messages()
+    _, shown = http(inbox.url)
+
+    assert answer["file"]["title"] == "A < B"
+    assert reply.thread_ts == thread
+    assert reply.as_json()["files"] == [
+        {"id": "F0LOCAL0001", "name": "a.png", "title": "A < B", "alt_txt": 'the "words"'}
+    ]
+    assert 'src="data:image/png;base64,' in shown
+    assert 'alt="the &quot;words&quot;"' in shown
+    assert "<figcaption>A &lt; B</figcaption>" in shown
+
+
+def test_what_is_no_picture_is_only_named(inbox, client):
+    client.files_upload_v2(filename="a.txt", content="text", channel=inbox.channel_id)
+
+    assert '<div class="file">a.txt</div>' in http(inbox.url)[1].replace("Uploaded file", "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"filename": "a.png", "length": 0}, "missing_argument"),
+        ({"filename": "", "length": 9}, "missing_argument"),
+        ({"filename": "a.png", "length": "many"}, "invalid_arguments"),
+        ({"filename": "a.png", "length": 9, "alt_txt": "a" * 1001}, "alt_txt_too_large"),
+    ],
+)
+def test_an_upload_is_announced_as_slack_wants_it(client, given, word):
+    assert word_of(client.api_call, api_method="files.getUploadURLExternal", data=given) == word
+
+
+def test_only_what_was_announced_can_be_uploaded_once(client):
+    url = client.files_getUploadURLExternal(filename="a.png", length=len(PNG))["upload_url"]
+
+    assert http(url, PNG + b"more")[0] == 400
+    assert http(url, PNG)[0] == 200
+    assert http(url, PNG)[0] == 400
+    assert http(url + "0", PNG)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"channel_id": "#deploys"}, "channel_not_found"),
+        ({"thread_ts": "1.5"}, "thread_not_found"),
+        ({"files": [{"id": "F1"}]}, "file_not_found"),
+        ({"files": "no json"}, "invalid_arguments"),
+        ({"files": ["F1"]}, "invalid_arguments"),
+    ],
+)
+def test_a_file_is_shared_as_slack_wants_it(inbox, client, changes, word):
+    announced = client.files_getUploadURLExternal(filename="a.png", length=len(PNG))
+    http(announced["upload_url"], PNG)
+    given = {"channel_id": inbox.channel_id, "files": [{"id": announced["file_id"]}]} | changes
+    if isinstance(given["files"], list):
+        given["files"] = json.dumps(given["files"])
+
+    assert word_of(client.api_call, api_method="files.completeUploadExternal", data=given) == word
+    assert inbox.messages() == []
+
+
+def test_a_file_that_was_not_uploaded_cannot_be_shared(inbox, client):
+    announced = client.files_getUploadURLExternal(filename="a.png", length=len(PNG))
+    files = [{"id": announced["file_id"]}]
+
+    assert (
+        word_of(client.files_completeUploadExternal, files=files, channel_id=inbox.channel_id)
+        == "file_not_found"
+    )
