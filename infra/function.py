@@ -34,7 +34,7 @@ class HouseFunction(Construct):
         wiring: Wiring,
         reserved_concurrency: int,
         statements: Sequence[iam.PolicyStatement],
-        on_everything: Sequence[str],
+        on_everything: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group = logs.LogGroup(
@@ -50,7 +50,8 @@ class HouseFunction(Construct):
                 *statements,
             ],
         )
-        grant_on_everything(permissions, *on_everything)
+        if on_everything:
+            grant_on_everything(permissions, *on_everything)
         self.function = lambda_.Function(
             self,
             "Function",

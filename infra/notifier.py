@@ -25,7 +25,9 @@ OLDEST_NEWS = Duration.hours(24)
 CONCURRENCY = 5
 # Rows without an incident (controls, the ledger of a quiet target) are not news. `exists` works on
 # leaves only (Lambda developer guide, "Event filtering"), so the type is named: JSON text.
-NEWS = {"dynamodb": {"NewImage": {"incident": {"S": [{"exists": True}]}}}}
+NEWS = [
+    {"dynamodb": {"NewImage": {kind: {"S": [{"exists": True}]}}}} for kind in ("incident", "said")
+]
 
 
 class Notifier(Construct):
@@ -62,7 +64,7 @@ class Notifier(Construct):
                     "dynamodb:GetShardIterator",
                 ),
                 allow(secret.secret_arn, "secretsmanager:GetSecretValue"),
-                allow(journal.table_arn, "dynamodb:UpdateItem"),
+                allow(journal.table_arn, "dynamodb:GetItem", "dynamodb:UpdateItem"),
                 allow(failures.queue_arn, "sqs:SendMessage"),
             ],
             on_everything=["dynamodb:ListStreams"],
@@ -89,8 +91,9 @@ class Notifier(Construct):
             filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
                 filters=[
                     lambda_.CfnEventSourceMapping.FilterProperty(
-                        pattern=json.dumps(NEWS, separators=(",", ":"))
+                        pattern=json.dumps(news, separators=(",", ":"))
                     )
+                    for news in NEWS
                 ]
             ),
         )

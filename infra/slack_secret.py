@@ -40,7 +40,8 @@ def slack_secret(scope: Construct, construct_id: str, *, environment: str) -> se
     CfnOutput(
         scope,
         "FillSlackSecret",
-        description='Run this once; slack.json holds {"webhook_url": "https://..."}',
+        description='Run this once; slack.json holds {"webhook_url": "https://..."}, or for '
+        'threads and buttons {"bot_token": "xoxb-...", "signing_secret": "..."}',
         value=f"aws secretsmanager put-secret-value --secret-id {name} "
         "--secret-string file://slack.json",
     )

@@ -14,6 +14,7 @@ from infra.denials import deny
 from infra.grants import may_deploy
 from infra.health import Health
 from infra.ingress import Ingress
+from infra.interactor import Interactor
 from infra.journal import journal_table
 from infra.notifier import Notifier
 from infra.queues import dead_letter_queue
@@ -22,7 +23,7 @@ from infra.responder import Responder
 from infra.slack_secret import slack_secret
 from infra.watcher import Watcher
 from rollback_responder.domain.policy import Policy, Watched
-from rollback_responder.wiring import NotifyWiring, RespondWiring, WatchWiring
+from rollback_responder.wiring import InteractWiring, NotifyWiring, RespondWiring, WatchWiring
 
 
 def build(app: App, policy: Policy) -> None:
@@ -82,7 +83,10 @@ class ResponderStack(Stack):
         self.responder = self._responder()
         self.watcher = self._watcher()
         self.notifier = self._notifier()
-        houses = (self.responder.respond, self.watcher.watch, self.notifier.notify)
+        self.interactor = self._interactor() if policy.slack.approvers else None
+        houses = [self.responder.respond, self.watcher.watch, self.notifier.notify]
+        if self.interactor:
+            houses.append(self.interactor.interact)
         deny(
             self,
             "Denials",
@@ -148,12 +152,31 @@ class ResponderStack(Stack):
             failures=self.failures,
         )
 
+    def _interactor(self) -> Interactor:
+        return Interactor(
+            self,
+            "Interactor",
+            code=self.code,
+            wiring=InteractWiring(
+                account_id=Aws.ACCOUNT_ID,
+                region=Aws.REGION,
+                journal_table=self.journal.table_name,
+                slack_secret_arn=self.secret.secret_arn,
+                alarm_queue_url=self.ingress.queue.queue_url,
+            ),
+            journal=self.journal,
+            secret=self.secret,
+            alarms=self.ingress.queue,
+        )
+
     def _look_after(self) -> None:
-        functions = {
+        functions: dict[str, lambda_.IFunction] = {
             "respond": self.responder.respond.function,
             "watch": self.watcher.watch.function,
             "notify": self.notifier.notify.function,
         }
+        if self.interactor:
+            functions["interact"] = self.interactor.interact.function
         dead_letters = {
             "dead-letters": self.ingress.dead_letters,
             "notify-failures": self.failures,

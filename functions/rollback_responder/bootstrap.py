@@ -18,18 +18,26 @@ from botocore.config import Config
 
 from rollback_responder.actions import Clients, pointers, rollouts
 from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.desk import Desk
 from rollback_responder.domain.errors import PolicyError, Problem, QueueError
 from rollback_responder.domain.policy import Policy, parse_policy
+from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.notices import DynamoDbNotices
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
-from rollback_responder.ports import Notices
+from rollback_responder.ports import Notices, Wake
 from rollback_responder.responder import Responder
 from rollback_responder.rooms import Rooms
 from rollback_responder.signals import wake
 from rollback_responder.watcher import Watcher
-from rollback_responder.wiring import NotifyWiring, RespondWiring, WatchWiring, Wiring
+from rollback_responder.wiring import (
+    InteractWiring,
+    NotifyWiring,
+    RespondWiring,
+    WatchWiring,
+    Wiring,
+)
 
 T = TypeVar("T")
 
@@ -79,6 +87,15 @@ class NotifyHouse:
     park: Callable[[str, str, str], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InteractHouse:
+    """What `interact` needs. `read_secret` gives the Slack secret's text."""
+
+    policy: Policy
+    desk: Desk
+    read_secret: Callable[[], str]
+
+
 def respond_house(environment: Mapping[str, str]) -> RespondHouse:
     """Everything behind the front door.
 
@@ -98,34 +115,34 @@ def respond_house(environment: Mapping[str, str]) -> RespondHouse:
 def watch_house(environment: Mapping[str, str]) -> WatchHouse:
     """Everything the watcher needs; errors as `respond_house`."""
     wiring = WatchWiring.from_environment(environment)
-    policy, sqs = load_policy(), _client("sqs", READS)
-
-    def wake_respond(alarm_name: str) -> None:
-        body = wake.body(alarm_name, account_id=wiring.account_id, region=wiring.region)
-        try:
-            sqs.send_message(QueueUrl=wiring.alarm_queue_url, MessageBody=body)
-        except AwsError as error:
-            raise QueueError(f"respond could not be woken: {name_of(error)}") from error
-
-    return WatchHouse(policy=policy, watcher=Watcher(_rooms(policy, wiring), wake_respond))
+    policy = load_policy()
+    watcher = Watcher(_rooms(policy, wiring), _waking(wiring, wiring.alarm_queue_url))
+    return WatchHouse(policy=policy, watcher=watcher)
 
 
 def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
     """Everything the notifier needs; errors as `respond_house`."""
     wiring = NotifyWiring.from_environment(environment)
-    secrets_manager = _client("secretsmanager", READS)
-
-    def read_secret() -> str:
-        answer = secrets_manager.get_secret_value(SecretId=wiring.slack_secret_arn)
-        return str(answer["SecretString"])
-
     return NotifyHouse(
         wiring=wiring,
         policy=load_policy(),
         notices=DynamoDbNotices(_client("dynamodb", READS), wiring.journal_table, LEASE),
-        read_secret=read_secret,
+        read_secret=_reading(wiring.slack_secret_arn),
         park=_parking(wiring.failure_queue_url),
     )
+
+
+def interact_house(environment: Mapping[str, str]) -> InteractHouse:
+    """Everything behind the buttons; errors as `respond_house`."""
+    wiring = InteractWiring.from_environment(environment)
+    policy = load_policy()
+    desk = Desk(
+        policy=policy,
+        book=DynamoDbBook(_client("dynamodb", READS), wiring.journal_table),
+        wake=_waking(wiring, wiring.alarm_queue_url),
+        clock=utc_now,
+    )
+    return InteractHouse(policy=policy, desk=desk, read_secret=_reading(wiring.slack_secret_arn))
 
 
 def operator_clients(*, region: str | None, profile: str | None) -> Clients:
@@ -196,6 +213,31 @@ def _rooms(policy: Policy, wiring: Wiring) -> Rooms:
         new_id=new_id,
         start=start,
     )
+
+
+def _waking(wiring: Wiring, queue_url: str) -> Wake:
+    """Wakes `respond` through its queue."""
+    sqs = _client("sqs", READS)
+
+    def wake_respond(alarm_name: str) -> None:
+        body = wake.body(alarm_name, account_id=wiring.account_id, region=wiring.region)
+        try:
+            sqs.send_message(QueueUrl=queue_url, MessageBody=body)
+        except AwsError as error:
+            raise QueueError(f"respond could not be woken: {name_of(error)}") from error
+
+    return wake_respond
+
+
+def _reading(secret_arn: str) -> Callable[[], str]:
+    """Reads the Slack secret, each time anew."""
+    secrets_manager = _client("secretsmanager", READS)
+
+    def read_secret() -> str:
+        answer = secrets_manager.get_secret_value(SecretId=secret_arn)
+        return str(answer["SecretString"])
+
+    return read_secret
 
 
 def _parking(queue_url: str) -> Callable[[str, str, str], None]:

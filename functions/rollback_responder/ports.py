@@ -266,6 +266,10 @@ class Book(Protocol):
         """Lets it go on; False where it was not paused. Errors as `write`."""
         ...
 
+    def is_new(self, nonce: str, now: datetime) -> bool:
+        """Whether a request with that nonce comes for the first time; errors as `write`."""
+        ...
+
 
 class Budget(Protocol):
     """What people flip and what all services share: the pause, and the rollbacks of this hour."""
@@ -316,9 +320,21 @@ class Notices(Protocol):
         """Lets somebody else go on with it."""
         ...
 
+    def head(self, incident_id: str) -> str | None:
+        """What names its message, where it was told.
+
+        Raises:
+            JournalError: it could not be read.
+        """
+        ...
+
 
 class Thread(Protocol):
     """One place where incidents are told."""
+
+    def pass_on(self, head: str | None, text: str) -> None:
+        """Posts what somebody said, under a message or by itself; errors as `open`."""
+        ...
 
     def open(self, message: Any) -> str:
         """Posts an incident's message; returns what names it.

@@ -59,3 +59,11 @@ class NotifyWiring(Wiring):
 
     slack_secret_arn: str
     failure_queue_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InteractWiring(Wiring):
+    """What `interact` is told. It wakes `respond` through the queue; it never acts itself."""
+
+    slack_secret_arn: str
+    alarm_queue_url: str

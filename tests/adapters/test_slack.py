@@ -18,7 +18,7 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import Mention, Slack
 from rollback_responder.domain.reason import Reason
 from rollback_responder.notifiers import slack
-from rollback_responder.notifiers.message import Link, Message, message_of
+from rollback_responder.notifiers.message import Button, Link, Message, message_of
 from rollback_responder.notifiers.slack import (
     BotThread,
     SlackSecret,
@@ -306,6 +306,8 @@ HOSTILE = [
 
 def hostile(text):
     return Message(
+        service="shop",
+        incident_id="inc-1",
         icon="eyes",
         headline=text,
         facts=(("Alarm", text),),
@@ -314,6 +316,7 @@ def hostile(text):
         stands=text,
         next_step=text,
         links=(Link(label="Alarm", url="https://us-east-1.console.aws.amazon.com/x"),),
+        buttons=(Button(action="approve", label="Approve", style="primary", confirm=f"Yes: {text}"),),
         footer=f"incident {text[:200]}",
         pages=False,
     )
@@ -331,7 +334,7 @@ def strings(value):
 
 
 def check_harmless(message):
-    rendered = [block.to_dict() for block in blocks_of(message)]
+    rendered = [block.to_dict() for block in blocks_of(message, pressable=True)]
     assert block_kit.problems(rendered) == []
     for block in rendered:
         for element in (block.get("text"), *block.get("fields", ()), *block.get("elements", ())):

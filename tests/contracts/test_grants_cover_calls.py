@@ -20,7 +20,9 @@ from local.aws_model.clients import (
 )
 from local.aws_model.codedeploy import canary
 from rollback_responder import bootstrap, signals
-from rollback_responder.journal.codec import decode_incident
+from rollback_responder.domain.incident import State
+from rollback_responder.domain.order import FixForward, Label, Pause, Resume
+from rollback_responder.journal.codec import decode_incident, decode_said
 from rollback_responder.notifiers.slack import parse_secret
 from rollback_responder.notifiers.telling import Teller
 from tests.infra.test_template_grants import held_by
@@ -29,6 +31,7 @@ FUNCTIONS = {
     "respond": "Responder/Respond/Role",
     "watch": "Watcher/Watch/Role",
     "notify": "Notifier/Notify/Role",
+    "interact": "Interactor/Interact/Role",
 }
 # What Lambda itself does in a function's name, not the code (Lambda developer guide: execution
 # role, SQS and DynamoDB event source mappings, on-failure destination).
@@ -42,6 +45,7 @@ BY_LAMBDA = {
         "dynamodb:ListStreams",
         "sqs:SendMessage",
     },
+    "interact": set(),
 }
 # What AWS asks for in the caller's name while it answers a call: a deployment reads its
 # configuration and registers its revision. Assumed: the CodeDeploy user guide ("Identity-based
@@ -56,7 +60,9 @@ BY_AWS = {
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 # DynamoDB authorises a transaction by the actions in it (Service Authorization Reference).
 AUTHORISED_AS = {
-    "dynamodb:TransactWriteItems": {"dynamodb:UpdateItem", "dynamodb:PutItem"},
+    "Update": "dynamodb:UpdateItem",
+    "Put": "dynamodb:PutItem",
+    "ConditionCheck": "dynamodb:ConditionCheckItem",
 }
 
 
@@ -68,6 +74,9 @@ class SilentThread:
         pass
 
     def update(self, head, message, *, news):
+        pass
+
+    def pass_on(self, head, text):
         pass
 
 
@@ -104,6 +113,13 @@ class Deployed(House):
             bootstrap.notify_house,
             base | {"SLACK_SECRET_ARN": secret, "FAILURE_QUEUE_URL": self.dead},
         )
+        self.interact_house = self._furnish(
+            monkeypatch,
+            "interact",
+            bootstrap.interact_house,
+            base | {"SLACK_SECRET_ARN": secret, "ALARM_QUEUE_URL": self.queue},
+        )
+        self.desk = self.interact_house.desk
         self.responder, self.watcher = self.respond_house.responder, watch.watcher
 
     def _make_table(self):
@@ -125,7 +141,9 @@ class Deployed(House):
             }.get(service, lambda: boto3.client(service, region_name=REGION))()
             made.meta.events.register(
                 f"before-parameter-build.{service}",
-                lambda model, **_: self.recorded[function].add(f"{service}:{model.name}"),
+                lambda model, params, **_: self.recorded[function].update(
+                    _actions(service, model.name, params)
+                ),
             )
             return made
 
@@ -141,6 +159,10 @@ class Deployed(House):
             self.responder.respond(signal)
         return done
 
+    def archived(self):
+        items = boto3.client("dynamodb", region_name=REGION).scan(TableName="journal")["Items"]
+        return [decode_incident(item["archive"]["S"]) for item in items if "archive" in item]
+
     def tell(self):
         parse_secret(self.notify_house.read_secret())
         teller = Teller(
@@ -150,6 +172,15 @@ class Deployed(House):
         for item in items:
             if "incident" in item:
                 teller.tell(decode_incident(item["incident"]["S"]), self.now)
+            if "said" in item:
+                teller.pass_on(decode_said(item["said"]["S"]), item["sk"]["S"], self.now)
+
+
+def _actions(service, operation, parameters):
+    """What IAM is asked for a call."""
+    if operation == "TransactWriteItems":
+        return {AUTHORISED_AS[kind] for item in parameters["TransactItems"] for kind in item}
+    return {f"{service}:{operation}"}
 
 
 GROUP = {
@@ -205,6 +236,20 @@ def a_deployment(house):
     assert house.live == "1"
 
 
+def a_person(house):
+    """Says everything that can be said of a rollback that was made."""
+    an_alias(house)
+    (incident_id,) = (i.id for i in house.archived() if i.state is State.FIXED)
+    about = {"service": "shop", "incident_id": incident_id, "by": "ann"}
+    house.desk.take(Label(**about, right=True))
+    house.desk.take(FixForward(service="shop", until_at=house.now + MINUTE, by="ann"))
+    house.desk.take(Pause(by="ann"))
+    house.desk.take(Resume(by="ann"))
+    assert house.desk.book.is_new("nonce", house.now)
+    house.interact_house.read_secret()
+    house.tell()
+
+
 def a_stack(house):
     """Its update is cancelled, its rollback fails, and is continued."""
     house.cloudformation.add_stack("shop")
@@ -228,7 +273,7 @@ def publish(house, code, *, errors):
     return version
 
 
-STORIES = {an_alias: (), a_deployment: (GROUP,), a_stack: (STACK,)}
+STORIES = {an_alias: (), a_person: (), a_deployment: (GROUP,), a_stack: (STACK,)}
 # What the model of AWS answers, moto is not asked: it refuses what it does not know.
 MODELLED = {"core": {"passthrough": {"services": ["cloudwatch", "lambda"], "urls": []}}}
 
@@ -245,7 +290,7 @@ def recorded():
 def used(recorded, function):
     actions = set()
     for call in recorded[function]:
-        actions |= AUTHORISED_AS.get(call, {call}) | BY_AWS.get(call, set())
+        actions |= {call} | BY_AWS.get(call, set())
     return actions | BY_LAMBDA[function] | LOGS
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from infra import package
 from rollback_responder.domain.policy import parse_policy
-from rollback_responder.wiring import NotifyWiring, RespondWiring, WatchWiring
+from rollback_responder.wiring import InteractWiring, NotifyWiring, RespondWiring, WatchWiring
 from tests.infra.synthesis import POLICY
 
 BASE = {"account_id": "111122223333", "region": "eu-west-1", "journal_table": "journal"}
@@ -19,6 +19,7 @@ WIRINGS = {
     "respond": RespondWiring(**BASE, dead_letter_queue_url=URL),
     "watch": WatchWiring(**BASE, alarm_queue_url=URL),
     "notify": NotifyWiring(**BASE, slack_secret_arn="arn:secret", failure_queue_url=URL),
+    "interact": InteractWiring(**BASE, slack_secret_arn="arn:secret", alarm_queue_url=URL),
 }
 
 

@@ -23,7 +23,7 @@ def test_all_functions_share_one_asset(synthesis, asset):
     codes = [
         f["Code"]["S3Key"] for f in synthesis.responder.of_type("AWS::Lambda::Function").values()
     ]
-    assert codes == [f"{asset.name.removeprefix('asset.')}.zip"] * 3
+    assert codes == [f"{asset.name.removeprefix('asset.')}.zip"] * 4
 
 
 def test_the_asset_holds_only_what_it_should(asset):

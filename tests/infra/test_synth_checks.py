@@ -41,6 +41,7 @@ def test_exactly_these_findings_are_accepted(nag):
     assert accepted(nag) == Counter(
         [
             ("SMG4", "SlackSecret/Resource"),
+            ("L1", "Interactor/Interact/Function/Resource"),
             *(("L1", f"{house}/Function/Resource") for house in houses),
             *(("IAM5[Resource::*]", f"{house}/Permissions/Resource") for house in houses),
             *(

@@ -6,14 +6,20 @@ from dataclasses import fields
 import pytest
 
 from infra.package import PACKAGE
-from rollback_responder.wiring import NotifyWiring, RespondWiring, WatchWiring
+from rollback_responder.wiring import InteractWiring, NotifyWiring, RespondWiring, WatchWiring
 
 NAMES = {
     "respond": "Responder/Respond",
     "watch": "Watcher/Watch",
     "notify": "Notifier/Notify",
+    "interact": "Interactor/Interact",
 }
-WIRINGS = {"respond": RespondWiring, "watch": WatchWiring, "notify": NotifyWiring}
+WIRINGS = {
+    "respond": RespondWiring,
+    "watch": WatchWiring,
+    "notify": NotifyWiring,
+    "interact": InteractWiring,
+}
 EVERY = pytest.mark.parametrize("name", NAMES)
 
 
@@ -40,7 +46,7 @@ def test_a_handler_is_there(responder, name):
 
 def test_no_function_is_named_so_no_policy_can_know_its_name(responder):
     functions = responder.of_type("AWS::Lambda::Function")
-    assert len(functions) == 3
+    assert len(functions) == 4
     assert not [f for f in functions.values() if "FunctionName" in f]
 
 
@@ -112,7 +118,7 @@ def test_a_late_tick_is_dropped_for_the_next_one(responder):
 
 def test_notify_reads_the_journals_stream_and_lays_aside_what_fails(responder):
     source = dict(responder.properties("Notifier/News"))
-    (pattern,) = source.pop("FilterCriteria")["Filters"]
+    patterns = source.pop("FilterCriteria")["Filters"]
     source.pop("Tags", None)
     assert source == {
         "BatchSize": 10,
@@ -125,9 +131,10 @@ def test_notify_reads_the_journals_stream_and_lays_aside_what_fails(responder):
         "MaximumRetryAttempts": 10000,
         "StartingPosition": "LATEST",
     }
-    assert json.loads(pattern["Pattern"]) == {
-        "dynamodb": {"NewImage": {"incident": {"S": [{"exists": True}]}}}
-    }
+    assert [json.loads(each["Pattern"]) for each in patterns] == [
+        {"dynamodb": {"NewImage": {kind: {"S": [{"exists": True}]}}}}
+        for kind in ("incident", "said")
+    ]
 
 
 def test_no_environment_holds_a_secret(responder):

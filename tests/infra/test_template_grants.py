@@ -1,6 +1,7 @@
 """Each role may do exactly what is listed here, and nobody may act on the responder itself."""
 
 import json
+from collections import defaultdict
 
 import pytest
 from policy_sentry.querying.actions import get_action_data
@@ -18,7 +19,12 @@ CODEDEPLOY = "arn:aws:codedeploy:eu-west-1:111122223333:"
 JOURNAL = "<Journal.Arn>"
 MUTE_RULES = "arn:aws:cloudwatch:eu-west-1:111122223333:alarm-mute-rule:*"
 QUEUE, DEAD_LETTERS = "<Ingress/Alarms.Arn>", "<Ingress/DeadLetters.Arn>"
-ROLES = ("Responder/Respond/Role", "Watcher/Watch/Role", "Notifier/Notify/Role")
+ROLES = (
+    "Responder/Respond/Role",
+    "Watcher/Watch/Role",
+    "Notifier/Notify/Role",
+    "Interactor/Interact/Role",
+)
 KINDS = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
 READ_GROUP = {
@@ -111,8 +117,19 @@ EXPECTED = {
         },
         ("*",): {"dynamodb:ListStreams"},
         ("<SlackSecret>",): {"secretsmanager:GetSecretValue"},
-        (JOURNAL,): {"dynamodb:UpdateItem"},
+        (JOURNAL,): {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         ("<NotifyFailures.Arn>",): {"sqs:SendMessage"},
+    },
+    "Interactor/Interact/Role": {
+        ("<Interactor/Interact/Logs.Arn>",): {"logs:CreateLogStream", "logs:PutLogEvents"},
+        ("<SlackSecret>",): {"secretsmanager:GetSecretValue"},
+        (JOURNAL,): {
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        },
+        (QUEUE,): {"sqs:SendMessage"},
     },
 }
 
@@ -349,7 +366,7 @@ def test_no_role_may_touch_the_responder_itself(responder, role):
     denials = {s["Sid"]: s for s in held_by(responder, role, "Deny")}
     functions = responder.of_type("AWS::Lambda::Function")
     own = {f"<{name}.Arn>" for name in functions} | {f"<{name}.Arn>:*" for name in functions}
-    assert len(functions) == 3
+    assert len(functions) == 4
     assert set(denials["NeverItself"]["Resource"]) == own
     assert "lambda:UpdateAlias" in denials["NeverItself"]["Action"]
 
@@ -384,9 +401,35 @@ def test_no_role_may_make_delete_or_hush(responder, role, action):
     assert denials["NeverMakeDeleteOrHush"]["Resource"] == ["*"]
 
 
+def invokers(template):
+    """Who may call a function, by the function."""
+    found = defaultdict(list)
+    for permission in template.of_type("AWS::Lambda::Permission").values():
+        found[permission["FunctionName"]].append(permission)
+    return found
+
+
+def test_slack_s_address_is_open_for_requests_and_for_nothing_else(responder):
+    """Slack cannot sign for IAM; `interact` proves Slack's own signature instead."""
+    url = responder.properties("Interactor/Interact/Function/FunctionUrl")
+    assert url["AuthType"] == "NONE"
+    for permission in invokers(responder)["<Interactor/Interact/Function.Arn>"]:
+        assert permission["Principal"] == "*"
+        assert permission.get("InvokedViaFunctionUrl") or permission["FunctionUrlAuthType"]
+
+
+def test_where_nobody_may_press_there_is_no_address(synthesise):
+    template = synthesise(POLICY | {"slack": {"channel": "#deploys"}}).responder
+    assert not template.of_type("AWS::Lambda::Url")
+    assert len(template.of_type("AWS::Lambda::Function")) == 3
+    assert set(invokers(template)) == {"<Watcher/Watch/Function.Arn>"}
+
+
 def test_only_the_tick_and_what_wakes_may_invoke_and_only_the_watcher(responder):
     rules = [name for name in responder.of_type("AWS::Events::Rule") if name.startswith("Watcher/")]
-    permissions = list(responder.of_type("AWS::Lambda::Permission").values())
+    found = invokers(responder)
+    assert set(found) == {"<Watcher/Watch/Function.Arn>", "<Interactor/Interact/Function.Arn>"}
+    permissions = found["<Watcher/Watch/Function.Arn>"]
     assert "Watcher/Tick" in rules
     assert len(rules) > 1
     assert sorted(p["SourceArn"] for p in permissions) == sorted(f"<{n}.Arn>" for n in rules)

@@ -22,6 +22,8 @@ def test_the_responder_is_watched_for_exactly_this(responder):
         "notify-failures-not-empty",
         "respond-errors",
         "respond-throttled",
+        "interact-errors",
+        "interact-throttled",
         "watch-errors",
         "watch-throttled",
         "notify-errors",

@@ -118,6 +118,14 @@ class OrderRefused(RollbackError):
     """What a person asked for cannot be done; the text says why, to them."""
 
 
+class PressRefused(RollbackError):
+    """A request is no press of a button of ours. `status` is what HTTP calls that."""
+
+    def __init__(self, status: int, text: str) -> None:
+        self.status = status
+        super().__init__(text)
+
+
 class QueueError(RollbackError):
     """A queue did not take a message."""
 

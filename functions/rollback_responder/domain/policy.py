@@ -16,6 +16,7 @@ from rollback_responder.domain.trigger import ALARM_NAME, AdoptedAlarm, PointerT
 
 T = TypeVar("T")
 MINUTES_A_DAY = Limits(0, 1440)
+MEMBER_ID = Pattern(r"[UW][A-Z0-9]{2,20}", "a Slack member id, such as U012AB3CD")
 SERVICE_NAME = Pattern(
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "1 to 64 letters, digits, hyphens, underscores"
 )
@@ -50,6 +51,13 @@ class Slack:
         Pattern(r"#?[^\s#<>&,]{1,80}", "a channel name or id of 1 to 80 characters"),
     ]
     mention: Annotated[Mention, Doc("Whom to ring when a person must look.")] = Mention.HERE
+    approvers: Annotated[
+        tuple[Annotated[str, MEMBER_ID], ...],
+        Doc(
+            "Who may press the buttons: approve, hold, undo, fix forward, and say whether it was "
+            "right. Without anybody here there are no buttons, and no address that takes them."
+        ),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,14 @@
 """Lambda `notify`: reads the journal's stream and tells Slack. Nothing else waits for it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rollback_responder import bootstrap
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import NotificationError, RollbackError, RowDamaged
 from rollback_responder.handlers.logs import json_logger
-from rollback_responder.journal.codec import decode_incident
+from rollback_responder.journal.codec import decode_incident, decode_said
 from rollback_responder.notifiers.slack import open_slack, parse_secret
 from rollback_responder.notifiers.telling import Teller
 
@@ -20,11 +20,11 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Tells what is new in each record; on a failure the stream delivers again from there."""
     for record in event["Records"]:
         image, before = (record["dynamodb"].get(side, {}) for side in ("NewImage", "OldImage"))
-        text = image.get("incident", {}).get("S")
-        if text is None or text == before.get("incident", {}).get("S"):
+        kind = next((kind for kind in TOLD if "S" in image.get(kind, {})), None)
+        if kind is None or image[kind] == before.get(kind):
             continue
         try:
-            told = _tell(text)
+            told = _told(kind, image)
         except RollbackError as error:
             logger.warning("not told yet", problem=str(error))
             return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
@@ -32,12 +32,12 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     return {"batchItemFailures": []}
 
 
-def _tell(text: str) -> int:
-    """Tells one incident; what can never be told is parked, so that it holds up nobody else.
+def _told(kind: str, image: Mapping[str, Any]) -> int:
+    """Tells one thing; what can never be told is parked, so that it holds up nobody else.
 
-    The secret is read for each incident, so that a new one is taken up at once.
+    The secret is read each time, so that a new one is taken up at once.
     """
-    wiring = house.wiring
+    wiring, text = house.wiring, image[kind]["S"]
     try:
         teller = Teller(
             open_slack(parse_secret(house.read_secret()), house.policy.slack),
@@ -45,7 +45,7 @@ def _tell(text: str) -> int:
             account_id=wiring.account_id,
             region=wiring.region,
         )
-        return teller.tell(decode_incident(text), bootstrap.utc_now())
+        return TOLD[kind](teller, image)
     except RowDamaged as error:
         house.park(text, "row_damaged", str(error))
     except NotificationError as error:
@@ -54,3 +54,19 @@ def _tell(text: str) -> int:
         house.park(text, "refused_by_slack", str(error))
     logger.error("parked: it can never be told")
     return 0
+
+
+def _tell_incident(teller: Teller, image: Mapping[str, Any]) -> int:
+    return teller.tell(decode_incident(image["incident"]["S"]), bootstrap.utc_now())
+
+
+def _pass_on(teller: Teller, image: Mapping[str, Any]) -> int:
+    name = f"{image['pk']['S']}#{image['sk']['S']}"
+    return teller.pass_on(decode_said(image["said"]["S"]), name, bootstrap.utc_now())
+
+
+# What the journal holds that people are told, by the attribute that holds it.
+TOLD: dict[str, Callable[[Teller, Mapping[str, Any]], int]] = {
+    "incident": _tell_incident,
+    "said": _pass_on,
+}

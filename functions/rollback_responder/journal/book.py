@@ -11,6 +11,7 @@ ReturnValuesOnConditionCheckFailure=ALL_OLD.
 """
 
 import secrets
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rollback_responder.aws_error import AwsError, name_of
@@ -29,6 +30,10 @@ from rollback_responder.ports import Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+# DynamoDB may take a day or two to forget it (developer guide, "Time to Live"); that is no harm.
+NONCES_KEPT = timedelta(hours=1)
 
 
 class DynamoDbBook:
@@ -110,6 +115,23 @@ class DynamoDbBook:
             "ConditionExpression": "attribute_exists(paused_by)",
         }
         return self._together({"Update": update}, said=said) is None
+
+    def is_new(self, nonce: str, now: datetime) -> bool:
+        """See `Book.is_new`. One PutItem; it is forgotten when Slack's signature is too old."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": {"S": f"press#{nonce}"},
+                    "sk": {"S": ROW},
+                    "expires_at": {"N": str(int((now + NONCES_KEPT).timestamp()))},
+                },
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except AwsError as error:
+            standing(error)
+            return False
+        return True
 
     def _together(self, *writes: dict[str, Any], said: Said) -> Any:
         """All of it in one transaction; the item that refused a condition, or None."""

@@ -125,6 +125,7 @@ class MemoryBook:
         self._journal, self._budget = journal, budget
         self.said: list[Said] = []
         self.labels: dict[str, tuple[bool, str]] = {}
+        self._nonces: set[str] = set()
 
     def page(self, service: str) -> Page:
         """See `Book.page`."""
@@ -172,6 +173,13 @@ class MemoryBook:
             self.said.append(said)
         return was_paused
 
+    def is_new(self, nonce: str, now: datetime) -> bool:
+        """See `Book.is_new`."""
+        del now
+        known = nonce in self._nonces
+        self._nonces.add(nonce)
+        return not known
+
 
 @dataclass(slots=True, kw_only=True)
 class _Told:
@@ -205,3 +213,8 @@ class MemoryNotices:
     def give_back(self, incident_id: str) -> None:
         """See `Notices.give_back`."""
         self._kept.setdefault(incident_id, _Told()).taken_until = None
+
+    def head(self, incident_id: str) -> str | None:
+        """See `Notices.head`."""
+        kept = self._kept.get(incident_id)
+        return kept.head if kept else None

@@ -61,6 +61,16 @@ class DynamoDbNotices:
         """See `Notices.give_back`. One UpdateItem."""
         self._update(incident_id, "REMOVE taken_until", None)
 
+    def head(self, incident_id: str) -> str | None:
+        """See `Notices.head`. One GetItem, read strongly."""
+        try:
+            answer = self._client.get_item(
+                TableName=self._table, Key=_key(incident_id), ConsistentRead=True
+            )
+        except AwsError as error:
+            raise JournalError(f"GetItem: {name_of(error)}") from error
+        return answer.get("Item", {}).get("head", {}).get("S")
+
     def _update(self, incident_id: str, expression: str, values: dict[str, Any] | None) -> None:
         given = {"ExpressionAttributeValues": values} if values else {}
         try:

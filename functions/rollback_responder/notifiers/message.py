@@ -3,12 +3,13 @@
 The headline never lies: it says what was done, whether it helped, or why nothing was done.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import quote
 
-from rollback_responder.domain.incident import Incident, State, Step
+from rollback_responder.domain.incident import PENDING, Incident, State, Step
 from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Origin
@@ -30,12 +31,24 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """What a person may say. `confirm` is what they are asked before it counts."""
+
+    action: str
+    label: str
+    style: str | None = None
+    confirm: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """What people are told. Every string is plain text; whoever renders it escapes it.
 
     `pages` asks to ring somebody.
     """
 
+    service: str
+    incident_id: str
     icon: str
     headline: str
     facts: tuple[tuple[str, str], ...]
@@ -44,6 +57,7 @@ class Message:
     stands: str
     next_step: str
     links: tuple[Link, ...]
+    buttons: tuple[Button, ...]
     footer: str
     pages: bool
 
@@ -51,6 +65,8 @@ class Message:
 def message_of(incident: Incident, *, account_id: str, region: str) -> Message:
     """The message about an incident as it stands."""
     return Message(
+        service=incident.service,
+        incident_id=incident.id,
         icon=ICONS[incident.state],
         headline=headline(incident),
         facts=_facts(incident),
@@ -59,6 +75,7 @@ def message_of(incident: Incident, *, account_id: str, region: str) -> Message:
         stands=_stands(incident),
         next_step=_next_step(incident),
         links=_links(incident, region),
+        buttons=tuple(_buttons(incident)),
         footer=f"{incident.reason.value} · {incident.id} · account {account_id} · {region}",
         pages=incident.needs_a_person,
     )
@@ -260,18 +277,23 @@ def _leg_done(incident: Incident, leg: Leg) -> str:
             assert_never(leg.how)
 
 
-def _would(incident: Incident, leg: Leg) -> str:
+def _would(incident: Incident, leg: Leg, *, past: bool = True) -> str:
+    """What is done with a leg: "moved ..." or, of what is to come, "move ..."."""
     match leg.how:
         case How.MOVE:
-            return f"moved {leg.target.title} {_arrow(incident)}"
+            verb, rest = "move", f"{leg.target.title} {_arrow(incident)}"
         case How.STOP:
-            return f"stopped {leg.title}"
+            verb, rest = "stop", leg.title
         case How.REDEPLOY:
-            return f"deployed {_arrow(incident)} through {leg.target.title}"
+            verb, rest = "deploy", f"{_arrow(incident)} through {leg.target.title}"
         case How.FOLLOW:
-            return f"followed {leg.title}"
+            verb, rest = "follow", leg.title
         case _:
             assert_never(leg.how)
+    return f"{PAST[verb] if past else verb} {rest}"
+
+
+PAST = {"move": "moved", "stop": "stopped", "deploy": "deployed", "follow": "followed"}
 
 
 def _stands(incident: Incident) -> str:
@@ -323,6 +345,38 @@ def _next_step(incident: Incident) -> str:
         pointed = any(leg.how in {How.MOVE, How.REDEPLOY} for leg in incident.legs)
         ships = SHIP_NEW_VERSION if pointed else FIX_FIRST
     return f"{words.next_step} {ships}".strip()
+
+
+HOLD = Button(action="hold", label="Hold: leave it as it is")
+FIX_FORWARD = Button(action="fix_forward", label="I fix it forward, for an hour")
+RIGHT = Button(action="right", label="This was right")
+WRONG = Button(action="wrong", label="This was a false alarm")
+
+
+def _buttons(incident: Incident) -> Iterator[Button]:
+    """What may be said about the incident as it stands."""
+    if incident.state is State.ASKING:
+        would = ", ".join(_would(incident, leg, past=False) for leg in incident.legs)
+        yield Button(
+            action="approve",
+            label="Approve the rollback",
+            style="primary",
+            confirm=f"It will {would}.",
+        )
+    if incident.state in PENDING:
+        yield HOLD
+        yield FIX_FORWARD
+    if incident.may_be_undone:
+        version = incident.release.version if incident.release else "?"
+        yield Button(
+            action="undo",
+            label="Undo the rollback",
+            style="danger",
+            confirm=f"Version {version} will serve again, and is not rolled back any more.",
+        )
+    if not incident.is_open:
+        yield RIGHT
+        yield WRONG
 
 
 def _clock(instant: datetime) -> str:

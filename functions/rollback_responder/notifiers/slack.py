@@ -19,7 +19,10 @@ from urllib.parse import urlparse
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from slack_sdk.models.blocks import (
+    ActionsBlock,
     Block,
+    ButtonElement,
+    ConfirmObject,
     ContextBlock,
     DividerBlock,
     HeaderBlock,
@@ -33,15 +36,17 @@ from slack_sdk.webhook import WebhookClient
 from rollback_responder.domain.errors import MessageGone, NotificationError
 from rollback_responder.domain.policy import Mention
 from rollback_responder.domain.policy import Slack as SlackPolicy
-from rollback_responder.notifiers.message import Message
+from rollback_responder.notifiers.message import Button, Message
 from rollback_responder.ports import Thread
 
 # The message to edit, or its thread, was deleted.
 GONE = frozenset({"message_not_found", "thread_not_found"})
 # What comes instead of an answer.
 UNREACHABLE = (SlackClientError, OSError, HTTPException)
-HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT = 150, 3000, 2000
+HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT, CONFIRM_LIMIT = 150, 3000, 2000, 300
 TIMEOUT_SECONDS = 10
+# Slack waits three seconds for whoever takes a press (Slack, "Handling user interaction").
+ANSWER_SECONDS = 1
 # These answers do not change by asking again; anything else might.
 FINAL_ERRORS = frozenset(
     {
@@ -57,13 +62,14 @@ FINAL_ERRORS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackSecret:
-    """How to reach Slack: a bot token or an incoming webhook.
+    """How to reach Slack: a bot token or an incoming webhook. How to know it: a signing secret.
 
     `api_url` is for a Slack other than slack.com, such as GovSlack's https://slack-gov.com/api/.
     """
 
     webhook_url: str | None = None
     bot_token: str | None = None
+    signing_secret: str | None = None
     api_url: str = "https://slack.com/api/"
 
     def __repr__(self) -> str:
@@ -82,7 +88,7 @@ def parse_secret(text: str) -> SlackSecret:
         document = None
     if not isinstance(document, Mapping):
         raise _unusable("is not a JSON object")
-    known = {"webhook_url", "bot_token", "api_url"}
+    known = {"webhook_url", "bot_token", "signing_secret", "api_url"}
     unknown = sorted(str(key)[:40] for key in document if key not in known)
     if unknown:
         raise _unusable(f"has unknown keys: {', '.join(unknown)}")
@@ -127,10 +133,9 @@ class BotThread:
 
     def open(self, message: Message) -> str:
         """See `Thread.open`. The head's name is its channel id and timestamp."""
+        content = _content(message, self._policy, rings=message.pages)
         answer = _asked(
-            lambda: self._client.chat_postMessage(
-                channel=self._policy.channel, **_content(message, self._policy.mention)
-            )
+            lambda: self._client.chat_postMessage(channel=self._policy.channel, **content)
         )
         return f"{answer['channel']}/{answer['ts']}"
 
@@ -148,15 +153,24 @@ class BotThread:
             )
         )
 
+    def pass_on(self, head: str | None, text: str) -> None:
+        """See `Thread.pass_on`. Where the message is gone, it stands in the channel."""
+        channel, _, ts = (head or "").partition("/")
+        _asked(
+            lambda: self._client.chat_postMessage(
+                channel=channel or self._policy.channel,
+                thread_ts=ts or None,
+                text=_cut(_escaped(text), TEXT_LIMIT),
+                unfurl_links=False,
+            )
+        )
+
     def update(self, head: str, message: Message, *, news: bool) -> None:
         """See `Thread.update`. The same edit twice does no harm."""
         del news
         channel, ts = _place(head)
-        _asked(
-            lambda: self._client.chat_update(
-                channel=channel, ts=ts, **_content(message, Mention.NOBODY)
-            )
-        )
+        content = _content(message, self._policy, rings=False)
+        _asked(lambda: self._client.chat_update(channel=channel, ts=ts, **content))
 
 
 class WebhookThread:
@@ -185,14 +199,46 @@ class WebhookThread:
         if news:
             self._post(message)
 
+    def pass_on(self, head: str | None, text: str) -> None:
+        """See `Thread.pass_on`. One more message."""
+        del head
+        self._send(text=_cut(_escaped(text), TEXT_LIMIT))
+
     def _post(self, message: Message) -> None:
-        content = _content(message, self._policy.mention)
+        self._send(**_content(message, self._policy, rings=message.pages))
+
+    def _send(self, **content: Any) -> None:
         try:
-            answer = self._client.send(text=content["text"], blocks=content["blocks"])
+            answer = self._client.send(**content)
         except UNREACHABLE as error:
             raise _unreachable(error) from None
         if answer.status_code != 200:  # noqa: PLR2004 - HTTP
             raise _refused(answer.body, answer.status_code)
+
+
+def whisper(url: str, text: str) -> None:
+    """Tells one person, at the address that came with their press, what came of it.
+
+    Raises:
+        NotificationError: it was not taken, or it is no address of Slack's.
+    """
+    if not _is_slack(url):
+        raise NotificationError("the address to answer at is not Slack's", retryable=False)
+    client = WebhookClient(url, timeout=ANSWER_SECONDS)
+    try:
+        answer = client.send(
+            text=_cut(_escaped(text), TEXT_LIMIT), response_type="ephemeral", replace_original=False
+        )
+    except UNREACHABLE as error:
+        raise _unreachable(error) from None
+    if answer.status_code != 200:  # noqa: PLR2004 - HTTP
+        raise _refused(answer.body, answer.status_code)
+
+
+def _is_slack(url: str) -> bool:
+    parts = urlparse(url)
+    ours = parts.hostname in {"hooks.slack.com", "hooks.slack-gov.com", "127.0.0.1"}
+    return ours and _is_safe(url)
 
 
 def open_slack(secret: SlackSecret, policy: SlackPolicy) -> Thread:
@@ -200,8 +246,11 @@ def open_slack(secret: SlackSecret, policy: SlackPolicy) -> Thread:
     return BotThread(secret, policy) if secret.bot_token else WebhookThread(secret, policy)
 
 
-def blocks_of(message: Message) -> list[Block]:
-    """The message as Block Kit. Everything that was not written here is escaped."""
+def blocks_of(message: Message, *, pressable: bool = False) -> list[Block]:
+    """The message as Block Kit. Everything that was not written here is escaped.
+
+    Its buttons are there where somebody may press them.
+    """
     links = " · ".join(f"<{link.url}|{link.label}>" for link in message.links)
     sections = [
         ("What happened", message.happened),
@@ -223,6 +272,7 @@ def blocks_of(message: Message) -> list[Block]:
             for title, text in sections
             if text
         ),
+        *([_actions(message)] if pressable and message.buttons else []),
         DividerBlock(),
         ContextBlock(
             elements=[
@@ -233,16 +283,41 @@ def blocks_of(message: Message) -> list[Block]:
     ]
 
 
+def _actions(message: Message) -> Block:
+    """The buttons. What each means is in its name, what it is about in its value."""
+    about = {"service": message.service, "incident_id": message.incident_id}
+    return ActionsBlock(
+        elements=[
+            ButtonElement(
+                text=button.label,
+                action_id=button.action,
+                value=json.dumps(about),
+                style=button.style,
+                confirm=_confirm(button),
+            )
+            for button in message.buttons
+        ]
+    )
+
+
+def _confirm(button: Button) -> ConfirmObject | None:
+    if button.confirm is None:
+        return None
+    text = PlainTextObject(text=_cut(_plain(button.confirm), CONFIRM_LIMIT))
+    return ConfirmObject(title=button.label, text=text, confirm="Yes", deny="No")
+
+
 def _mrkdwn(text: str, limit: int) -> MarkdownTextObject:
     """Marked-up text in which Slack links nothing by itself."""
     return MarkdownTextObject(text=_cut(text, limit), verbatim=True)
 
 
-def _content(message: Message, mention: Mention) -> dict[str, Any]:
+def _content(message: Message, policy: SlackPolicy, *, rings: bool) -> dict[str, Any]:
     """`text` is what screen readers and lock screens get."""
-    ring = _ring(mention) if message.pages else ""
+    ring = _ring(policy.mention) if rings else ""
     text = f"{ring}{_escaped(message.headline)}. {_escaped(message.stands)}"
-    blocks = [block.to_dict() for block in blocks_of(message)]
+    pressable = bool(policy.approvers)
+    blocks = [block.to_dict() for block in blocks_of(message, pressable=pressable)]
     if ring:
         blocks.insert(1, SectionBlock(text=_mrkdwn(ring.strip(), TEXT_LIMIT)).to_dict())
     return {"text": _cut(text, TEXT_LIMIT), "blocks": blocks}

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from rollback_responder.domain.errors import JournalError, MessageGone, NotificationError
 from rollback_responder.domain.incident import Incident
+from rollback_responder.domain.said import Said
 from rollback_responder.notifiers.message import message_of, reply
 from rollback_responder.ports import Notices, Thread
 
@@ -43,6 +44,24 @@ class Teller:
             raise
         self._notices.give_back(incident.id)
         return len(incident.steps) - notice.told
+
+    def pass_on(self, said: Said, name: str, now: datetime) -> int:
+        """Tells what somebody said, once: under its incident, or by itself. As `tell`.
+
+        `name` is what the journal calls it.
+        """
+        if self._notices.take(name, steps=1, now=now) is None:
+            return 0
+        try:
+            head = self._notices.head(said.incident_id) if said.incident_id else None
+            self._thread.pass_on(head, f"{said.at:%H:%M:%S} UTC · {said.text}")
+        except NotificationError:
+            with suppress(JournalError):
+                self._notices.give_back(name)
+            raise
+        self._notices.record(name, told=1, head=head or name)
+        self._notices.give_back(name)
+        return 1
 
     def _tell(self, incident: Incident, told: int, head: str | None) -> None:
         message = message_of(incident, account_id=self._account_id, region=self._region)
