@@ -14,6 +14,7 @@ The floor plan, as the data walks it:
     ports       what the hallway needs from the rooms, as small Protocols.
     wiring      names that only the deployment knows (environment variables).
     bootstrap   the only place that opens AWS clients.
+    cli         the operator's commands, on people's own machines. Not shipped.
 
 The rooms do not know each other; `pyproject.toml` holds the import contracts.
 """

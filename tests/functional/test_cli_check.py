@@ -280,6 +280,9 @@ HARMLESS = {
     "an API of another function": answers(
         GetIntegrations={"Items": [{"IntegrationUri": "https://example.com"}, {}]}
     ),
+    "an API of a function whose name only begins so": answers(
+        GetIntegrations={"Items": [{"IntegrationUri": f"{FUNCTION}per"}]}
+    ),
     "no stack": answers(DescribeStackResources=refused("ValidationError")),
     "a stack that publishes no versions": answers(GetTemplate={"TemplateBody": "{}"}),
     "versions kept but for their creation": answers(
