@@ -116,7 +116,12 @@ class Deployed(House):
             monkeypatch,
             "notify",
             bootstrap.notify_house,
-            base | {"SLACK_SECRET_ARN": secret, "FAILURE_QUEUE_URL": self.dead},
+            base
+            | {
+                "SLACK_SECRET_ARN": secret,
+                "FAILURE_QUEUE_URL": self.dead,
+                "MPLCONFIGDIR": "/tmp",  # noqa: S108 - nothing is written there
+            },
         )
         self.interact_house = self._furnish(
             monkeypatch,

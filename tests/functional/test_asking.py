@@ -18,6 +18,7 @@ from scenarios import (
 
 from house import House, policy_document
 from rollback_responder.domain.controls import Approval, Controls
+from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 
@@ -57,7 +58,8 @@ def test_the_question_goes_with_the_symptom():
     house = approval_needed()
     house.errors["2"] = 0.0
     house.ops.pass_minutes(8)
-    approve(house)
+    with pytest.raises(OrderRefused, match="does not ask for anything any more"):
+        approve(house)
     house.ops.pass_minutes(3)
 
     assert house.incident.reason is Reason.ALARM_NOT_FIRING

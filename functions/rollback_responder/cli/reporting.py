@@ -21,6 +21,7 @@ from rollback_responder.cli.page import page_of
 from rollback_responder.cli.place import Place
 from rollback_responder.cli.report import report_of
 from rollback_responder.cli.screen import Screen
+from rollback_responder.notifiers.picture import png_of
 
 
 class Format(StrEnum):
@@ -62,13 +63,12 @@ def report(
         incident = incident_named(place.records, incident_id)
         label = place.records.label(incident)
     found = report_of(incident, label=label, region=place.region_name)
-    # A picture of the metric goes here, as PNG.
-    picture: bytes | None = None
     match form:
         case Format.MARKDOWN:
-            text = markdown_of(found, picture)
+            # Few places that show Markdown show a picture that is part of it.
+            text = markdown_of(found, None)
         case Format.HTML:
-            text = page_of(found, picture)
+            text = page_of(found, png_of(incident))
     if output is None:
         screen.raw(text)
         return
