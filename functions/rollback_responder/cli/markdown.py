@@ -1,6 +1,5 @@
 """A report as Markdown, for a wiki or a pull request."""
 
-import base64
 import re
 
 from rollback_responder.cli.report import FIGURES, Pairs, Report
@@ -11,14 +10,12 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>|~#&!])")
 LINE_START = re.compile(r"^(\s*|\s*\d+)([-+=.)])(?=\s|$|[-=])", re.MULTILINE)
 
 
-def markdown_of(report: Report, picture: bytes | None = None) -> str:
-    """The report as Markdown; `picture` is a PNG of the metric."""
+def markdown_of(report: Report) -> str:
+    """The report as Markdown."""
     blocks = [f"# {escaped(report.headline)}", _table(("Fact", "Value"), report.facts)]
     blocks.append("## Summary")
     blocks += [f"**{title}.** {_lines(text)}" for title, text in report.summary]
     blocks += [f"## {FIGURES}", _table(("From", "Took"), report.figures)]
-    if picture:
-        blocks.append(f"![The metric, with the change and the rollback]({data_uri(picture)})")
     blocks += ["## Timeline", _table(("When", "What"), report.timeline)]
     if report.evidence:
         blocks += ["## Evidence", _table(("Of", "What the numbers said"), report.evidence)]
@@ -35,11 +32,6 @@ def markdown_of(report: Report, picture: bytes | None = None) -> str:
         ]
     blocks.append(f"---\n\n{escaped(report.footer)}")
     return "\n\n".join(blocks) + "\n"
-
-
-def data_uri(picture: bytes) -> str:
-    """A PNG as an address that loads nothing."""
-    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
 
 
 def escaped(text: str) -> str:

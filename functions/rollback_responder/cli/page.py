@@ -1,8 +1,8 @@
 """A report as one HTML page that loads nothing: it can be mailed, printed, kept."""
 
+import base64
 from html import escape
 
-from rollback_responder.cli.markdown import data_uri
 from rollback_responder.cli.report import FIGURES, Pairs, Report
 from rollback_responder.domain.incident import State
 
@@ -60,6 +60,11 @@ a { color: inherit; } footer { margin-top: 3rem; color: var(--pale); font-size: 
 """
 
 
+def _data_uri(picture: bytes) -> str:
+    """A PNG as an address that loads nothing."""
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+
+
 def page_of(report: Report, picture: bytes | None = None) -> str:
     """The report as a page; `picture` is a PNG of the metric and becomes a part of it.
 
@@ -77,7 +82,7 @@ def page_of(report: Report, picture: bytes | None = None) -> str:
     ]
     if picture:
         alt = "The metric, with the change and the rollback"
-        blocks.append(f'<figure><img alt="{alt}" src="{data_uri(picture)}"></figure>')
+        blocks.append(f'<figure><img alt="{alt}" src="{_data_uri(picture)}"></figure>')
     blocks.append(f"<h2>Timeline</h2>\n{_table(report.timeline)}")
     if report.evidence:
         blocks.append(f"<h2>Evidence</h2>\n{_table(report.evidence)}")

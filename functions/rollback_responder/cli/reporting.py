@@ -66,7 +66,7 @@ def report(
     match form:
         case Format.MARKDOWN:
             # Few places that show Markdown show a picture that is part of it.
-            text = markdown_of(found, None)
+            text = markdown_of(found)
         case Format.HTML:
             text = page_of(found, png_of(incident))
     if output is None:
