@@ -145,6 +145,7 @@ class ResponderStack(Stack):
             journal=self.journal,
             secret=self.secret,
             failures=self.failures,
+            digest=self.policy.slack.digest,
         )
 
     def _look_after(self) -> None:

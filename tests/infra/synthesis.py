@@ -11,7 +11,7 @@ from tests.infra.deployed import Template
 POLICY = {
     "environment": "test",
     "mode": "enforce",
-    "slack": {"channel": "#deploys"},
+    "slack": {"channel": "#deploys", "digest": {"day": "fri", "hour": 14}},
     "responses": {"critical": {"roll_back_minutes": 120, "ask_minutes": 2880}},
     "freezes": [
         {

@@ -109,9 +109,15 @@ EXPECTED = {
             "dynamodb:GetRecords",
             "dynamodb:GetShardIterator",
         },
-        ("*",): {"dynamodb:ListStreams"},
+        # The digest reads the rows, the archive and the pause, and the watcher's heartbeat.
+        ("*",): {"cloudwatch:GetMetricData", "dynamodb:ListStreams"},
         ("<SlackSecret>",): {"secretsmanager:GetSecretValue"},
-        (JOURNAL,): {"dynamodb:UpdateItem"},
+        (JOURNAL,): {
+            "dynamodb:BatchGetItem",
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        },
         ("<NotifyFailures.Arn>",): {"sqs:SendMessage"},
     },
 }
@@ -384,9 +390,12 @@ def test_no_role_may_make_delete_or_hush(responder, role, action):
     assert denials["NeverMakeDeleteOrHush"]["Resource"] == ["*"]
 
 
-def test_only_the_tick_and_what_wakes_may_invoke_and_only_the_watcher(responder):
+def test_only_the_tick_and_what_wakes_may_invoke_the_watcher_and_its_clock_notify(responder):
     rules = [name for name in responder.of_type("AWS::Events::Rule") if name.startswith("Watcher/")]
     permissions = list(responder.of_type("AWS::Lambda::Permission").values())
+    notify = [p for p in permissions if p["FunctionName"] == "<Notifier/Notify/Function.Arn>"]
+    assert [p["SourceArn"] for p in notify] == ["<Notifier/Digest.Arn>"]
+    permissions = [p for p in permissions if p not in notify]
     assert "Watcher/Tick" in rules
     assert len(rules) > 1
     assert sorted(p["SourceArn"] for p in permissions) == sorted(f"<{n}.Arn>" for n in rules)

@@ -151,14 +151,14 @@ def test_a_week_is_summed_up():
     assert told.stood_down == ((Reason.COOLDOWN, 2), (Reason.ALARM_NOT_FIRING, 1))
     assert (told.right, told.wrong, told.false_percent) == (1, 1, 50)
     assert told.success_percent == pytest.approx(200 / 3)
-    assert told.to_back == Times(mean=MINUTE * 10 / 3, median=2 * MINUTE, p90=6 * MINUTE)
-    assert told.to_recovery == Times(mean=5 * MINUTE, median=3 * MINUTE, p90=7 * MINUTE)
+    assert told.to_back == Times(count=3, mean=MINUTE * 10 / 3, median=2 * MINUTE, p90=6 * MINUTE)
+    assert told.to_recovery == Times(count=2, mean=5 * MINUTE, median=3 * MINUTE, p90=7 * MINUTE)
     assert told.to_action.median == 2 * MINUTE
 
 
 def test_of_nothing_nothing_is_known_and_no_target_is_missed():
     told = summary([], {})
-    nothing = Times(mean=None, median=None, p90=None)
+    nothing = Times(count=0, mean=None, median=None, p90=None)
 
     assert (told.rollbacks, told.success_percent, told.false_percent) == (0, None, None)
     assert (told.to_action, told.to_back, told.to_recovery) == (nothing, nothing, nothing)

@@ -119,8 +119,9 @@ def _lasted(name: str, duration: timedelta | None) -> Iterator[Figure]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """How long something took; None where it never happened."""
+    """How long something took, so many times; None where it never happened."""
 
+    count: int
     mean: timedelta | None
     median: timedelta | None
     p90: timedelta | None
@@ -210,7 +211,9 @@ def summary(incidents: Sequence[Incident], labels: Mapping[str, bool]) -> Summar
 def _times(durations: Iterable[timedelta | None]) -> Times:
     known = sorted(duration for duration in durations if duration is not None)
     mean = sum(known, timedelta(0)) / len(known) if known else None
-    return Times(mean=mean, median=percentile(known, 50), p90=percentile(known, 90))
+    return Times(
+        count=len(known), mean=mean, median=percentile(known, 50), p90=percentile(known, 90)
+    )
 
 
 def percentile(ordered: Sequence[timedelta], percent: int) -> timedelta | None:

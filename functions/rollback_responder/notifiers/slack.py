@@ -34,6 +34,7 @@ from slack_sdk.webhook import WebhookClient
 from rollback_responder.domain.errors import MessageGone, NotificationError
 from rollback_responder.domain.policy import Mention
 from rollback_responder.domain.policy import Slack as SlackPolicy
+from rollback_responder.notifiers.digest import DigestMessage
 from rollback_responder.notifiers.message import Message
 from rollback_responder.ports import Thread
 
@@ -44,6 +45,7 @@ UNREACHABLE = (SlackClientError, OSError, HTTPException)
 HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT = 150, 3000, 2000
 TIMEOUT_SECONDS = 10
 PICTURE = "incident.png"
+DIGEST_ICON = "calendar"
 # These answers do not change by asking again; anything else might.
 FINAL_ERRORS = frozenset(
     {
@@ -129,6 +131,16 @@ class BotThread:
             retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=2)],
         )
 
+    def announce(self, digest: DigestMessage) -> str:
+        """See `Thread.announce`."""
+        content = digest_content(digest)
+        answer = _asked(
+            lambda: self._client.chat_postMessage(
+                channel=self._policy.channel, unfurl_links=False, **content
+            )
+        )
+        return f"{answer['channel']}/{answer['ts']}"
+
     def open(self, message: Message) -> str:
         """See `Thread.open`. The head's name is its channel id and timestamp."""
         answer = _asked(
@@ -190,6 +202,11 @@ class WebhookThread:
             retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=2)],
         )
 
+    def announce(self, digest: DigestMessage) -> str:
+        """See `Thread.announce`."""
+        self._send(digest_content(digest))
+        return "webhook"
+
     def open(self, message: Message) -> str:
         """See `Thread.open`."""
         self._post(message)
@@ -210,7 +227,9 @@ class WebhookThread:
         del head, png, alt, title
 
     def _post(self, message: Message) -> None:
-        content = _content(message, self._policy.mention)
+        self._send(_content(message, self._policy.mention))
+
+    def _send(self, content: Mapping[str, Any]) -> None:
         try:
             answer = self._client.send(text=content["text"], blocks=content["blocks"])
         except UNREACHABLE as error:
@@ -255,6 +274,21 @@ def blocks_of(message: Message) -> list[Block]:
             ]
         ),
     ]
+
+
+def digest_content(digest: DigestMessage) -> dict[str, Any]:
+    """A week's digest as Block Kit; `text` is what screen readers and lock screens get."""
+    header = _cut(f":{DIGEST_ICON}: {_plain(digest.headline)}", HEADER_LIMIT)
+    blocks = [
+        HeaderBlock(text=PlainTextObject(text=header, emoji=True)),
+        *(
+            SectionBlock(text=_mrkdwn(f"*{title}*\n{_escaped(text)}", TEXT_LIMIT))
+            for title, text in digest.parts
+        ),
+        ContextBlock(elements=[PlainTextObject(text=_plain(digest.footer))]),
+    ]
+    text = _cut(_escaped(digest.headline), TEXT_LIMIT)
+    return {"text": text, "blocks": [block.to_dict() for block in blocks]}
 
 
 def _mrkdwn(text: str, limit: int) -> MarkdownTextObject:
