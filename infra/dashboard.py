@@ -9,17 +9,33 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.health import own_metric
-from rollback_responder.domain import naming
+from rollback_responder.domain import figures, naming
+from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import Policy
 
 # CloudWatch API, dashboard body: an alarm widget shows at most 100 alarms.
 MOST_ALARMS_IN_A_WIDGET = 100
 WIDE, HALF, HEIGHT = 24, 12, 6
-FIVE_MINUTES = Duration.minutes(5)
+FIVE_MINUTES, DAY = Duration.minutes(5), Duration.days(1)
+FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
+PERCENT = cloudwatch.YAxisProps(min=0, max=100, show_units=False)
+# Every other metric of the responder counts a reason.
+NOT_REASONS = (
+    naming.HEARTBEAT,
+    naming.UNWATCHED,
+    naming.SECONDS_TO_ACTION,
+    naming.SECONDS_TO_BACK,
+    naming.SECONDS_TO_RECOVERY,
+    naming.INCIDENTS_OPEN,
+    naming.OLDEST_OPEN_SECONDS,
+    naming.LABELLED_RIGHT,
+    naming.LABELLED_WRONG,
+    *(naming.rollback_count(state.value) for state in figures.OUTCOMES),
+)
 
 
 class Dashboard(Construct):
-    """The dashboard, top to bottom: services, what was done, the way there, the functions."""
+    """The dashboard, top to bottom: services, figures, what was done, the way there, functions."""
 
     def __init__(
         self,
@@ -40,6 +56,9 @@ class Dashboard(Construct):
             widgets=[
                 *([widget] for widget in self._scope(policy)),
                 [self._responder(own_alarms)],
+                [self._times(policy.environment), self._outcomes(policy.environment)],
+                [self._success(policy.environment), self._false(policy.environment)],
+                [self._open(policy.environment), _no_data_lost()],
                 [self._deeds(policy.environment), self._beats(policy.environment)],
                 [self._queues(alarms, dead_letters), self._age(alarms)],
                 [self._errors(functions), self._durations(functions)],
@@ -75,8 +94,8 @@ class Dashboard(Construct):
         # Each decision has a reason and each reason a count; a search finds those of tomorrow too.
         schema = f"{{{naming.METRICS_NAMESPACE},service}}"
         service = naming.metrics_service(environment)
-        search = f'{schema} service="{service}" NOT MetricName="{naming.HEARTBEAT}"'
-        search += f' NOT MetricName="{naming.UNWATCHED}"'
+        others = "".join(f' NOT MetricName="{name}"' for name in NOT_REASONS)
+        search = f'{schema} service="{service}"{others}'
         return cloudwatch.GraphWidget(
             title="Actions and stand-downs, by reason",
             left=[
@@ -87,6 +106,80 @@ class Dashboard(Construct):
             width=HALF,
             height=HEIGHT,
         )
+
+    # -- figures ------------------------------------------------------------------------------
+
+    def _times(self, environment: str) -> cloudwatch.GraphWidget:
+        limit = figures.MEAN_ROLLBACK_TIME.total_seconds()
+        return cloudwatch.GraphWidget(
+            title="Rollback time, seconds, mean of each day",
+            left=[
+                own_metric(environment, name).with_(statistic="Average", period=DAY, label=label)
+                for name, label in (
+                    (naming.SECONDS_TO_ACTION, "alarm to action"),
+                    (naming.SECONDS_TO_BACK, "alarm to back"),
+                    (naming.SECONDS_TO_RECOVERY, "alarm to recovery, proved"),
+                )
+            ],
+            left_annotations=[
+                cloudwatch.HorizontalAnnotation(
+                    value=limit, label=f"target: alarm to back under {limit:g} s on average"
+                )
+            ],
+            left_y_axis=FROM_ZERO,
+            width=HALF,
+            height=HEIGHT,
+        )
+
+    def _outcomes(self, environment: str) -> cloudwatch.GraphWidget:
+        return cloudwatch.GraphWidget(
+            title="Rollbacks by outcome, each day",
+            left=[
+                own_metric(environment, naming.rollback_count(state.value)).with_(
+                    period=DAY, label=state.value.replace("_", " ")
+                )
+                for state in figures.OUTCOMES
+            ],
+            stacked=True,
+            left_y_axis=FROM_ZERO,
+            width=HALF,
+            height=HEIGHT,
+        )
+
+    def _success(self, environment: str) -> cloudwatch.GraphWidget:
+        names = [naming.rollback_count(state.value) for state in figures.OUTCOMES]
+        return _share(
+            "Rollbacks that helped, % of all since the left edge",
+            [own_metric(environment, name) for name in names],
+            of=names.index(naming.rollback_count(State.FIXED.value)),
+            target=cloudwatch.HorizontalAnnotation(
+                value=figures.SUCCESS_PERCENT, label=f"target: over {figures.SUCCESS_PERCENT} %"
+            ),
+        )
+
+    def _false(self, environment: str) -> cloudwatch.GraphWidget:
+        names = (naming.LABELLED_RIGHT, naming.LABELLED_WRONG)
+        return _share(
+            "False rollbacks, % of those labelled since the left edge",
+            [own_metric(environment, name) for name in names],
+            of=names.index(naming.LABELLED_WRONG),
+            target=cloudwatch.HorizontalAnnotation(
+                value=figures.FALSE_PERCENT, label=f"target: under {figures.FALSE_PERCENT} %"
+            ),
+        )
+
+    def _open(self, environment: str) -> cloudwatch.GraphWidget:
+        return cloudwatch.GraphWidget(
+            title="Incidents open, and the age of the oldest in seconds",
+            left=[own_metric(environment, naming.INCIDENTS_OPEN).with_(statistic="Maximum")],
+            right=[own_metric(environment, naming.OLDEST_OPEN_SECONDS).with_(statistic="Maximum")],
+            left_y_axis=FROM_ZERO,
+            right_y_axis=FROM_ZERO,
+            width=HALF,
+            height=HEIGHT,
+        )
+
+    # -- the way there --------------------------------------------------------------------------
 
     def _beats(self, environment: str) -> cloudwatch.GraphWidget:
         return _graph(
@@ -138,6 +231,46 @@ class Dashboard(Construct):
                 for name, function in functions.items()
             ],
         )
+
+
+def _share(
+    title: str,
+    metrics: Sequence[cloudwatch.Metric],
+    *,
+    of: int,
+    target: cloudwatch.HorizontalAnnotation,
+) -> cloudwatch.GraphWidget:
+    """One of several counts as a percentage of all, added up from the left edge on.
+
+    All of them are published together, zeros too (`figures.py`), so that each has the same
+    datapoints. RUNNING_SUM: CloudWatch user guide, "Using math expressions with metrics".
+    """
+    ids = [f"m{number}" for number in range(len(metrics))]
+    share = cloudwatch.MathExpression(
+        expression=f"100 * RUNNING_SUM({ids[of]}) / RUNNING_SUM({' + '.join(ids)})",
+        using_metrics=dict(zip(ids, metrics, strict=True)),
+        label="percent",
+        period=DAY,
+    )
+    return cloudwatch.GraphWidget(
+        title=title,
+        left=[share],
+        left_annotations=[target],
+        left_y_axis=PERCENT,
+        width=HALF,
+        height=HEIGHT,
+    )
+
+
+def _no_data_lost() -> cloudwatch.TextWidget:
+    return cloudwatch.TextWidget(
+        markdown="### No data lost\n\nThe target is "
+        f"{figures.DATA_LOSSES}. Nothing measures it: the responder moves aliases, stops "
+        "deployments and cancels stack updates, and its roles may touch no data store but its "
+        "own journal.",
+        width=HALF,
+        height=HEIGHT,
+    )
 
 
 def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:

@@ -4,6 +4,8 @@ import json
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
@@ -11,6 +13,7 @@ from constructs import Construct
 
 from infra.function import HouseFunction
 from infra.grants.grant import allow
+from rollback_responder.domain.policy import Digest
 from rollback_responder.wiring import NotifyWiring
 
 # Slack is asked again within one run when it says so; the stream comes back for what is left.
@@ -29,6 +32,10 @@ NEWS = [
     {"dynamodb": {"NewImage": {kind: {"S": [{"exists": True}]}}}} for kind in ("incident", "said")
 ]
 
+# What only a digest reads: the rows and the archive; and the watcher's heartbeat.
+DIGEST_READS = ("dynamodb:BatchGetItem", "dynamodb:Query")
+DIGEST_PULSE = "cloudwatch:GetMetricData"
+
 
 class Notifier(Construct):
     """The function `notify`, fed by the journal's stream; what fails for good goes to a queue."""
@@ -43,6 +50,7 @@ class Notifier(Construct):
         journal: dynamodb.Table,
         secret: secretsmanager.ISecret,
         failures: sqs.IQueue,
+        digest: Digest | None,
     ) -> None:
         super().__init__(scope, construct_id)
         stream_arn = journal.table_stream_arn
@@ -64,12 +72,36 @@ class Notifier(Construct):
                     "dynamodb:GetShardIterator",
                 ),
                 allow(secret.secret_arn, "secretsmanager:GetSecretValue"),
-                allow(journal.table_arn, "dynamodb:GetItem", "dynamodb:UpdateItem"),
+                allow(
+                    journal.table_arn,
+                    "dynamodb:GetItem",
+                    *(DIGEST_READS if digest else ()),
+                    "dynamodb:UpdateItem",
+                ),
                 allow(failures.queue_arn, "sqs:SendMessage"),
             ],
-            on_everything=["dynamodb:ListStreams"],
+            on_everything=["dynamodb:ListStreams", *([DIGEST_PULSE] if digest else [])],
         )
         self._read(stream_arn, failures)
+        if digest:
+            self._tell_weeks(digest, failures)
+
+    def _tell_weeks(self, digest: Digest, failures: sqs.IQueue) -> None:
+        """Once a week, in UTC. Told twice it is told once: `notify` keeps a notice of it."""
+        hour, day = str(digest.hour), digest.day.value.upper()
+        events.Rule(
+            self,
+            "Digest",
+            description="Lets the rollback responder tell what the week was.",
+            schedule=events.Schedule.cron(minute="0", hour=hour, week_day=day),
+            targets=[
+                targets.LambdaFunction(
+                    self.notify.function,
+                    event=events.RuleTargetInput.from_object({"digest": "week"}),
+                    dead_letter_queue=failures,
+                )
+            ],
+        )
 
     def _read(self, stream_arn: str, failures: sqs.IQueue) -> None:
         lambda_.CfnEventSourceMapping(

@@ -152,6 +152,7 @@ class ResponderStack(Stack):
             journal=self.journal,
             secret=self.secret,
             failures=self.failures,
+            digest=self.policy.slack.digest,
         )
 
     def _interactor(self) -> Interactor:

@@ -104,7 +104,7 @@ def install(progress: Callable[[str], None]) -> None:
     stamp = ENVIRONMENT / "installed.txt"
     if stamp.exists() and stamp.read_text() == pins:
         return
-    progress("Installing the AWS emulator into .venv-emulator (once, about 90 MB)")
+    progress("Installing the AWS emulator into .venv-emulator (once, about 180 MB)")
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     python = ENVIRONMENT / "bin" / "python"
     uv = Path(sys.executable).with_name("uv")

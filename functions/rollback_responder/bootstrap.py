@@ -18,14 +18,19 @@ from botocore.config import Config
 
 from rollback_responder.actions import Clients, pointers, rollouts
 from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.chronicler import Chronicler
 from rollback_responder.desk import Desk
+from rollback_responder.domain import naming
 from rollback_responder.domain.errors import PolicyError, Problem, QueueError
 from rollback_responder.domain.policy import Policy, parse_policy
+from rollback_responder.domain.week import Week
+from rollback_responder.journal.annals import DynamoDbAnnals
 from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.notices import DynamoDbNotices
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
+from rollback_responder.metrics.pulse import CloudWatchPulse
 from rollback_responder.ports import Notices, Wake
 from rollback_responder.responder import Responder
 from rollback_responder.rooms import Rooms
@@ -77,7 +82,7 @@ class NotifyHouse:
     """What `notify` needs.
 
     `read_secret` gives the Slack secret's text; `park` takes what can never be told: body, reason,
-    detail.
+    detail; `week` reads the seven days before an instant.
     """
 
     wiring: NotifyWiring
@@ -85,6 +90,7 @@ class NotifyHouse:
     notices: Notices
     read_secret: Callable[[], str]
     park: Callable[[str, str, str], None]
+    week: Callable[[datetime], Week]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +129,22 @@ def watch_house(environment: Mapping[str, str]) -> WatchHouse:
 def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
     """Everything the notifier needs; errors as `respond_house`."""
     wiring = NotifyWiring.from_environment(environment)
+    policy, dynamodb = load_policy(), _client("dynamodb", READS)
+
+    def read_week(until_at: datetime) -> Week:
+        # Once a week: no cold start waits for this client.
+        pulse = CloudWatchPulse(_client("cloudwatch", READS), policy.environment)
+        journal = DynamoDbJournal(dynamodb, wiring.journal_table, LEASE)
+        annals = DynamoDbAnnals(dynamodb, wiring.journal_table)
+        return Chronicler(policy, journal, annals, pulse).week(until_at)
+
     return NotifyHouse(
         wiring=wiring,
-        policy=load_policy(),
-        notices=DynamoDbNotices(_client("dynamodb", READS), wiring.journal_table, LEASE),
+        policy=policy,
+        notices=DynamoDbNotices(dynamodb, wiring.journal_table, LEASE),
         read_secret=_reading(wiring.slack_secret_arn),
         park=_parking(wiring.failure_queue_url),
+        week=read_week,
     )
 
 
@@ -186,7 +202,7 @@ def utc_now() -> datetime:
 
 def new_id(now: datetime) -> str:
     """An incident's or a claim's name: when, and something nobody else drew. 28 characters."""
-    return f"inc-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+    return naming.incident_id(now, secrets.token_hex(4))
 
 
 def _rooms(policy: Policy, wiring: Wiring) -> Rooms:

@@ -271,6 +271,43 @@ class Book(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """Incidents that are over, what people said of them by id, and what could not be read."""
+
+    incidents: tuple[Incident, ...]
+    labels: Mapping[str, bool] = field(default_factory=dict)
+    damages: tuple[str, ...] = ()
+
+
+class Annals(Protocol):
+    """What is over, and what holds for everybody: for people, never for a decision."""
+
+    def chapter(self, services: Collection[str], *, since_at: datetime, now: datetime) -> Chapter:
+        """The incidents of these services that began since then and are over.
+
+        Raises:
+            JournalError: they could not be read.
+        """
+        ...
+
+    def paused_by(self) -> str | None:
+        """Who paused the responder, if it is paused; errors as `chapter`."""
+        ...
+
+
+class Pulse(Protocol):
+    """The watcher's heart."""
+
+    def beats(self, since_at: datetime, now: datetime) -> int:
+        """How often it beat.
+
+        Raises:
+            MeasurementError: it could not be read.
+        """
+        ...
+
+
 class Budget(Protocol):
     """What people flip and what all services share: the pause, and the rollbacks of this hour."""
 
@@ -347,6 +384,10 @@ class Thread(Protocol):
 
     def pass_on(self, head: str | None, text: str) -> None:
         """Posts what somebody said, under a message or by itself; errors as `open`."""
+        ...
+
+    def announce(self, digest: Any) -> str:
+        """Posts a message of its own, under no incident; returns and raises as `open`."""
         ...
 
     def open(self, message: Any) -> str:

@@ -1,4 +1,7 @@
-"""Gives the emulator's function workers the time-lapse clock; Python imports this at its start.
+"""Fits the emulator's function workers to this machine; Python imports this at its start.
+
+They get the time-lapse clock, and what their asset holds compiled for Lambda's machine is taken
+from the emulator's own packages, which are compiled for this one.
 
 It is on the ``PYTHONPATH`` that ministack's workers inherit (they start the emulator's interpreter
 with the emulator's environment). A worker is recognised by ``LAMBDA_TASK_ROOT``, which ministack
@@ -11,9 +14,15 @@ remaining milliseconds of an invocation, which are real ones.
 The names of the variables are those of ``local/clock.py``, which a worker cannot import.
 """
 
+import importlib.machinery
 import os
 import sys
+import sysconfig
 import time
+from collections.abc import Sequence
+
+# What `notify` draws with (functions/requirements-notify.txt), as far as it is compiled.
+COMPILED = frozenset({"PIL", "contourpy", "kiwisolver", "matplotlib", "mpl_toolkits", "numpy"})
 
 
 def _follow_the_time_lapse() -> None:
@@ -30,6 +39,22 @@ def _follow_the_time_lapse() -> None:
 
     time.time = model_time
 
+
+class _OfThisMachine:
+    """Finds compiled packages in the emulator's environment, whatever the asset holds."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        del path, target
+        if name not in COMPILED:
+            return None
+        return importlib.machinery.PathFinder.find_spec(name, [sysconfig.get_path("platlib")])
+
+
+if "LAMBDA_TASK_ROOT" in os.environ:
+    sys.meta_path.insert(0, _OfThisMachine)
 
 if "LAMBDA_TASK_ROOT" in os.environ and "TIME_LAPSE_SPEED" in os.environ:
     _follow_the_time_lapse()

@@ -15,6 +15,7 @@ EMOJI = {
     "bell": "🔔",
     "black_circle": "⚫",
     "bug": "🐛",
+    "calendar": "📆",
     "chart_with_downwards_trend": "📉",
     "chart_with_upwards_trend": "📈",
     "eyes": "👀",

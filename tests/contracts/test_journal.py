@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from rollback_responder.domain import naming
 from rollback_responder.domain.controls import Approval, Controls, FixingForward, Unsafe
 from rollback_responder.domain.document import write
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
@@ -19,10 +20,16 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.situation import Switches
+from rollback_responder.journal.annals import DynamoDbAnnals
 from rollback_responder.journal.budget import KEY, MOST_TRIES, DynamoDbBudget
 from rollback_responder.journal.codec import decode_controls
 from rollback_responder.journal.dynamodb import DynamoDbJournal
-from rollback_responder.journal.memory import MemoryBudget, MemoryJournal, MemoryNotices
+from rollback_responder.journal.memory import (
+    MemoryAnnals,
+    MemoryBudget,
+    MemoryJournal,
+    MemoryNotices,
+)
 from rollback_responder.journal.notices import DynamoDbNotices
 from rollback_responder.ports import Notice
 from tests.builders import GROUP, MINUTE, NOW, a_ledger, an_incident
@@ -959,3 +966,123 @@ def test_notices_expire_long_after_the_incident(dynamodb):
     DynamoDbNotices(dynamodb, TABLE, LEASE).take("inc-1", steps=1, now=NOW)
 
     assert int(items_of(dynamodb)["row"]["expires_at"]["N"]) > NOW.timestamp() + 399 * 86400
+
+
+# -- annals ---------------------------------------------------------------------------------------
+
+
+class Past:
+    """A journal with incidents that ended, and its annals."""
+
+    def __init__(self, request, kind):
+        self.client = request.getfixturevalue("dynamodb") if kind == "dynamodb" else None
+        budget = MemoryBudget()
+        if self.client:
+            self.journal = DynamoDbJournal(self.client, TABLE, LEASE)
+            self.annals = DynamoDbAnnals(self.client, TABLE)
+        else:
+            self.journal = MemoryJournal(LEASE)
+            self.annals = MemoryAnnals(self.journal, budget)
+        self.budget = budget
+
+    def end(self, opened_at, word, service=SHOP, **changes):
+        incident_id = naming.incident_id(opened_at, word)
+        incident = replace(ended(), id=incident_id, opened_at=opened_at, service=service, **changes)
+        claim = take(self.journal, incident_id, service=service)
+        self.journal.close(claim, ledgers=kept(), incident=incident)
+        return incident
+
+    def label(self, incident, *, right):
+        if self.client is None:
+            self.annals.labels[incident.id] = right
+            return
+        key = {"pk": {"S": f"service#{incident.service}"}, "sk": {"S": f"label#{incident.id}"}}
+        self.client.put_item(
+            TableName=TABLE, Item={**key, "is_right": {"BOOL": right}, "said_by": {"S": "ann"}}
+        )
+
+    def pause(self, by):
+        if self.client is None:
+            self.budget.paused_by = by
+            return
+        self.client.put_item(TableName=TABLE, Item={**KEY, "paused_by": {"S": by}})
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def past(request):
+    return Past(request, request.param)
+
+
+WEEK = timedelta(days=7)
+
+
+def test_a_chapter_holds_what_began_since_and_is_over(past):
+    old = past.end(NOW - WEEK - MINUTE, "ffffffff")
+    first = past.end(NOW - WEEK, "00000000")
+    last = past.end(NOW, "ffffffff")
+    past.end(NOW + MINUTE, "00000000")
+    cart = past.end(NOW - MINUTE, "12345678", service="cart")
+    past.end(NOW - MINUTE, "87654321", service="mail")
+    chapter = past.annals.chapter([SHOP, "cart", "unseen"], since_at=NOW - WEEK, now=NOW)
+
+    assert set(chapter.incidents) == {first, last, cart}
+    assert old not in chapter.incidents
+    assert (dict(chapter.labels), chapter.damages) == ({}, ())
+
+
+def test_a_chapter_says_what_people_said_of_it(past):
+    right, wrong = past.end(NOW - MINUTE, "a"), past.end(NOW, "b")
+    past.end(NOW, "c")
+    past.label(right, right=True)
+    past.label(wrong, right=False)
+    chapter = past.annals.chapter([SHOP], since_at=NOW - WEEK, now=NOW)
+
+    assert dict(chapter.labels) == {right.id: True, wrong.id: False}
+
+
+def test_an_incident_that_is_open_is_in_no_chapter(past):
+    claim = take(past.journal, "a")
+    past.journal.close(claim, ledgers=kept(), incident=undecided())
+
+    assert past.annals.chapter([SHOP], since_at=NOW - WEEK, now=NOW).incidents == ()
+
+
+def test_the_pause_is_read_beside_it(past):
+    assert past.annals.paused_by() is None
+    past.pause("ann")
+    assert past.annals.paused_by() == "ann"
+
+
+def test_a_chapter_of_many_pages_is_read_whole(dynamodb, request):
+    """A Query gives a megabyte a page."""
+    past = Past(request, "dynamodb")
+    long = "x" * 150_000
+    for number in range(8):
+        incident = ended()
+        steps = (*incident.steps[:-1], replace(incident.steps[-1], text=long))
+        past.end(NOW - number * MINUTE, "0", steps=steps)
+
+    assert len(past.annals.chapter([SHOP], since_at=NOW - WEEK, now=NOW).incidents) == 8
+
+
+def test_what_is_damaged_in_a_chapter_is_named_and_the_rest_is_read(dynamodb, request):
+    past = Past(request, "dynamodb")
+    whole, broken = past.end(NOW, "a"), past.end(NOW, "b")
+    key = {"pk": {"S": f"service#{SHOP}"}, "sk": {"S": f"incident#{broken.id}"}}
+    dynamodb.put_item(TableName=TABLE, Item={**key, "archive": {"S": "{"}})
+    chapter = past.annals.chapter([SHOP], since_at=NOW - WEEK, now=NOW)
+
+    assert chapter.incidents == (whole,)
+    assert chapter.damages[0].startswith(f"{broken.id}: a row's incident is not JSON")
+
+
+def test_a_chapter_that_cannot_be_read_is_a_journal_error():
+    client, stub = stubbed()
+    annals = DynamoDbAnnals(client, TABLE)
+    stub.add_client_error("query", "AccessDeniedException")
+    stub.add_client_error("get_item", "AccessDeniedException")
+    with stub:
+        with pytest.raises(JournalError, match="Query: AccessDenied"):
+            annals.chapter([SHOP], since_at=NOW, now=NOW)
+        with pytest.raises(JournalError, match="GetItem: AccessDenied"):
+            annals.paused_by()

@@ -11,7 +11,11 @@ from tests.infra.deployed import Template
 POLICY = {
     "environment": "test",
     "mode": "enforce",
-    "slack": {"channel": "#deploys", "approvers": ["U012AB3CD"]},
+    "slack": {
+        "channel": "#deploys",
+        "approvers": ["U012AB3CD"],
+        "digest": {"day": "fri", "hour": 14},
+    },
     "responses": {"critical": {"roll_back_minutes": 120, "ask_minutes": 2880}},
     "freezes": [
         {

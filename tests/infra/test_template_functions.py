@@ -7,6 +7,8 @@ import pytest
 
 from infra.package import PACKAGE
 from rollback_responder.wiring import InteractWiring, NotifyWiring, RespondWiring, WatchWiring
+from tests.infra.synthesis import POLICY
+from tests.infra.test_template_grants import held_by
 
 NAMES = {
     "respond": "Responder/Respond",
@@ -140,3 +142,20 @@ def test_notify_reads_the_journals_stream_and_lays_aside_what_fails(responder):
 def test_no_environment_holds_a_secret(responder):
     for properties in responder.of_type("AWS::Lambda::Function").values():
         assert "resolve:secretsmanager" not in json.dumps(properties)
+
+
+def test_the_week_is_told_when_the_policy_says(responder):
+    rule = responder.properties("Notifier/Digest")
+    (target,) = rule["Targets"]
+
+    assert rule["ScheduleExpression"] == "cron(0 14 ? * FRI *)"
+    assert target["Arn"] == "<Notifier/Notify/Function.Arn>"
+    assert json.loads(target["Input"]) == {"digest": "week"}
+
+
+def test_without_a_digest_nothing_is_scheduled_or_granted_for_it(synthesise):
+    bare = synthesise({**POLICY, "slack": {"channel": "#deploys"}}).responder
+    granted = {a for s in held_by(bare, "Notifier/Notify/Role") for a in s["Action"]}
+
+    assert not [name for name in bare.of_type("AWS::Events::Rule") if "Notifier" in name]
+    assert not granted & {"dynamodb:Query", "dynamodb:BatchGetItem", "cloudwatch:GetMetricData"}

@@ -115,9 +115,15 @@ EXPECTED = {
             "dynamodb:GetRecords",
             "dynamodb:GetShardIterator",
         },
-        ("*",): {"dynamodb:ListStreams"},
+        # The digest reads the rows, the archive and the pause, and the watcher's heartbeat.
+        ("*",): {"cloudwatch:GetMetricData", "dynamodb:ListStreams"},
         ("<SlackSecret>",): {"secretsmanager:GetSecretValue"},
-        (JOURNAL,): {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        (JOURNAL,): {
+            "dynamodb:BatchGetItem",
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        },
         ("<NotifyFailures.Arn>",): {"sqs:SendMessage"},
     },
     "Interactor/Interact/Role": {
@@ -425,10 +431,16 @@ def test_where_nobody_may_press_there_is_no_address(synthesise):
     assert set(invokers(template)) == {"<Watcher/Watch/Function.Arn>"}
 
 
-def test_only_the_tick_and_what_wakes_may_invoke_and_only_the_watcher(responder):
+def test_only_the_tick_and_what_wakes_may_invoke_the_watcher_and_its_clock_notify(responder):
     rules = [name for name in responder.of_type("AWS::Events::Rule") if name.startswith("Watcher/")]
     found = invokers(responder)
-    assert set(found) == {"<Watcher/Watch/Function.Arn>", "<Interactor/Interact/Function.Arn>"}
+    notify = found["<Notifier/Notify/Function.Arn>"]
+    assert [p["SourceArn"] for p in notify] == ["<Notifier/Digest.Arn>"]
+    assert set(found) == {
+        "<Watcher/Watch/Function.Arn>",
+        "<Notifier/Notify/Function.Arn>",
+        "<Interactor/Interact/Function.Arn>",
+    }
     permissions = found["<Watcher/Watch/Function.Arn>"]
     assert "Watcher/Tick" in rules
     assert len(rules) > 1

@@ -97,10 +97,15 @@ def test_only_own_alarms_may_publish_to_the_operators_topic(responder):
 def test_the_page_shows_alarms_in_scope_and_the_responder(responder, synthesis):
     page = responder.properties("Dashboard/Page")
     widgets = json.loads(page["DashboardBody"])["widgets"]
-    titles = [w["properties"]["title"] for w in widgets]
+    titles = [w["properties"]["title"] for w in widgets if w["type"] != "text"]
     assert titles == [
         "Services: alarms in scope",
         "The responder itself",
+        "Rollback time, seconds, mean of each day",
+        "Rollbacks by outcome, each day",
+        "Rollbacks that helped, % of all since the left edge",
+        "False rollbacks, % of those labelled since the left edge",
+        "Incidents open, and the age of the oldest in seconds",
         "Actions and stand-downs, by reason",
         "Heartbeat of the watcher, beats a minute",
         "Messages waiting",

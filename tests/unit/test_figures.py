@@ -47,7 +47,9 @@ def named(incident, number):
 
 
 def found(incident):
-    return {figure.name: figure.value for figure in of_latest(incident)}
+    """The figures that are not zero, but for times."""
+    given = of_latest(incident)
+    return {each.name: each.value for each in given if each.value or each.unit is SECONDS}
 
 
 def test_a_rollback_that_begins_tells_how_soon_after_the_alarm():
@@ -61,6 +63,10 @@ def test_a_rollback_that_is_over_tells_how_it_ended_and_how_long_it_took():
     assert list(of_latest(FIXED)) == [
         Figure(name="symptom_gone", value=1),
         Figure(name="RollbackFixed", value=1),
+        Figure(name="RollbackNotFixed", value=0),
+        Figure(name="RollbackUnknown", value=0),
+        Figure(name="RollbackIncomplete", value=0),
+        Figure(name="RollbackIndeterminate", value=0),
         Figure(name="SecondsToBack", value=120, unit=SECONDS),
         Figure(name="SecondsToRecovery", value=180, unit=SECONDS),
     ]
@@ -119,10 +125,11 @@ def test_open_incidents_are_counted_with_the_age_of_the_oldest():
 
 
 def test_a_label_is_counted_by_what_it_says():
-    assert (of_label(right=True).name, of_label(right=False).name) == (
-        naming.LABELLED_RIGHT,
-        naming.LABELLED_WRONG,
-    )
+    assert [(each.name, each.value) for each in of_label(right=False)] == [
+        (naming.LABELLED_RIGHT, 0),
+        (naming.LABELLED_WRONG, 1),
+    ]
+    assert [each.value for each in of_label(right=True)] == [1, 0]
 
 
 def test_every_way_to_end_but_standing_down_is_an_outcome():
@@ -151,14 +158,14 @@ def test_a_week_is_summed_up():
     assert told.stood_down == ((Reason.COOLDOWN, 2), (Reason.ALARM_NOT_FIRING, 1))
     assert (told.right, told.wrong, told.false_percent) == (1, 1, 50)
     assert told.success_percent == pytest.approx(200 / 3)
-    assert told.to_back == Times(mean=MINUTE * 10 / 3, median=2 * MINUTE, p90=6 * MINUTE)
-    assert told.to_recovery == Times(mean=5 * MINUTE, median=3 * MINUTE, p90=7 * MINUTE)
+    assert told.to_back == Times(count=3, mean=MINUTE * 10 / 3, median=2 * MINUTE, p90=6 * MINUTE)
+    assert told.to_recovery == Times(count=2, mean=5 * MINUTE, median=3 * MINUTE, p90=7 * MINUTE)
     assert told.to_action.median == 2 * MINUTE
 
 
 def test_of_nothing_nothing_is_known_and_no_target_is_missed():
     told = summary([], {})
-    nothing = Times(mean=None, median=None, p90=None)
+    nothing = Times(count=0, mean=None, median=None, p90=None)
 
     assert (told.rollbacks, told.success_percent, told.false_percent) == (0, None, None)
     assert (told.to_action, told.to_back, told.to_recovery) == (nothing, nothing, nothing)

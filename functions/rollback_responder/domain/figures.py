@@ -91,7 +91,9 @@ def of_latest(incident: Incident) -> Iterator[Figure]:
         yield from _lasted(naming.SECONDS_TO_ACTION, to_action(incident))
     outcome = outcome_of(incident)
     if outcome:
-        yield Figure(name=naming.rollback_count(outcome.value), value=1)
+        # The others are counted as none: a rate can be computed from the first rollback on.
+        for state in OUTCOMES:
+            yield Figure(name=naming.rollback_count(state.value), value=int(state is outcome))
         yield from _lasted(naming.SECONDS_TO_BACK, to_back(incident))
         yield from _lasted(naming.SECONDS_TO_RECOVERY, to_recovery(incident))
 
@@ -104,9 +106,12 @@ def of_open(incidents: Iterable[Incident], now: datetime) -> Iterator[Figure]:
     yield from _lasted(naming.OLDEST_OPEN_SECONDS, max(timedelta(0), oldest))
 
 
-def of_label(*, right: bool) -> Figure:
-    """What a person's judgement of a rollback adds: whoever takes a label counts it."""
-    return Figure(name=naming.LABELLED_RIGHT if right else naming.LABELLED_WRONG, value=1)
+def of_label(*, right: bool) -> tuple[Figure, Figure]:
+    """What a person's judgement of a rollback adds: whoever takes a label counts it so."""
+    return (
+        Figure(name=naming.LABELLED_RIGHT, value=int(right)),
+        Figure(name=naming.LABELLED_WRONG, value=int(not right)),
+    )
 
 
 def _lasted(name: str, duration: timedelta | None) -> Iterator[Figure]:
@@ -119,8 +124,9 @@ def _lasted(name: str, duration: timedelta | None) -> Iterator[Figure]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """How long something took; None where it never happened."""
+    """How long something took, so many times; None where it never happened."""
 
+    count: int
     mean: timedelta | None
     median: timedelta | None
     p90: timedelta | None
@@ -210,7 +216,9 @@ def summary(incidents: Sequence[Incident], labels: Mapping[str, bool]) -> Summar
 def _times(durations: Iterable[timedelta | None]) -> Times:
     known = sorted(duration for duration in durations if duration is not None)
     mean = sum(known, timedelta(0)) / len(known) if known else None
-    return Times(mean=mean, median=percentile(known, 50), p90=percentile(known, 90))
+    return Times(
+        count=len(known), mean=mean, median=percentile(known, 50), p90=percentile(known, 90)
+    )
 
 
 def percentile(ordered: Sequence[timedelta], percent: int) -> timedelta | None:

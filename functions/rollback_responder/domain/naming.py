@@ -1,5 +1,7 @@
 """Names that the deployment and the functions must agree on without asking each other."""
 
+from datetime import datetime
+
 from rollback_responder.domain.target import Pointer
 from rollback_responder.domain.trigger import MeasuredTrigger
 
@@ -27,6 +29,11 @@ def alarm_name(
 def topic_name(environment: str) -> str:
     """The SNS topic that alarms of one environment publish to."""
     return f"{PREFIX}-alarms-{environment}"
+
+
+def incident_id(now: datetime, word: str) -> str:
+    """An incident's or a claim's name: when, and something nobody else drew. They sort by time."""
+    return f"inc-{now:%Y%m%d-%H%M%S}-{word}"
 
 
 # The responder's own metrics: embedded metric format, one dimension, `service`.

@@ -9,7 +9,7 @@ from rollback_responder.domain import naming
 from rollback_responder.domain.conflicts import conflicts_of
 from rollback_responder.domain.document import AtLeastOne, Doc, Limits, Pattern, Reader, write
 from rollback_responder.domain.errors import PolicyError
-from rollback_responder.domain.freeze import Freeze
+from rollback_responder.domain.freeze import Day, Freeze
 from rollback_responder.domain.response import Mode, Responses
 from rollback_responder.domain.target import Pointer, Rollout, Target
 from rollback_responder.domain.trigger import ALARM_NAME, AdoptedAlarm, PointerTrigger, Trigger
@@ -38,6 +38,17 @@ class Mention(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """One message a week about the seven days before it, also when nothing happened.
+
+    Monday at eight lies before a week is planned; it rings nobody.
+    """
+
+    day: Annotated[Day, Doc("The day on which it comes.")] = Day.MONDAY
+    hour: Annotated[int, Doc("The hour at which it comes, in UTC."), Limits(0, 23)] = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
     """Where and how loudly to tell. The webhook or token is in the Slack secret, never here."""
 
@@ -58,6 +69,9 @@ class Slack:
             "right. Without anybody here there are no buttons, and no address that takes them."
         ),
     ] = ()
+    digest: Annotated[
+        Digest | None, Doc("Once a week, what happened; none comes where this is left out.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Lambda `notify`: reads the journal's stream and tells Slack. Nothing else waits for it."""
+"""Lambda `notify`: reads the journal's stream and tells Slack; once a week, what the week was."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -17,7 +17,26 @@ logger = json_logger(naming.metrics_service(house.policy.environment))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Tells what is new in each record; on a failure the stream delivers again from there."""
+    """Tells what is new in each record, or the week where the clock asks for it.
+
+    Raises:
+        RollbackError: the week could not be told; Lambda tries again twice, and an alarm says so.
+        KeyError: neither news nor the clock.
+    """
+    if event.get("digest"):
+        return {"told": _tell_week()}
+    return _tell_news(event)
+
+
+def _tell_week() -> bool:
+    now = bootstrap.utc_now()
+    told = _teller().announce(house.week(now), now)
+    logger.info("the week was told" if told else "the week had been told already")
+    return told
+
+
+def _tell_news(event: Mapping[str, Any]) -> dict[str, Any]:
+    """On a failure the stream delivers again from there."""
     for record in event["Records"]:
         image, before = (record["dynamodb"].get(side, {}) for side in ("NewImage", "OldImage"))
         kind = next((kind for kind in TOLD if "S" in image.get(kind, {})), None)
@@ -32,20 +51,21 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     return {"batchItemFailures": []}
 
 
-def _told(kind: str, image: Mapping[str, Any]) -> int:
-    """Tells one thing; what can never be told is parked, so that it holds up nobody else.
+def _teller() -> Teller:
+    """The secret is read each time, so that a new one is taken up at once."""
+    return Teller(
+        open_slack(parse_secret(house.read_secret()), house.policy.slack),
+        house.notices,
+        account_id=house.wiring.account_id,
+        region=house.wiring.region,
+    )
 
-    The secret is read each time, so that a new one is taken up at once.
-    """
-    wiring, text = house.wiring, image[kind]["S"]
+
+def _told(kind: str, image: Mapping[str, Any]) -> int:
+    """Tells one thing; what can never be told is parked, so that it holds up nobody else."""
+    text = image[kind]["S"]
     try:
-        teller = Teller(
-            open_slack(parse_secret(house.read_secret()), house.policy.slack),
-            house.notices,
-            account_id=wiring.account_id,
-            region=wiring.region,
-        )
-        return TOLD[kind](teller, image)
+        return TOLD[kind](_teller(), image)
     except RowDamaged as error:
         house.park(text, "row_damaged", str(error))
     except NotificationError as error:

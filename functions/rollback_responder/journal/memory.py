@@ -12,7 +12,7 @@ from rollback_responder.domain.said import Said
 from rollback_responder.domain.situation import Switches
 from rollback_responder.journal.budget import hour_of
 from rollback_responder.journal.codec import encode_controls
-from rollback_responder.ports import Claim, Notice, Page, Row
+from rollback_responder.ports import Chapter, Claim, Notice, Page, Row
 
 
 @dataclass(slots=True, kw_only=True)
@@ -223,3 +223,25 @@ class MemoryNotices:
         """See `Notices.head`."""
         kept = self._kept.get(incident_id)
         return kept.head if kept else None
+
+
+class MemoryAnnals:
+    """The archive of a journal in memory: the same contract as DynamoDB's."""
+
+    def __init__(self, journal: MemoryJournal, budget: MemoryBudget) -> None:
+        self._journal, self._budget = journal, budget
+        self.labels: dict[str, bool] = {}
+
+    def chapter(self, services: Collection[str], *, since_at: datetime, now: datetime) -> Chapter:
+        """See `Annals.chapter`."""
+        ended = [
+            incident
+            for incident in self._journal.archive.values()
+            if incident.service in services and since_at <= incident.opened_at <= now
+        ]
+        known = {i.id: self.labels[i.id] for i in ended if i.id in self.labels}
+        return Chapter(incidents=tuple(ended), labels=known)
+
+    def paused_by(self) -> str | None:
+        """See `Annals.paused_by`."""
+        return self._budget.paused_by

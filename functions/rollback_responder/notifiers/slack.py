@@ -37,6 +37,7 @@ from slack_sdk.webhook import WebhookClient
 from rollback_responder.domain.errors import MessageGone, NotificationError
 from rollback_responder.domain.policy import Mention
 from rollback_responder.domain.policy import Slack as SlackPolicy
+from rollback_responder.notifiers.digest import DigestMessage
 from rollback_responder.notifiers.message import Button, Message
 from rollback_responder.ports import Thread
 
@@ -49,6 +50,7 @@ TIMEOUT_SECONDS = 10
 # Slack waits three seconds for whoever takes a press (Slack, "Handling user interaction").
 ANSWER_SECONDS = 1
 PICTURE = "incident.png"
+DIGEST_ICON = "calendar"
 # These answers do not change by asking again; anything else might.
 FINAL_ERRORS = frozenset(
     {
@@ -135,6 +137,16 @@ class BotThread:
             retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=2)],
         )
 
+    def announce(self, digest: DigestMessage) -> str:
+        """See `Thread.announce`."""
+        content = digest_content(digest)
+        answer = _asked(
+            lambda: self._client.chat_postMessage(
+                channel=self._policy.channel, unfurl_links=False, **content
+            )
+        )
+        return f"{answer['channel']}/{answer['ts']}"
+
     def open(self, message: Message) -> str:
         """See `Thread.open`. The head's name is its channel id and timestamp."""
         content = _content(message, self._policy, rings=message.pages)
@@ -203,6 +215,11 @@ class WebhookThread:
             timeout=TIMEOUT_SECONDS,
             retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=2)],
         )
+
+    def announce(self, digest: DigestMessage) -> str:
+        """See `Thread.announce`."""
+        self._send(**digest_content(digest))
+        return "webhook"
 
     def open(self, message: Message) -> str:
         """See `Thread.open`."""
@@ -329,6 +346,21 @@ def _confirm(button: Button) -> ConfirmObject | None:
         return None
     text = PlainTextObject(text=_cut(_plain(button.confirm), CONFIRM_LIMIT))
     return ConfirmObject(title=button.label, text=text, confirm="Yes", deny="No")
+
+
+def digest_content(digest: DigestMessage) -> dict[str, Any]:
+    """A week's digest as Block Kit; `text` is what screen readers and lock screens get."""
+    header = _cut(f":{DIGEST_ICON}: {_plain(digest.headline)}", HEADER_LIMIT)
+    blocks = [
+        HeaderBlock(text=PlainTextObject(text=header, emoji=True)),
+        *(
+            SectionBlock(text=_mrkdwn(f"*{title}*\n{_escaped(text)}", TEXT_LIMIT))
+            for title, text in digest.parts
+        ),
+        ContextBlock(elements=[PlainTextObject(text=_plain(digest.footer))]),
+    ]
+    text = _cut(_escaped(digest.headline), TEXT_LIMIT)
+    return {"text": text, "blocks": [block.to_dict() for block in blocks]}
 
 
 def _mrkdwn(text: str, limit: int) -> MarkdownTextObject:

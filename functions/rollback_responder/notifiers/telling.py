@@ -15,6 +15,8 @@ from datetime import datetime
 from rollback_responder.domain.errors import JournalError, MessageGone, NotificationError
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.said import Said
+from rollback_responder.domain.week import Week
+from rollback_responder.notifiers.digest import digest_of
 from rollback_responder.notifiers.message import message_of, reply
 from rollback_responder.notifiers.picture import picture_title, picture_words, png_of
 from rollback_responder.ports import Notices, Thread
@@ -119,6 +121,22 @@ class Teller:
                 self._notices.record_shown(incident.id, moment)
         except Exception as error:  # noqa: BLE001 - whatever it is, the words have been told
             logger.warning("incident %s is told without its picture: %s", incident.id, error)
+
+    def announce(self, week: Week, now: datetime) -> bool:
+        """Tells a week's digest, once; False where it was told already. Errors as `tell`."""
+        name = f"digest-{week.until_at:%G-W%V}"
+        if self._notices.take(name, steps=1, now=now) is None:
+            return False
+        digest = digest_of(week, account_id=self._account_id, region=self._region)
+        try:
+            head = self._thread.announce(digest)
+        except NotificationError:
+            with suppress(JournalError):
+                self._notices.give_back(name)
+            raise
+        self._notices.record(name, told=1, head=head)
+        self._notices.give_back(name)
+        return True
 
 
 def moment_of(incident: Incident) -> str | None:

@@ -57,6 +57,23 @@ def test_sitecustomize_changes_workers_only_and_not_their_own_script(tmp_path, w
     assert (6000 <= read < 6300) is worker
 
 
+@pytest.mark.parametrize("worker", [True, False])
+def test_a_worker_takes_what_is_compiled_from_this_machine(tmp_path, worker):
+    """An asset holds numpy for Lambda's machine, and stands first on a worker's path."""
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.py").write_text("raise ImportError('compiled for another')")
+    environment = {"PYTHONPATH": f"{SITE}:{tmp_path}"}
+    if worker:
+        environment["LAMBDA_TASK_ROOT"] = str(tmp_path)
+    run = subprocess.run(
+        [sys.executable, "-c", "import numpy; print(numpy.array([7]).sum())"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (run.stdout.strip() == "7") is worker
+    assert ("compiled for another" in run.stderr) is not worker
+
+
 def test_orders_are_the_same_on_every_run_and_60_percent_use_welcome():
     orders = [traffic.order(number) for number in range(2000)]
     assert orders == [traffic.order(number) for number in range(2000)]
