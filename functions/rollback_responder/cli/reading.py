@@ -172,9 +172,11 @@ class Reader:
         questions = list(self._questions(versions))
         wanted = list(dict.fromkeys(bare(one) for q in questions for one in q.series))
         bands = {
-            (bare(q.value), q.band_width)
+            (bare(q.value), width)
             for q in questions
-            if isinstance(q, Level) and q.band_width is not None
+            if isinstance(q, Level)
+            for width in (q.band_width, q.alarm_band)
+            if width is not None
         }
         first_at = max(self._from_at, self._to_at - MINUTES_KEPT)
         if first_at > self._from_at:

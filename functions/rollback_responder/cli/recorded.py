@@ -2,15 +2,16 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn, TypeVar
 
-from rollback_responder.cli.history import History, RecordedPointer, RecordedRollout
+from rollback_responder.cli.history import History, RecordedPointer, RecordedRollout, Stay
 from rollback_responder.domain.errors import ActionDenied, JournalError
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.policy import Policy
 from rollback_responder.domain.release import Ledger, Observation
 from rollback_responder.domain.rollout import Sight
+from rollback_responder.domain.signal import AlarmReading
 from rollback_responder.domain.situation import Switches
 from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.metrics.recorded import RecordedMetrics
@@ -34,8 +35,20 @@ class PointersInRecord:
 
     def observe(self, target: Pointer) -> Observation | None:
         """See `PointerAction.observe`."""
-        number = bisect_right(self._begun.get(target.target_id, ()), self._clock())
-        return self._stays[target.target_id][number - 1].observation() if number else None
+        stay = self.stay(target)
+        return stay.observation() if stay else None
+
+    def stay(self, target: Pointer) -> Stay | None:
+        """Where the record has a pointer now."""
+        return self._stay_at(target, self._clock())
+
+    def before(self, target: Pointer, at: datetime) -> Stay | None:
+        """Where it stood just before an instant."""
+        return self._stay_at(target, at - timedelta(seconds=1))
+
+    def _stay_at(self, target: Pointer, at: datetime) -> Stay | None:
+        number = bisect_right(self._begun.get(target.target_id, ()), at)
+        return self._stays[target.target_id][number - 1] if number else None
 
     def move(self, target: Pointer, move: Move) -> Observation:
         """See `PointerAction.move`. Never: a record is only looked at."""
@@ -156,12 +169,15 @@ def rooms_in(history: History, policy: Policy) -> Rooms:
     )
 
 
-def metrics_in(history: History, clock: Clock) -> RecordedMetrics:
-    """What CloudWatch shows of a record at that time."""
+def metrics_in(
+    history: History, clock: Clock, alarms: Mapping[str, Sequence[AlarmReading]] | None = None
+) -> RecordedMetrics:
+    """What CloudWatch shows of a record at that time; with these alarms in place of its own."""
+    own = {alarm.name: alarm.readings for alarm in history.alarms}
     return RecordedMetrics(
         series=history.tracks(),
         bands=history.bands(),
-        alarms={alarm.name: alarm.readings for alarm in history.alarms},
+        alarms=own if alarms is None else alarms,
         clock=clock,
     )
 

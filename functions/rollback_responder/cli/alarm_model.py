@@ -1,0 +1,133 @@
+"""What CloudWatch would have said: a policy's own alarms, worked out from recorded minutes.
+
+For an alarm that was not there yet, or with another threshold than the one that was. It is
+CloudWatch's rule, not ours (user guide, "Configuring how alarms treat missing data": the newest N
+datapoints of a range that is a little longer than N; fewer, and missing ones are not breaching);
+tests hold it equal to the model of CloudWatch that everything else is tested on.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from rollback_responder.domain.alarm_query import AlarmQuery, alarm_query
+from rollback_responder.domain.measurement import MINUTE
+from rollback_responder.domain.metric import Question, Series, Share
+from rollback_responder.domain.signal import AlarmReading, AlarmState
+from rollback_responder.metrics.recorded import NOTHING, Track, bare
+
+# How many periods more than N are looked at for datapoints.
+EXTRA_PERIODS = 2
+
+# A datapoint of the alarm's own: whether it breaches, None where it is missing.
+Breaching = Mapping[datetime, bool]
+
+
+def would_have_said(
+    question: Question,
+    tracks: Mapping[Series, Track],
+    bands: Mapping[tuple[Series, float], Track],
+    from_at: datetime,
+    to_at: datetime,
+) -> tuple[AlarmReading, ...]:
+    """Every state that the alarm of a question would have entered, oldest first."""
+    query = alarm_query(question)
+    points = _points(question, query, tracks, bands)
+    samples = _samples(question, tracks) if query.ignores_low_samples else None
+    state = AlarmState.OK
+    found = [AlarmReading(state=state, transitioned_at=from_at)]
+    for at in _instants(sorted(points), query.evaluation_periods + EXTRA_PERIODS, from_at, to_at):
+        if samples is not None and not samples(at):
+            continue
+        now = _state(points, query, at)
+        if now is not state:
+            state = now
+            found.append(AlarmReading(state=state, transitioned_at=at))
+    return tuple(found)
+
+
+def _instants(
+    starts: Sequence[datetime], reach: int, from_at: datetime, to_at: datetime
+) -> Iterator[datetime]:
+    """The ends of minutes at which an evaluation could differ from the one before."""
+    at = from_at
+    for start in starts:
+        at = max(at, start + MINUTE)
+        while at <= start + (reach + 1) * MINUTE and at <= to_at:
+            following = bisect_left(starts, at)
+            yield at
+            at += MINUTE
+            if following < len(starts) and starts[following] < at:
+                break
+
+
+def _state(points: Breaching, query: AlarmQuery, at: datetime) -> AlarmState:
+    count = query.evaluation_periods
+    reach = range(count + EXTRA_PERIODS, 0, -1)
+    real = [points[start] for n in reach if (start := at - n * MINUTE) in points]
+    newest = real[-count:]
+    return AlarmState.ALARM if newest.count(True) >= query.datapoints_to_alarm else AlarmState.OK
+
+
+def _points(
+    question: Question,
+    query: AlarmQuery,
+    tracks: Mapping[Series, Track],
+    bands: Mapping[tuple[Series, float], Track],
+) -> Breaching:
+    def points(series: Series) -> dict[datetime, float]:
+        track = tracks.get(bare(series), NOTHING)
+        return dict(zip(track.starts, track.values, strict=True))
+
+    if isinstance(question, Share):
+        bad = points(question.bad)
+        if question.more_than is not None:
+            return _counted(bad, question.minutes, question.more_than)
+        return _shares(question, bad, [points(one) for one in question.whole])
+    value = points(question.value)
+    if query.band_width is not None:
+        band = bands.get((bare(question.value), query.band_width), NOTHING)
+        upper = dict(zip(band.starts, band.values, strict=True))
+        return {at: number > upper[at] for at, number in value.items() if at in upper}
+    limit = query.threshold or 0.0
+    return {at: number > limit for at, number in value.items()}
+
+
+def _shares(
+    question: Share, bad: Mapping[datetime, float], wholes: Sequence[Mapping[datetime, float]]
+) -> Breaching:
+    """As the alarm's metric math has it: a minute with too few requests is zero percent."""
+    floor, limit = question.minimum_requests_a_minute, question.threshold_percent or 0.0
+    found = {}
+    for at in {at for whole in wholes for at in whole}:
+        requests = sum(whole.get(at, 0.0) for whole in wholes)
+        enough = requests >= floor and requests > 0
+        found[at] = enough and 100 * bad.get(at, 0.0) / requests > limit
+    return found
+
+
+def _counted(bad: Mapping[datetime, float], minutes: int, more_than: int) -> Breaching:
+    """A count is of the whole window, which slides by the minute: by its last minute."""
+    found = {}
+    for at in bad:
+        for late in range(minutes):
+            end = at + late * MINUTE
+            total = sum(bad.get(end - n * MINUTE, 0.0) for n in range(minutes))
+            found[end] = total > more_than
+    return found
+
+
+def _samples(question: Question, tracks: Mapping[Series, Track]) -> Callable[[datetime], bool]:
+    """Whether a percentile rests on enough samples: where it does not, the state stays."""
+    counts: dict[datetime, float] = {}
+    if not isinstance(question, Share) and question.samples is not None:
+        track = tracks.get(bare(question.samples), NOTHING)
+        counts = dict(zip(track.starts, track.values, strict=True))
+    enough = 1 if isinstance(question, Share) else question.enough_samples
+    periods = question.minutes
+
+    def says(at: datetime) -> bool:
+        seen = sum(counts.get(at - n * MINUTE, 0.0) for n in range(1, periods + 1))
+        return seen == 0 or seen >= enough
+
+    return says
