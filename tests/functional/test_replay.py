@@ -7,9 +7,9 @@ import pytest
 from faults import Operations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from recording import record
 
 from house import MINUTE, START, House, policy_document
-from recording import record
 from rollback_responder.cli.replay import Replay
 
 IDS = re.compile(r"\b(inc|replayed)-\d+\b")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
+from rollback_responder.cli.backtest import backtest
 from rollback_responder.cli.explain import explain
 from rollback_responder.cli.failure import exit_code
 from rollback_responder.domain.errors import RollbackError
@@ -14,7 +15,7 @@ def build() -> typer.Typer:
     """The commands."""
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
     app.command()(explain)
-    app.callback()(lambda: None)
+    app.command()(backtest)
     return app
 
 

@@ -147,6 +147,9 @@ class History:
     region: Annotated[str, Doc("The region that was read.")]
     from_at: Annotated[datetime, Doc("When the record begins.")]
     to_at: Annotated[datetime, Doc("When it ends; `explain` looks from there.")]
+    judged_from_at: Annotated[
+        datetime | None, Doc("From when there are minutes; from the begin, where left out.")
+    ] = None
     alarms: Annotated[tuple[RecordedAlarm, ...], Doc("The alarms.")] = ()
     pointers: Annotated[tuple[RecordedPointer, ...], Doc("The pointers.")] = ()
     rollouts: Annotated[tuple[RecordedRollout, ...], Doc("The rollouts.")] = ()
@@ -156,6 +159,11 @@ class History:
         default_factory=Switches
     )
     unknown: Annotated[tuple[str, ...], Doc("What could not be read, a sentence each.")] = ()
+
+    @property
+    def begins_at(self) -> datetime:
+        """When there is first something to judge."""
+        return max(self.from_at, self.judged_from_at or self.from_at)
 
     def tracks(self) -> dict[Series, Track]:
         """What was measured, by series."""

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from rollback_responder.aws_error import AwsError, name_of
@@ -46,6 +46,8 @@ from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.situation import Switches
 from rollback_responder.domain.target import CodeDeployGroup, Pointer, Rollout
 from rollback_responder.domain.trigger import AdoptedAlarm, ErrorRate
+from rollback_responder.journal.codec import decode_incident
+from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics, band_query, metric_query
 from rollback_responder.metrics.recorded import bare
 from rollback_responder.ports import Row
@@ -107,6 +109,7 @@ class Reader:
             region=str(self._client("cloudwatch").meta.region_name),
             from_at=self._from_at,
             to_at=self._to_at,
+            judged_from_at=self._judged_from_at,
             alarms=alarms,
             pointers=pointers,
             rollouts=rollouts,
@@ -123,6 +126,10 @@ class Reader:
     @cached_property
     def _rollouts(self) -> list[Rollout]:
         return list(dict.fromkeys(r for s in self._policy.services for r in s.rollouts))
+
+    @property
+    def _judged_from_at(self) -> datetime:
+        return max(self._from_at, self._to_at - MINUTES_KEPT)
 
     # -- alarms ---------------------------------------------------------------------------------
 
@@ -178,7 +185,7 @@ class Reader:
             for width in (q.band_width, q.alarm_band)
             if width is not None
         }
-        first_at = max(self._from_at, self._to_at - MINUTES_KEPT)
+        first_at = self._judged_from_at
         if first_at > self._from_at:
             self._unknown.append(
                 f"no minutes before {first_at:%Y-%m-%d %H:%M} UTC: CloudWatch keeps them for 15"
@@ -340,6 +347,38 @@ class Reader:
                 incident=row.incident,
                 controls=row.controls,
             )
+
+
+def kept_in(policy: Policy, client: Callable[[str], Any], table: str | None) -> Kept:
+    """What the journal's table holds; nothing where none is named.
+
+    Raises:
+        JournalError: it could not be read.
+    """
+    services = [service.name for service in policy.services]
+    if table is None:
+        return Kept(rows={}, incidents=(), switches=Switches())
+    dynamodb = client("dynamodb")
+    rows = DynamoDbJournal(dynamodb, table, timedelta(0)).rows(services)
+    found: list[Incident] = []
+    for name in services:
+        pages = _called(f"incidents of {name}", partial(_archive, dynamodb, table, name))
+        items = [item for page in pages for item in page["Items"]]
+        found += [decode_incident(item["archive"]["S"]) for item in items]
+    return Kept(rows=rows, incidents=tuple(found), switches=Switches())
+
+
+def _archive(dynamodb: Any, table: str, service: str) -> list[Any]:
+    return list(
+        dynamodb.get_paginator("query").paginate(
+            TableName=table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"service#{service}"},
+                ":prefix": {"S": "incident#"},
+            },
+        )
+    )
 
 
 def _readings(

@@ -6,6 +6,7 @@ stops is back a minute later. What the minutes would have shown after that, nobo
 """
 
 import itertools
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from rollback_responder.cli.recorded import (
     in_turn,
     metrics_in,
 )
+from rollback_responder.domain.assessment import WINDOW
 from rollback_responder.domain.errors import RollbackError, TargetChanged
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.measurement import MINUTE
@@ -192,9 +194,11 @@ class Replay:
     ) -> None:
         self._history, self._policy = history, policy
         self._progress, self._every_minute = progress, every_minute
-        self._now = history.from_at
+        self._now = history.begins_at
         self._alarms = {alarm.name: alarm.readings for alarm in history.alarms}
         self._alarms |= {name: tuple(readings) for name, readings in (alarms or {}).items()}
+        tracks = history.tracks().values()
+        self._minutes = sorted({start for track in tracks for start in track.starts})
         self._names = {entry.alarm_name for entry in policy.watched()}
         self._journal = MemoryJournal(LEASE)
         self._woken: list[str] = []
@@ -208,7 +212,7 @@ class Replay:
         events = self._events()
         told = self._alarms_told()
         # When the record begins, nothing has been measured yet.
-        at = _whole(self._history.from_at) + MINUTE
+        at = _whole(self._history.begins_at) + MINUTE
         while at <= self._history.to_at:
             while told and told[0][0] <= at:
                 self._now, name = told.pop(0)
@@ -284,7 +288,7 @@ class Replay:
             for reading in readings
             if name in self._names
             and reading.state is AlarmState.ALARM
-            and self._history.from_at < reading.transitioned_at <= self._history.to_at
+            and self._history.begins_at < reading.transitioned_at <= self._history.to_at
         )
 
     def _events(self) -> list[datetime]:
@@ -295,24 +299,39 @@ class Replay:
         return sorted(found)
 
     def _next(self, at: datetime, events: list[datetime], *, quiet: bool) -> datetime:
-        """The next minute to look in: the next one, or the one in which something changes."""
+        """The next minute to look in: the next one, or the one in which something changes.
+
+        Where nothing is unproved, that is an event. Where something is, it is the end of the next
+        minute with a datapoint, once there was none for longer than anything is judged by.
+        """
         while events and events[0] <= at:
             events.pop(0)
-        if self._every_minute or not (quiet and self._is_settled()):
+        if self._every_minute or not quiet or self._is_busy():
             return at + MINUTE
-        return max(at + MINUTE, _whole(events[0])) if events else self._history.to_at + MINUTE
+        following = [_whole(events[0])] if events else [self._history.to_at + MINUTE]
+        if not self._has_all_proved_itself():
+            number = bisect_left(self._minutes, at)
+            if number and at - self._minutes[number - 1] <= self._silence:
+                return at + MINUTE
+            following += [minute + MINUTE for minute in self._minutes[number : number + 1]]
+        return max(at + MINUTE, min(following))
 
-    def _is_settled(self) -> bool:
-        """Whether another round could only see what this one has seen."""
-        rows = self._rows()
-        if any(row.incident and row.incident.is_open for row in rows.values()):
-            return False
+    @property
+    def _silence(self) -> timedelta:
+        """After so long without a datapoint, another minute without one changes nothing."""
+        return self._policy.guardrails.bake_minutes * MINUTE + WINDOW
+
+    def _is_busy(self) -> bool:
+        """Whether anything is open, or fires."""
+        if any(row.incident and row.incident.is_open for row in self._rows().values()):
+            return True
         latest = (self._latest(name) for name in self._names)
-        if any(reading and reading.state is AlarmState.ALARM for reading in latest):
-            return False
-        return all(
-            self._has_proved_itself(p, rows) for s in self._policy.services for p in s.pointers
-        )
+        return any(reading and reading.state is AlarmState.ALARM for reading in latest)
+
+    def _has_all_proved_itself(self) -> bool:
+        rows = self._rows()
+        pointers = [pointer for service in self._policy.services for pointer in service.pointers]
+        return all(self._has_proved_itself(pointer, rows) for pointer in pointers)
 
     def _has_proved_itself(self, pointer: Pointer, rows: Mapping[str, Row]) -> bool:
         observation = self._pointers.observe(pointer)
