@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.utils import parse_timestamp
 
 from rollback_responder.actions import Clients, pointers, rollouts
 from rollback_responder.aws_error import AwsError, name_of
@@ -173,9 +174,17 @@ def reading_client(service: str, place: Place) -> Any:
 def _client_in(service: str, place: Place) -> Any:
     try:
         session = cast("Any", botocore.session.Session(profile=place.profile))
+        # The SDK gives some instants in the machine's own zone; a person's machine has any.
+        parsers = session.get_component("response_parser_factory")
+        parsers.set_parser_defaults(timestamp_parser=_utc)
         return session.create_client(service, region_name=place.region, config=PATIENT)
     except BotoCoreError as error:
         raise ActionError(f"{service} cannot be asked: {error}") from error
+
+
+def _utc(value: Any) -> datetime:
+    instant: datetime = parse_timestamp(value)
+    return instant.astimezone(UTC)
 
 
 def _refuse_acts(model: Any, **_: Any) -> None:

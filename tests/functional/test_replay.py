@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from recording import record
 
 from house import MINUTE, START, House, policy_document
+from local.aws_model.codedeploy import canary
 from rollback_responder.cli.replay import Replay
+from rollback_responder.domain.incident import State
 
 IDS = re.compile(r"\b(inc|replayed)-\d+\b")
 
@@ -141,3 +143,87 @@ def test_a_minute_is_not_seen_before_it_has_ended():
     cut = replace(history, to_at=acted_at - MINUTE)
 
     assert Replay(cut, story.house.policy).run().incidents == ()
+
+
+# -- rollouts -------------------------------------------------------------------------------------
+
+GROUP = {"kind": "codedeploy_group", "application": "shop", "group": "live"}
+STACK = {"kind": "cloudformation_stack", "stack": "shop"}
+
+
+def with_rollout(rollout):
+    document = policy_document()
+    document["services"][0]["targets"].append(rollout)
+    return document
+
+
+def deployed(house):
+    """A bad deployment that shifts half of the traffic for an hour."""
+    house.codedeploy.add_config("Half", canary(50, 60 * MINUTE))
+    house.codedeploy.add_group("shop", "live", function="shop", alias="live", config="Half")
+
+    def begin():
+        bad = house.aliases.publish("shop", "v2")
+        house.errors[bad], house.latency_ms[bad] = 0.8, 100.0
+        house.codedeploy.deploy("shop", "live", target_version=bad)
+
+    return begin
+
+
+def updated(house):
+    """A bad stack update that takes an hour."""
+    house.cloudformation.add_stack("shop")
+
+    def begin():
+        bad = house.aliases.publish("shop", "v2")
+        house.errors[bad], house.latency_ms[bad] = 0.8, 100.0
+        house.cloudformation.begin_update(
+            "shop",
+            seconds=3600,
+            on_begin=lambda: house.aliases.point("shop", "live", bad),
+            on_rollback=lambda: house.aliases.point("shop", "live", "1"),
+        )
+
+    return begin
+
+
+@pytest.mark.parametrize(
+    ("rollout", "furnish"), [(GROUP, deployed), (STACK, updated)], ids=["deployment", "update"]
+)
+def test_a_replay_stops_what_the_live_house_stopped(rollout, furnish):
+    """At the same minute, for the same reason; when it was back is the record's to say."""
+    house = House(with_rollout(rollout))
+    ops, begin = Operations(house, copies=2), furnish(house)
+    house.deploy("v1")
+    ops.pass_minutes(8, requests=60)
+    begin()
+    ops.pass_minutes(30, requests=60)
+    (live,) = live_incidents(house)
+    history = record(house, since_at=START)
+    (replayed,) = Replay(history, house.policy).run().incidents
+
+    assert live.steps[0].state is State.ROLLING_BACK
+    assert (replayed.acted_at, replayed.change) == (live.acted_at, live.change)
+    assert replayed.steps[0] == live.steps[0]
+    assert [step.state for step in replayed.steps] == [step.state for step in live.steps]
+
+
+@pytest.mark.parametrize(
+    ("rollout", "furnish"), [(GROUP, deployed), (STACK, updated)], ids=["deployment", "update"]
+)
+def test_what_nobody_stopped_is_stopped_in_the_replay_and_its_alias_goes_back_with_it(
+    rollout, furnish
+):
+    house = House(with_rollout(rollout))
+    begin = furnish(house)
+    house.deploy("v1")
+    house.traffic(8, watch=False)
+    begin()
+    house.traffic(30, watch=False)
+    history = record(house, since_at=START)
+    (incident,) = Replay(history, house.policy).run().incidents
+
+    assert incident.steps[0].state is State.ROLLING_BACK
+    assert incident.steps[1].state is State.WATCHING
+    assert incident.acted_at <= START + 12 * MINUTE
+    assert incident.to_version == "1"

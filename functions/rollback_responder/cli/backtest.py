@@ -30,7 +30,7 @@ Days = Annotated[
         "--days",
         min=1,
         max=MOST_DAYS,
-        help="How far to read back. CloudWatch keeps minutes for 15 days and alarm history for 30.",
+        help="How far to read back. CloudWatch keeps minutes for 15 days, alarm history for about 14.",
     ),
 ]
 FromFolder = Annotated[

@@ -18,6 +18,7 @@ STYLES = {
 }
 
 ALWAYS_UNKNOWN = """
+Alarms of more than two weeks ago, as far as CloudWatch has let go of their history.
 What the minutes after a would-be rollback would have shown: the record goes on as it went.
 Whether an alarm's actions were disabled, muted or suppressed at the time, and what people had\
  said: paused, fix forward, marks and approvals. It is played as if nobody had said anything.

@@ -1,8 +1,8 @@
 """Reading an account into a record: alarms, minutes, releases, deployments, updates, the journal.
 
-Facts relied on (API references, as in the SDK's service models): DescribeAlarmHistory also
-keeps the history of deleted alarms, and pages by 100; how long it is kept is said differently
-(30 days in today's user guide, two weeks in older ones), so its first entry is what is known.
+Facts relied on (API references, as in the SDK's service models, unless stated): DescribeAlarmHistory
+also keeps the history of deleted alarms, and pages by 100; it goes back two weeks (AWS blog,
+"Extending and exploring alarm history in Amazon CloudWatch"; the API reference does not say).
 GetMetricData answers at most 500 metrics and 100,800 datapoints a call; minutes are kept for 15
 days. ListVersionsByFunction pages by 50 and knows no deleted version. ListDeployments filters by
 when a deployment was created; DescribeStackEvents goes back 90 days.
@@ -260,11 +260,22 @@ class Reader:
                 )
             ),
         )
+        # PartialData on one page of a series is mended by Complete on a later one.
+        partial_ids: set[tuple[str, str]] = set()
         for page in pages:
             for result in page["MetricDataResults"]:
-                if result["StatusCode"] not in {"Complete", "PartialData"}:
-                    raise MeasurementError(f"GetMetricData: {result['StatusCode']}")
+                status, key = result["StatusCode"], (result["Id"], result.get("Label", ""))
+                if status == "Complete":
+                    partial_ids.discard(key)
+                elif status == "PartialData":
+                    partial_ids.add(key)
+                else:
+                    raise MeasurementError(f"GetMetricData: {status}")
                 yield result
+        if partial_ids:
+            self._unknown.append(
+                f"CloudWatch gave only a part of {len(partial_ids)} series of {begin:%Y-%m-%d}"
+            )
 
     # -- releases -------------------------------------------------------------------------------
 
@@ -349,7 +360,7 @@ class Reader:
             )
 
 
-def kept_in(policy: Policy, client: Callable[[str], Any], table: str | None) -> Kept:
+def kept_in(policy: Policy, client_of: Callable[[str], Any], table: str | None) -> Kept:
     """What the journal's table holds; nothing where none is named.
 
     Raises:
@@ -358,7 +369,7 @@ def kept_in(policy: Policy, client: Callable[[str], Any], table: str | None) -> 
     services = [service.name for service in policy.services]
     if table is None:
         return Kept(rows={}, incidents=(), switches=Switches())
-    dynamodb = client("dynamodb")
+    dynamodb = client_of("dynamodb")
     rows = DynamoDbJournal(dynamodb, table, timedelta(0)).rows(services)
     found: list[Incident] = []
     for name in services:
