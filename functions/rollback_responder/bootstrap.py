@@ -15,13 +15,21 @@ from typing import Any, TypeVar, cast
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from botocore.utils import parse_timestamp
 
 from rollback_responder.actions import Clients, pointers, rollouts
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.chronicler import Chronicler
 from rollback_responder.desk import Desk
 from rollback_responder.domain import naming
-from rollback_responder.domain.errors import PolicyError, Problem, QueueError
+from rollback_responder.domain.errors import (
+    ActionDenied,
+    ActionError,
+    PolicyError,
+    Problem,
+    QueueError,
+)
 from rollback_responder.domain.policy import Policy, parse_policy
 from rollback_responder.domain.week import Week
 from rollback_responder.journal.annals import DynamoDbAnnals
@@ -55,8 +63,24 @@ READS = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
 )
 ONCE = Config(connect_timeout=2, read_timeout=8, retries={"total_max_attempts": 1})
+# Nobody waits for a person's look but the person; throttles are waited out.
+PATIENT = Config(
+    connect_timeout=5, read_timeout=30, retries={"mode": "adaptive", "total_max_attempts": 8}
+)
 # Longer than the longest invocation (60 s) with one more call under way.
 LEASE = timedelta(seconds=90)
+
+
+# How the names of those operations begin that change nothing.
+READING = ("BatchGet", "Describe", "Get", "List", "Query", "Scan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which account and region a person means; None for what their environment says."""
+
+    region: str | None = None
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +200,46 @@ def operator_clients(*, region: str | None, profile: str | None) -> Clients:
     )
 
 
+def looking_rooms(policy: Policy, table: str, place: Place) -> Rooms:
+    """A house for a person who looks: no client in it can do anything else.
+
+    Whatever is not a read is refused before it becomes a request, in the acting rooms as well.
+    """
+    return _furnished(policy, table, lambda service, _: reading_client(service, place))
+
+
+def reading_client(service: str, place: Place) -> Any:
+    """A client that refuses whatever is not a read, before it becomes a request.
+
+    Raises:
+        ActionError: no region is known, or no such profile.
+    """
+    client = _client_in(service, place)
+    client.meta.events.register_first(f"before-parameter-build.{service}", _refuse_acts)
+    return client
+
+
+def _client_in(service: str, place: Place) -> Any:
+    try:
+        session = cast("Any", botocore.session.Session(profile=place.profile))
+        # The SDK gives some instants in the machine's own zone; a person's machine has any.
+        parsers = session.get_component("response_parser_factory")
+        parsers.set_parser_defaults(timestamp_parser=_utc)
+        return session.create_client(service, region_name=place.region, config=PATIENT)
+    except BotoCoreError as error:
+        raise ActionError(f"{service} cannot be asked: {error}") from error
+
+
+def _utc(value: Any) -> datetime:
+    instant: datetime = parse_timestamp(value)
+    return instant.astimezone(UTC)
+
+
+def _refuse_acts(model: Any, **_: Any) -> None:
+    if not model.name.startswith(READING):
+        raise ActionDenied(f"{model.name} is not a read, and this only looks")
+
+
 def load_policy(path: Path = POLICY_FILE) -> Policy:
     """The policy that was deployed with the code.
 
@@ -206,6 +270,10 @@ def new_id(now: datetime) -> str:
 
 
 def _rooms(policy: Policy, wiring: Wiring) -> Rooms:
+    return _furnished(policy, wiring.journal_table, _client)
+
+
+def _furnished(policy: Policy, table: str, client: Callable[[str, Config], Any]) -> Rooms:
     # The claim, the alarm, the budget and the targets of a service are read at once.
     pool = ThreadPoolExecutor(max_workers=8)
 
@@ -214,14 +282,14 @@ def _rooms(policy: Policy, wiring: Wiring) -> Rooms:
 
     kinds = {target.kind for service in policy.services for target in service.targets}
     clients = Clients(
-        reads=lambda service: _client(service, READS), acts=lambda service: _client(service, ONCE)
+        reads=lambda service: client(service, READS), acts=lambda service: client(service, ONCE)
     )
-    dynamodb = _client("dynamodb", READS)
+    dynamodb = client("dynamodb", READS)
     return Rooms(
         policy=policy,
-        journal=DynamoDbJournal(dynamodb, wiring.journal_table, LEASE),
-        budget=DynamoDbBudget(dynamodb, wiring.journal_table),
-        metrics=CloudWatchMetrics(_client("cloudwatch", READS)),
+        journal=DynamoDbJournal(dynamodb, table, LEASE),
+        budget=DynamoDbBudget(dynamodb, table),
+        metrics=CloudWatchMetrics(client("cloudwatch", READS)),
         pointers=pointers(kinds, clients),
         rollouts=rollouts(kinds, clients),
         clock=utc_now,

@@ -311,6 +311,14 @@ class Pulse(Protocol):
 class Budget(Protocol):
     """What people flip and what all services share: the pause, and the rollbacks of this hour."""
 
+    def read(self, *, limit: int, now: datetime) -> Switches:
+        """Reads the switches, and whether one more rollback fits into this hour. Takes nothing.
+
+        Raises:
+            JournalError: it could not be read.
+        """
+        ...
+
     def set_aside(self, claim_id: str, *, limit: int, now: datetime) -> Switches:
         """Reads the switches and sets one rollback of this hour aside, in one conditional write.
 

@@ -4,7 +4,7 @@ It has no clock, no client and no policy of its own; everything comes in by `Roo
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -12,15 +12,14 @@ from typing import TypeVar, assert_never
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain import undo as undo_of
-from rollback_responder.domain.assessment import Assessment, unmeasurable
-from rollback_responder.domain.case import Case, Entry, seen
+from rollback_responder.domain.assessment import Assessment
+from rollback_responder.domain.case import Case, Entry
 from rollback_responder.domain.decision import decide
 from rollback_responder.domain.errors import (
     ActionError,
     ActionThrottled,
     ActionUnclear,
     JournalError,
-    MeasurementError,
     RollbackError,
     SignalError,
     TargetChanged,
@@ -35,21 +34,17 @@ from rollback_responder.domain.policy import Watched
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recovery import recovered
 from rollback_responder.domain.release import Ledger, Observation
-from rollback_responder.domain.signal import AlarmReading, AlarmState, Signal
+from rollback_responder.domain.signal import AlarmState, Signal
 from rollback_responder.domain.situation import (
     Adopt,
     Ask,
-    Decision,
     RollBack,
-    Situation,
     StandDown,
-    Surroundings,
     Switches,
 )
-from rollback_responder.domain.target import Pointer, Rollout
-from rollback_responder.domain.trial import NoTrial, Trial
+from rollback_responder.domain.target import Rollout
 from rollback_responder.follower import Follower
-from rollback_responder.gauge import Measured, Sibling, measured, siblings_of, suspect_of
+from rollback_responder.looking import Look, Seen, assessed, looked_again, situation_of
 from rollback_responder.ports import Claim, Move, Redeploy
 from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, token_of
 
@@ -91,13 +86,10 @@ class _Attempt:
         self._rooms = rooms
         self._watched = watched
         self._stopwatch = Stopwatch(rooms, watched.service)
-        self._mode = rooms.policy.mode_of(watched.service, watched.trigger)
         # The service may be touched by what another of its triggers began.
         self._may_act = rooms.policy.mode_of(watched.service).may_act
         self._now = rooms.clock()
         self._id = rooms.new_id(self._now)
-        self._siblings: tuple[Sibling, ...] = ()
-        self._dependencies: dict[str, AlarmReading | None] = {}
         # Whether a rollback was begun by a call that was not surely refused. The later legs of a
         # rollback are not counted against the budget again.
         self._acted = False
@@ -105,14 +97,15 @@ class _Attempt:
     def make(self) -> Entry:
         """The walk. What was set aside of the budget is given back, unless it was used."""
         try:
-            claim, case = self._look()
+            claim, found = self._look()
+            case = found.case
             with self._freed_on_error(claim):
                 entry = (
                     recovered(case)
                     or self._undone(claim, case)
                     or answered(case)
                     or Follower(self._rooms, self._stopwatch).follow(case)
-                    or self._judged(claim, case)
+                    or self._judged(claim, found)
                 )
             self._rooms.journal.close(claim, ledgers=entry.ledgers, incident=entry.incident)
         except RollbackError:
@@ -128,22 +121,14 @@ class _Attempt:
 
     # -- looking --------------------------------------------------------------------------------
 
-    def _look(self) -> tuple[Claim, Case]:
+    def _look(self) -> tuple[Claim, Seen]:
         """Claims the service and reads switches, alarm and targets, all at once."""
         rooms, watched, now = self._rooms, self._watched, self._now
         service, limit = watched.service, rooms.policy.guardrails.rollbacks_an_hour
         claiming = rooms.start(
             partial(rooms.journal.claim, service.name, claim_id=self._id, may_act=True, now=now)
         )
-        names = [watched.alarm_name, *service.dependencies]
-        reading = rooms.start(partial(rooms.metrics.read_alarms, names))
-        asking_mutes = rooms.start(partial(rooms.metrics.muted_by, watched.alarm_name))
-        reading_siblings = rooms.start(partial(rooms.journal.rows, service.siblings))
-        observing = rooms.start(partial(self._observe, watched.pointer))
-        looking = [
-            (rollout, rooms.start(partial(rooms.rollout(rollout).observe, rollout)))
-            for rollout in service.rollouts
-        ]
+        look = Look(rooms, watched)
         setting_aside = rooms.start(
             partial(rooms.budget.set_aside, self._id, limit=limit, now=now)
             if self._may_act
@@ -155,50 +140,21 @@ class _Attempt:
                 setting_aside()
             raise TargetHeld(f"{service.name} is held by another invocation")
         with self._freed_on_error(claim):
-            switches = setting_aside()
-            alarms, observation, sibling_rows = reading(), observing(), reading_siblings()
-            alarm = alarms.get(watched.alarm_name)
-            alarm = alarm and _with_mutes(alarm, asking_mutes)
-            sights = tuple((rollout, sight()) for rollout, sight in looking)
-            self._siblings = siblings_of(rooms.policy, service, sibling_rows, now)
-            self._dependencies = {name: alarms.get(name) for name in service.dependencies}
-            written = _ledger_of(watched.pointer, claim.ledgers)
-            if observation and written.revision not in {None, observation.revision}:
-                # It was looked at beside the claim: what the ledger knows may be newer.
-                observation = self._observe(watched.pointer)
-        return claim, Case(
-            watched=watched,
-            environment=rooms.policy.environment,
-            mode=self._mode,
-            guardrails=rooms.policy.guardrails,
-            responses=rooms.policy.responses,
-            switches=switches,
-            now=now,
-            claim_id=claim.id,
-            inherited=claim.inherited,
-            written=claim.ledgers,
-            ledgers=seen(claim.ledgers, watched.pointer, observation, sights, now),
-            incident=claim.incident,
-            controls=claim.controls,
-            alarm=alarm,
-            observation=observation,
-            sights=sights,
-        )
-
-    def _observe(self, pointer: Pointer | None) -> Observation | None:
-        return self._rooms.pointer(pointer).observe(pointer) if pointer else None
+            return claim, look.seen(claim, setting_aside(), now)
 
     # -- judging --------------------------------------------------------------------------------
 
-    def _judged(self, claim: Claim, case: Case, *, again: bool = True) -> Entry:
+    def _judged(self, claim: Claim, found: Seen, *, again: bool = True) -> Entry:
         """Assesses, decides, and does what was decided."""
-        assessment, failing, minutes = self._assess(case)
-        case = replace(case, minutes=minutes)
-        decision = self._decide(case, assessment, failing)
+        assessment, failing, minutes = assessed(self._rooms, found)
+        found = replace(found, case=replace(found.case, minutes=minutes))
+        case = found.case
+        situation = situation_of(self._rooms, found, assessment, failing)
+        decision = situation if isinstance(situation, StandDown) else decide(situation)
         match decision:
             case RollBack():
                 waiting = must_wait(case, decision)
-                return waiting or self._roll_back(claim, case, assessment, decision, again=again)
+                return waiting or self._roll_back(claim, found, assessment, decision, again=again)
             case Adopt():
                 return adopted(case, assessment, decision.returning)
             case Ask():
@@ -208,64 +164,19 @@ class _Attempt:
             case _:
                 assert_never(decision)
 
-    def _assess(self, case: Case) -> Measured:
-        """Measures the versions and the siblings in one call; names the siblings that fail."""
-        trial, release, pointer = case.on_trial(), case.release, case.watched.pointer
-        if pointer and release is None:
-            return Measured(unmeasurable("there is nothing to measure"), ())
-        changed_at = case.now
-        if isinstance(trial, Trial):
-            changed_at = trial.since_at
-        elif release:
-            changed_at = release.since_at
-        suspect = suspect_of(case.watched, case.observation, case.ledger, changed_at)
-        return measured(self._rooms, suspect, self._siblings, case.now)
-
-    def _decide(self, case: Case, assessment: Assessment, failing: tuple[str, ...]) -> Decision:
-        if case.alarm is None:
-            return StandDown(reason=Reason.ALARM_GONE, text="the alarm does not exist any more")
-        trial, pointer = case.on_trial(), case.watched.pointer
-        if pointer and case.observation is None:
-            gone = f"{pointer.title} does not exist"
-            trial = NoTrial(reason=Reason.TARGET_GONE, text=gone)
-        return decide(
-            Situation(
-                now=case.now,
-                alarm=case.alarm,
-                observation=case.observation,
-                release=case.release,
-                ledger=case.ledger,
-                ledgers=case.ledgers,
-                trigger=case.watched.trigger,
-                on_trial=trial,
-                assessment=assessment,
-                mode=case.mode,
-                guardrails=case.guardrails,
-                responses=case.responses,
-                switches=case.switches,
-                freezes=self._rooms.policy.freezes,
-                surroundings=Surroundings(
-                    dependencies=self._dependencies, failing_siblings=failing
-                ),
-                controls=case.controls,
-                approved_by=case.approved_by,
-                never_back_to=frozenset(pointer.never_back_to) if pointer else frozenset(),
-            )
-        )
-
     # -- acting ---------------------------------------------------------------------------------
 
     def _roll_back(
         self,
         claim: Claim,
-        case: Case,
+        found: Seen,
         assessment: Assessment,
         decision: RollBack,
         *,
         again: bool,
     ) -> Entry:
         """Undoes what is on trial, once, and says what came of it."""
-        rooms, leg = self._rooms, decision.trial.legs[0]
+        rooms, case, leg = self._rooms, found.case, decision.trial.legs[0]
         if _revisions(case.ledgers) != _revisions(case.written):
             # Whoever inherits this claim can then tell an untouched target from a changed one.
             rooms.journal.keep(claim, ledgers=case.ledgers, incident=case.incident)
@@ -281,7 +192,7 @@ class _Attempt:
             return stopped(case, assessment, decision, legs, rooms.clock())
         except tuple(REFUSALS) as error:
             self._acted = False
-            return self._refused(claim, case, assessment, decision, error, again=again)
+            return self._refused(claim, found, assessment, decision, error, again=again)
         except ActionUnclear as error:
             # The claim stays, so the row goes on reading *may have acted*; people hear of it now.
             entry = unclear(case, assessment, decision, str(error))
@@ -352,7 +263,7 @@ class _Attempt:
     def _refused(
         self,
         claim: Claim,
-        case: Case,
+        found: Seen,
         assessment: Assessment,
         decision: RollBack,
         error: ActionError,
@@ -360,14 +271,15 @@ class _Attempt:
         again: bool,
     ) -> Entry:
         """Nothing was applied by this call. What is on trial may be another thing by now."""
+        case = found.case
         finished = isinstance(error, TargetChanged) and isinstance(
             decision.trial.legs[0].target, Rollout
         )
         if case.inherited or (finished and again):
-            looked = self._looked_again(case)
+            looked = looked_again(self._rooms, found)
             # An earlier attempt whose end nobody knows may have landed just now, and been refused
             # for: it is settled before anything else.
-            if settled := recovered(looked):
+            if settled := recovered(looked.case):
                 return settled
             if finished and again:
                 return self._judged(claim, looked, again=False)
@@ -381,14 +293,6 @@ class _Attempt:
             case = replace(case, ledgers={**case.ledgers, pointer_id: gone})
         refusal = StandDown(reason=reason, text=str(error))
         return stood_down(case, assessment, refusal)
-
-    def _looked_again(self, case: Case) -> Case:
-        observation = self._observe(case.watched.pointer)
-        sights = tuple(
-            (rollout, self._rooms.rollout(rollout).observe(rollout)) for rollout, _ in case.sights
-        )
-        kept = seen(case.written, case.watched.pointer, observation, sights, case.now)
-        return replace(case, observation=observation, sights=sights, ledgers=kept)
 
     # -- a person's undo ------------------------------------------------------------------------
 
@@ -434,18 +338,6 @@ class _Attempt:
                 with suppress(JournalError):
                     self._rooms.journal.close(claim, ledgers=claim.ledgers, incident=claim.incident)
             raise
-
-
-def _with_mutes(alarm: AlarmReading, asking: Callable[[], str | None]) -> AlarmReading:
-    """The alarm with what mutes it; where that cannot be read, the alarm is in doubt."""
-    try:
-        return replace(alarm, muted_by=asking())
-    except MeasurementError as error:
-        return replace(alarm, unsound=str(error))
-
-
-def _ledger_of(pointer: Pointer | None, kept: Mapping[str, Ledger]) -> Ledger:
-    return kept.get(pointer.target_id, Ledger()) if pointer else Ledger()
 
 
 def _revisions(kept: Mapping[str, Ledger]) -> dict[str, str | None]:

@@ -28,6 +28,7 @@ Intercept = Callable[[str, Callable[[], Response]], Response]
 ParsedIntercept = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
 
 _ALIAS = re.compile(r"/2015-03-31/functions/(?P<function>[^/]+)/aliases/(?P<name>[^/]+)")
+_VERSIONS = re.compile(r"/2015-03-31/functions/(?P<function>[^/]+)/versions")
 _CONFIGURATION = re.compile(r"/2015-03-31/functions/(?P<function>[^/]+)/configuration")
 
 
@@ -216,6 +217,9 @@ def _lambda_operation(model: LambdaAliases, request: Request) -> dict[str, Any]:
     if found := _CONFIGURATION.fullmatch(path):
         qualifier = query.removeprefix("Qualifier=")
         return model.get_function_configuration(FunctionName=found["function"], Qualifier=qualifier)
+    if found := _VERSIONS.fullmatch(path):
+        marker = query.removeprefix("Marker=") or None
+        return model.list_versions_by_function(FunctionName=found["function"], Marker=marker)
     raise ModelError("UnknownOperationException", f"{request.method} {path} is not modelled")
 
 

@@ -9,11 +9,20 @@ stay where an update does not mention them (A1).
 
 import hashlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from local.aws_model.errors import ModelError
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+# Lambda developer guide; API reference, MaxItems: "returns a maximum of 50 items".
+VERSIONS_A_PAGE = 50
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
 
 
 def _gone(what: str) -> ModelError:
@@ -31,7 +40,9 @@ class _Alias:
 class LambdaAliases:
     """Functions with their versions and aliases."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+        self._clock = clock or (lambda: EPOCH)
+        self._published: dict[tuple[str, str], datetime] = {}
         self._revisions = (f"revision-{number}" for number in itertools.count(1))
         self._versions: dict[str, dict[str, str]] = {}
         self._aliases: dict[tuple[str, str], _Alias] = {}
@@ -47,6 +58,7 @@ class LambdaAliases:
             return list(versions)[-1]
         version = str(len(versions) + 1)
         versions[version] = sha256
+        self._published[function, version] = self._clock()
         return version
 
     def point(
@@ -127,6 +139,31 @@ class LambdaAliases:
         if not sha256:
             raise _gone(f"version {Qualifier}")
         return {"FunctionName": FunctionName, "Version": Qualifier, "CodeSha256": sha256}
+
+    def list_versions_by_function(
+        self, *, FunctionName: str, Marker: str | None = None
+    ) -> dict[str, Any]:
+        """ListVersionsByFunction: $LATEST first, then all that are not deleted, 50 a page.
+
+        `LastModified` is written as 2026-11-22T04:11:05.123+0000 (API reference,
+        FunctionConfiguration).
+        """
+        if FunctionName not in self._versions:
+            raise _gone(f"function {FunctionName}")
+        kept = {v: sha256 for v, sha256 in self._versions[FunctionName].items() if sha256}
+        names = ["$LATEST", *kept]
+        begin = int(Marker or 0)
+        shown = [
+            {
+                "FunctionName": FunctionName,
+                "Version": name,
+                "CodeSha256": kept.get(name, "latest"),
+                "LastModified": _stamp(self._published.get((FunctionName, name), EPOCH)),
+            }
+            for name in names[begin : begin + VERSIONS_A_PAGE]
+        ]
+        end = begin + VERSIONS_A_PAGE
+        return {"Versions": shown} | ({"NextMarker": str(end)} if end < len(names) else {})
 
     def _alias(self, function: str, name: str) -> _Alias:
         kept = self._aliases.get((function, name))

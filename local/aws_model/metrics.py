@@ -198,6 +198,13 @@ class MetricStore:
         ]
         return summarise(samples, statistic) if samples else None
 
+    def has_samples(self, metric: Metric, start: datetime, period: timedelta) -> bool:
+        """Tell whether anything at all was recorded in a period: most are empty in a long read."""
+        minutes = self._samples.get(metric, {})
+        if period == MINUTE:
+            return start in minutes
+        return any(start + offset * MINUTE in minutes for offset in range(int(period / MINUTE)))
+
     def metrics(self) -> Iterator[Metric]:
         """Yield each metric that has at least one sample, in a stable order."""
         yield from sorted(self._samples, key=lambda m: (m.namespace, m.name, m.dimensions))

@@ -147,6 +147,8 @@ def read_stat(
     series: metric_math.Series = {}
     samples: dict[datetime, float] = {}
     for start in window.periods:
+        if not store.has_samples(stat.metric, start, stat.period):
+            continue
         found = store.datapoint(
             stat.metric,
             stat.statistic,

@@ -115,6 +115,13 @@ class Deployed(House):
         watch = self._furnish(
             monkeypatch, "watch", bootstrap.watch_house, base | {"ALARM_QUEUE_URL": self.queue}
         )
+        self.interact_house = self._furnish(
+            monkeypatch,
+            "interact",
+            bootstrap.interact_house,
+            base | {"SLACK_SECRET_ARN": secret, "ALARM_QUEUE_URL": self.queue},
+        )
+        # Last: its digest makes a client when it is asked for.
         self.notify_house = self._furnish(
             monkeypatch,
             "notify",
@@ -125,12 +132,6 @@ class Deployed(House):
                 "FAILURE_QUEUE_URL": self.dead,
                 "MPLCONFIGDIR": "matplotlib",
             },
-        )
-        self.interact_house = self._furnish(
-            monkeypatch,
-            "interact",
-            bootstrap.interact_house,
-            base | {"SLACK_SECRET_ARN": secret, "ALARM_QUEUE_URL": self.queue},
         )
         self.desk = self.interact_house.desk
         self.responder, self.watcher = self.respond_house.responder, watch.watcher

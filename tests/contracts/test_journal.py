@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import boto3
 import pytest
@@ -693,6 +694,19 @@ def house(request):
 
 def spend(budget, *claim_ids, limit=2, now=NOW):
     return [budget.set_aside(claim_id, limit=limit, now=now) for claim_id in claim_ids]
+
+
+def test_a_look_at_the_budget_takes_nothing_and_sees_what_is_left(house):
+    look = partial(house.budget.read, limit=2)
+
+    assert look(now=NOW) == FREE
+    spend(house.budget, "a")
+    assert [look(now=NOW), look(now=NOW), look(now=NOW)] == [FREE] * 3
+    spend(house.budget, "b")
+    assert look(now=NOW) == SPENT
+    assert look(now=NOW + HOUR) == FREE
+    house.pause("ann")
+    assert look(now=NOW) == Switches(paused_by="ann")
 
 
 def test_an_hour_holds_as_many_rollbacks_as_the_limit_says(house):

@@ -140,7 +140,7 @@ class House:
         self.now = START
         self.policy = parse_policy(document or policy_document())
         self.cloudwatch = CloudWatch(account=Account(id=ACCOUNT, region=REGION), clock=self.clock)
-        self.aliases = LambdaAliases()
+        self.aliases = LambdaAliases(self.clock)
         self.codedeploy = CodeDeploy(clock=self.clock, aliases=self.aliases)
         self.cloudformation = CloudFormation(clock=self.clock)
         self.journal = MemoryJournal(LEASE)

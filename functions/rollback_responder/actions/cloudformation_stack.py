@@ -90,7 +90,7 @@ class CloudFormationStackAction:
             if name_of(error) == "ValidationError":
                 return None
             raise ActionError(f"reading {target.title}: {name_of(error)}") from error
-        return _sight(stack, self._failures(stack["StackId"]) if _is_stuck(stack) else ())
+        return sight_of(stack, self._failures(stack["StackId"]) if _is_stuck(stack) else ())
 
     def stop(self, target: CloudFormationStack, change: str, *, token: str) -> None:
         """See `RolloutAction.stop`. One CancelUpdateStack: it names a stack, not an update."""
@@ -135,7 +135,8 @@ def _is_stuck(stack: "StackTypeDef") -> bool:
     return stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
 
 
-def _sight(stack: "StackTypeDef", failures: tuple[str, ...]) -> Sight:
+def sight_of(stack: "StackTypeDef", failures: tuple[str, ...]) -> Sight:
+    """A stack as `DescribeStacks` shows it, and what failed in its rollback."""
     phase = PHASES.get(stack["StackStatus"], Phase.UNKNOWN)
     monitored = stack.get("RollbackConfiguration", {}).get("MonitoringTimeInMinutes", 0)
     notes = [] if monitored else [NO_MONITORING]

@@ -109,9 +109,9 @@ class CodeDeployGroupAction:
                 return Sight(phase=Phase.SETTLED, status="without a deployment")
             triggering = deployment.get("rollbackInfo", {}).get("rollbackTriggeringDeploymentId")
             if triggering and not about:
-                return _sight(self._get(target, triggering), deployment)
+                return sight_of(self._get(target, triggering), deployment)
             rollback = deployment.get("rollbackInfo", {}).get("rollbackDeploymentId")
-            return _sight(deployment, self._get(target, rollback) if rollback else None)
+            return sight_of(deployment, self._get(target, rollback) if rollback else None)
         except AwsError as error:
             if name_of(error) in GONE:
                 return None
@@ -202,7 +202,7 @@ def _is_rollback(info: "DeploymentInfoTypeDef") -> bool:
     )
 
 
-def _sight(info: "DeploymentInfoTypeDef", rollback: "DeploymentInfoTypeDef | None") -> Sight:
+def sight_of(info: "DeploymentInfoTypeDef", rollback: "DeploymentInfoTypeDef | None") -> Sight:
     """A deployment, and the one that undoes it."""
     phase = PHASES.get(info["status"], Phase.UNKNOWN)
     status: str = info["status"]

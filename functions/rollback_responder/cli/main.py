@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 import typer
 
+from rollback_responder.cli.backtest import backtest
 from rollback_responder.cli.check import check
+from rollback_responder.cli.explain import explain
 from rollback_responder.cli.failure import exit_code
 from rollback_responder.cli.incidents import incidents, show
 from rollback_responder.cli.orders import (
@@ -38,7 +40,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (status, incidents, show, report, check):
+    for command in (status, incidents, show, report, check, explain, backtest):
         app.command(rich_help_panel=LOOK)(command)
     for order in (approve, hold, undo, fix_forward, pause, resume, label):
         app.command(rich_help_panel=SAY)(order)

@@ -25,17 +25,25 @@ def decide(situation: Situation) -> Decision:
     trial = situation.on_trial
     if not isinstance(trial, Trial):
         raise TypeError(f"no gate objected, and yet {trial} is no change to undo")
-    decision = RollBack(reason=_why(situation), trial=trial)
-    if trial.moves_pointer:
-        back = _way_back(situation)
-        if isinstance(back, StandDown):
-            return back
-        decision = replace(decision, to_version=back)
+    decision = proposed(situation, trial)
+    if isinstance(decision, StandDown):
+        return decision
     answers = [answer for switch in SWITCHES if (answer := switch(situation, decision))]
     forbidden = next((answer for answer in answers if isinstance(answer, StandDown)), None)
     if forbidden or not answers:
         return forbidden or decision
     return replace(decision, reason=Reason.APPROVED) if situation.approved_by else answers[0]
+
+
+def proposed(situation: Situation, trial: Trial) -> RollBack | StandDown:
+    """No version is known to which it would lead back."""
+    would = RollBack(reason=_why(situation), trial=trial)
+    if not trial.moves_pointer:
+        return would
+    back = _way_back(situation)
+    if isinstance(back, StandDown):
+        return back
+    return replace(would, to_version=back)
 
 
 def _why(situation: Situation) -> Reason:

@@ -29,6 +29,19 @@ class DynamoDbBudget:
         self._client = client
         self._table = table
 
+    def read(self, *, limit: int, now: datetime) -> Switches:
+        """See `Budget.read`. One GetItem, strongly consistent."""
+        try:
+            item = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True)
+        except AwsError as error:
+            raise JournalError(f"the budget could not be read: {name_of(error)}") from error
+        found = item.get("Item", {})
+        if "paused_by" in found:
+            return Switches(paused_by=found["paused_by"]["S"])
+        written = int(found["hour"]["N"]) if "hour" in found else 0
+        spent = len(found["spent"]["SS"]) if "spent" in found else 0
+        return Switches(in_budget=hour_of(now) > written or spent < limit)
+
     def set_aside(self, claim_id: str, *, limit: int, now: datetime) -> Switches:
         """See `Budget.set_aside`. One UpdateItem; one more when an hour begins.
 

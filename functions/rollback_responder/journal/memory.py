@@ -101,6 +101,13 @@ class MemoryBudget:
         self._hour = 0
         self._spent: set[str] = set()
 
+    def read(self, *, limit: int, now: datetime) -> Switches:
+        """See `Budget.read`."""
+        if self.paused_by is not None:
+            return Switches(paused_by=self.paused_by)
+        fits = hour_of(now) > self._hour or len(self._spent) < limit
+        return Switches(in_budget=fits)
+
     def set_aside(self, claim_id: str, *, limit: int, now: datetime) -> Switches:
         """See `Budget.set_aside`."""
         if self.paused_by is not None:

@@ -17,7 +17,7 @@ from rollback_responder.domain import metric
 from rollback_responder.domain.alarm_query import band_of
 from rollback_responder.domain.errors import MeasurementError
 from rollback_responder.domain.measurement import Bucket
-from rollback_responder.domain.metric import Level, Question, Share
+from rollback_responder.domain.metric import Level, Question, Series, Share
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class CloudWatchMetrics:
         queries = [query for name, asked in questions.items() for query in _queries(name, asked)]
         points = self._read(queries, since_at, now)
         return {
-            name: tuple(_buckets(asked, {key: points.get(f"{name}_{key}", {}) for key in KEYS}))
+            name: tuple(buckets(asked, {key: points.get(f"{name}_{key}", {}) for key in KEYS}))
             for name, asked in questions.items()
         }
 
@@ -128,26 +128,33 @@ class CloudWatchMetrics:
 def _queries(name: str, question: Question) -> "Iterator[MetricDataQueryTypeDef]":
     """Each series, and the band about the value where the question is about that."""
     for one in question.series:
-        yield {
-            "Id": f"{name}_{one.id}",
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": one.namespace,
-                    "MetricName": one.metric_name,
-                    "Dimensions": [{"Name": key, "Value": v} for key, v in one.dimensions],
-                },
-                "Period": metric.PERIOD_SECONDS,
-                "Stat": one.statistic,
-            },
-        }
+        yield metric_query(f"{name}_{one.id}", one)
     if isinstance(question, Level) and question.band_width is not None:
-        yield {
-            "Id": f"{name}_{BAND}",
-            "Expression": band_of(f"{name}_{question.value.id}", question.band_width),
-        }
+        yield band_query(f"{name}_{BAND}", f"{name}_{question.value.id}", question.band_width)
 
 
-def _buckets(question: Question, points: Mapping[str, Points]) -> Iterator[Bucket]:
+def metric_query(query_id: str, series: Series) -> "MetricDataQueryTypeDef":
+    """A series as GetMetricData takes it."""
+    return {
+        "Id": query_id,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": series.namespace,
+                "MetricName": series.metric_name,
+                "Dimensions": [{"Name": key, "Value": v} for key, v in series.dimensions],
+            },
+            "Period": metric.PERIOD_SECONDS,
+            "Stat": series.statistic,
+        },
+    }
+
+
+def band_query(query_id: str, about: str, width: float) -> "MetricDataQueryTypeDef":
+    """The band about the series of that id."""
+    return {"Id": query_id, "Expression": band_of(about, width)}
+
+
+def buckets(question: Question, points: Mapping[str, Points]) -> Iterator[Bucket]:
     """Minutes with requests, oldest first. Absent counts are 0 where there are requests."""
     match question:
         case Share():

@@ -25,15 +25,24 @@ def parse(message: str | Mapping[str, Any], *, account_id: str, region: str) -> 
     Raises:
         SignalError: the message is not an alarm message of ours. A retry cannot help.
     """
-    document = load(message) if isinstance(message, str) else message
-    if not isinstance(document, Mapping):
-        raise SignalError("not_an_object", f"the message is a JSON {type(document).__name__}")
-    signal = _parse_known(document)
+    signal = read(message)
     if signal.account_id != account_id:
         raise SignalError("other_account", f"the alarm is of account {signal.account_id[:20]!r}")
     if signal.region != region:
         raise SignalError("other_region", f"the alarm is of region {signal.region[:30]!r}")
     return signal
+
+
+def read(message: str | Mapping[str, Any]) -> Signal:
+    """The same, whosever account and region it is about: for what only looks at a message.
+
+    Raises:
+        SignalError: the message is not an alarm message.
+    """
+    document = load(message) if isinstance(message, str) else message
+    if not isinstance(document, Mapping):
+        raise SignalError("not_an_object", f"the message is a JSON {type(document).__name__}")
+    return _parse_known(document)
 
 
 def _parse_known(document: Mapping[str, Any]) -> Signal:
