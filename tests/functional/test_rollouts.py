@@ -441,6 +441,8 @@ def test_an_update_of_a_service_without_an_alias_that_has_finished_is_said_to_ha
 class Rung:
     """A thread that remembers which of its replies rang somebody."""
 
+    takes_pictures = False
+
     def __init__(self):
         self.rung = []
 

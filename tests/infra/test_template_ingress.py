@@ -181,16 +181,21 @@ def test_what_is_lost_on_the_way_to_the_watcher_is_not_sent_again(responder):
             }
 
 
-def test_events_go_straight_to_queue_or_watcher_and_never_through_the_topic(responder):
+def test_events_go_straight_to_queue_or_function_and_never_through_the_topic(responder):
+    wanted = {
+        "Ingress": f"<{QUEUE}.Arn>",
+        "Watcher": "<Watcher/Watch/Function.Arn>",
+        "Notifier": "<Notifier/Notify/Function.Arn>",
+    }
     for name, rule in responder.of_type("AWS::Events::Rule").items():
-        wanted = f"<{QUEUE}.Arn>" if name.startswith("Ingress/") else "<Watcher/Watch/Function.Arn>"
-        assert [t["Arn"] for t in rule["Targets"]] == [wanted], name
+        assert [t["Arn"] for t in rule["Targets"]] == [wanted[name.partition("/")[0]]], name
 
 
 def test_every_rule_target_has_a_dead_letter_queue(responder):
-    for rule in responder.of_type("AWS::Events::Rule").values():
+    for name, rule in responder.of_type("AWS::Events::Rule").items():
+        queue = "NotifyFailures" if name.startswith("Notifier/") else DEAD_LETTERS
         for target in rule["Targets"]:
-            assert target["DeadLetterConfig"] == {"Arn": f"<{DEAD_LETTERS}.Arn>"}
+            assert target["DeadLetterConfig"] == {"Arn": f"<{queue}.Arn>"}
 
 
 def test_what_fails_five_times_is_kept_for_two_weeks(responder):
