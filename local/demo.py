@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -38,6 +39,8 @@ PAGES = ROOT / ".cache"
 STACK = "RollbackResponder-demo"
 # Model seconds that a step may take before the story counts as stuck.
 PATIENCE = 40 * 60
+# Real ones: a picture follows the words about an outcome within this time, or not at all.
+PICTURE_SECONDS = 10
 OPEN_STATES = {"undecided", "asking", "rolling_back", "watching"}
 
 
@@ -54,6 +57,7 @@ class Story:
         self._inbox: SlackInbox
         self._witness: Witness
         self._update: pipeline.HeldUpdate | None = None
+        self._told_at: float | None = None
 
     def tell(self) -> list[str]:
         """Play the story to its end; return in what it ended wrongly."""
@@ -251,11 +255,17 @@ class Story:
         return incident is not None and incident["steps"][-1]["state"] == "rolling_back"
 
     def _is_over(self) -> bool:
-        """The journal has closed the incident, and Slack shows its last step."""
+        """The journal has closed the incident, and Slack shows its last step and its picture."""
         incident = self._witness.incident()
         if not incident or incident["steps"][-1]["state"] in OPEN_STATES:
             return False
-        return len(self._inbox.messages()) > len(incident["steps"])
+        words, pictures = self._inbox.words_and_pictures()
+        if words <= len(incident["steps"]):
+            return False
+        self._told_at = self._told_at or time.monotonic()
+        # The words count; a picture that does not come is a warning in the notifier's log.
+        drawn = pictures > 0 or "acted_at" not in incident
+        return drawn or time.monotonic() - self._told_at > PICTURE_SECONDS
 
     def _until(self, holds: Callable[[], bool], traffic: Traffic, what: str) -> None:
         """Wait, telling whatever changes meanwhile."""

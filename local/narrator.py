@@ -79,7 +79,10 @@ class Narrator:
             for block in message.blocks:
                 for text in _texts(block):
                     self._console.print(escape(_indented(_bare(text), indent)))
-            if not message.blocks:
+            for file in message.files:
+                said = f"picture: {file.alt or file.title}"
+                self._console.print(escape(_indented(said, indent)), style="dim")
+            if not message.blocks and message.text:
                 self._console.print(escape(_indented(_bare(message.text), indent)), style="dim")
 
     def timeline(self, moments: list[Moment]) -> None:

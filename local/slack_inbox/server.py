@@ -82,6 +82,11 @@ class SlackInbox:
         """Return all messages, oldest first."""
         return self.workspace.messages()
 
+    def words_and_pictures(self) -> tuple[int, int]:
+        """Return how many messages hold words, and how many hold files."""
+        files = sum(bool(message.files) for message in self.messages())
+        return len(self.messages()) - files, files
+
     def save(self, path: Path) -> None:
         """Save the channel's page as a file that needs no server."""
         path.write_text(page.render(self.workspace, live=False), encoding="utf-8")

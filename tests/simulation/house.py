@@ -150,7 +150,12 @@ class Minute:
 
 
 class SlackLog:
-    """A Slack that keeps what it was told: the incident's state and reason at that time."""
+    """A Slack that keeps what it was told: the incident's state and reason at that time.
+
+    It takes no pictures: a hundred thousand histories would draw as many.
+    """
+
+    takes_pictures = False
 
     def __init__(self, world):
         self._world = world
