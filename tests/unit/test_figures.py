@@ -67,6 +67,7 @@ def test_a_rollback_that_is_over_tells_how_it_ended_and_how_long_it_took():
         Figure(name="RollbackUnknown", value=0),
         Figure(name="RollbackIncomplete", value=0),
         Figure(name="RollbackIndeterminate", value=0),
+        Figure(name="RollbackUndone", value=0),
         Figure(name="SecondsToBack", value=120, unit=SECONDS),
         Figure(name="SecondsToRecovery", value=180, unit=SECONDS),
     ]

@@ -12,13 +12,14 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from rollback_responder import bootstrap
-from rollback_responder.domain import naming
+from rollback_responder.domain import figures, naming
 from rollback_responder.domain.errors import (
     NotificationError,
     OrderRefused,
     PressRefused,
     RollbackError,
 )
+from rollback_responder.domain.order import Label
 from rollback_responder.handlers.logs import json_logger
 from rollback_responder.notifiers.slack import parse_secret, whisper
 from rollback_responder.presses import Press, order_of, press_of
@@ -62,11 +63,15 @@ def _said(press: Press) -> str:
     if press.user_id not in house.policy.slack.approvers:
         logger.warning("not allowed", by=press.by, action=press.action)
         return "Your name is not under slack.approvers in the policy, so nothing was done."
+    order = order_of(press, bootstrap.utc_now())
     try:
-        text = house.desk.take(order_of(press, bootstrap.utc_now()))
+        text = house.desk.take(order)
     except OrderRefused as error:
         logger.warning("refused", by=press.by, action=press.action, problem=str(error))
         return f"Nothing was done: {error}."
+    if isinstance(order, Label):
+        for figure in figures.of_label(right=order.right):
+            metrics.add_metric(name=figure.name, unit=figure.unit, value=figure.value)
     logger.info("taken", by=press.by, action=press.action, incident_id=press.incident_id)
     return f"Taken: {text}."
 

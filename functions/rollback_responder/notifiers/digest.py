@@ -25,6 +25,7 @@ ENDINGS: dict[State, str] = {
     State.UNKNOWN: "ended without proof",
     State.INCOMPLETE: "did not bring everything back",
     State.INDETERMINATE: "may or may not have been made",
+    State.UNDONE: "undone by a person",
 }
 
 
