@@ -80,7 +80,7 @@ def of_finding(found: Backtest, finding: Finding) -> str | None:
     highest = max([*shown, limit or 0.0, 1.0])
     # Room above the lines for the words of the marks.
     axes.set_ylim(-0.02 * highest, 1.6 * highest)
-    unit = " in percent" if isinstance(question, Share) else question.unit
+    unit = " in percent" if question.unit == " %" else question.unit
     axes.set_ylabel(
         f"{question.noun}{unit}",
         fontsize=8,
