@@ -6,7 +6,8 @@ from local.aws_model.clients import (
     codedeploy_client,
     lambda_client,
 )
-from rollback_responder.cli.reading import Kept, Reader
+from rollback_responder.cli.kept import Kept
+from rollback_responder.cli.reading import Reader
 from rollback_responder.domain.situation import Switches
 
 

@@ -15,11 +15,14 @@ from recording import clients_of, record
 from house import MINUTE, REGION, START, House, policy_document
 from local.aws_model.evaluation import State
 from rollback_responder import bootstrap
-from rollback_responder.cli.findings import Kind, backtest, findings_of, sweep, varied, with_mode
+from rollback_responder.cli.findings import Kind, findings_of
 from rollback_responder.cli.history import History, load
+from rollback_responder.cli.kept import Kept, kept_in
 from rollback_responder.cli.main import run
-from rollback_responder.cli.reading import Kept, Reader, kept_in
+from rollback_responder.cli.reading import Reader
 from rollback_responder.cli.replay import Replay
+from rollback_responder.cli.sweep import sweep, varied
+from rollback_responder.cli.whole import backtest, with_mode
 from rollback_responder.domain.response import Mode
 from rollback_responder.domain.situation import Switches
 from rollback_responder.journal.dynamodb import DynamoDbJournal

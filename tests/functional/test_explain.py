@@ -1,6 +1,7 @@
 """`rollback explain`: it says what `respond` would do, shows why, and can do nothing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -9,13 +10,15 @@ from golden import check
 from moto import mock_aws
 from recording import clients_of, record
 
-from house import ACCOUNT, REGION, START, House, policy_document
+from house import ACCOUNT, MINUTE, REGION, START, House, policy_document
 from rollback_responder import bootstrap
 from rollback_responder.cli.history import load, save
 from rollback_responder.cli.main import run
 from rollback_responder.cli.recorded import rooms_in
 from rollback_responder.cli.walk import Explained, look_at
 from rollback_responder.domain.errors import ActionDenied
+from rollback_responder.domain.incident import State
+from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.situation import RollBack
 from rollback_responder.ports import Move
 from rollback_responder.signals import wake
@@ -85,6 +88,42 @@ def test_it_decides_what_the_responder_then_does(bad_deploy):
     assert isinstance(found.decision, RollBack)
     assert (found.decision.to_version, bad_deploy.live) == ("1", "2")
     assert "move shop:live from version 2 to version 1" in found.would
+
+
+def looked(history, policy, *, acting_until=None):
+    rooms = rooms_in(history, policy)
+    if acting_until:
+        (name,) = rooms.journal._rows
+        rooms.journal._rows[name] = replace(rooms.journal._rows[name], acting_until=acting_until)
+    return look_at(rooms, json.loads(wake.body(NAME, account_id=ACCOUNT, region=REGION)))
+
+
+def test_what_is_answered_already_is_said_and_the_gates_are_shown_all_the_same():
+    house = House(policy_document(environment="prod"))
+    house.deploy("v1")
+    house.traffic(8)
+    house.deploy("v2", errors=0.4)
+    house.traffic(3)
+    watching = looked(record(house, since_at=START), house.policy)
+    house.traffic(8)
+    over = looked(record(house, since_at=START), house.policy)
+
+    assert watching.would == "nothing: a rollback is being verified"
+    assert len(watching.explanation.answers) > 10
+    assert house.incident.state is State.FIXED
+    assert over.decision.reason is Reason.ALARM_NOT_FIRING
+    assert over.would.startswith("nothing: answered by incident")
+
+
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [(1, "another attempt works on the service"), (-1, "an attempt ended without a word")],
+)
+def test_a_service_that_somebody_holds_is_named(bad_deploy, late, said):
+    history = record(bad_deploy, since_at=START)
+    until = bad_deploy.now + late * MINUTE
+
+    assert said in looked(history, bad_deploy.policy, acting_until=until).would
 
 
 # -- it only looks --------------------------------------------------------------------------------

@@ -118,6 +118,24 @@ def test_minutes_in_which_nothing_can_happen_are_skipped_and_nothing_is_lost():
     assert fast.rounds < slow.rounds / 2
 
 
+def test_a_release_that_proves_itself_in_a_silence_is_not_skipped():
+    """Where versions are not told apart, time and a few requests are enough."""
+    house = House()
+    house.deploy("v1")
+    house.traffic(3, watch=False)
+    house.traffic(40, requests=0, watch=False)
+    house.deploy("v2", errors=0.9)
+    house.traffic(12, watch=False)
+    history = record(house, since_at=START)
+    known = tuple(s for s in history.series if len(s.dimensions) < 3)
+    history = replace(history, series=known)
+    (fast,) = Replay(history, house.policy).run().incidents
+    (slow,) = Replay(history, house.policy, every_minute=True).run().incidents
+
+    assert fast.to_version == "1"
+    assert what_came_of([fast]) == what_came_of([slow])
+
+
 @pytest.mark.parametrize("mode", ["observe", "approve"])
 def test_another_policy_gives_another_answer(mode):
     """The live house only watched; what enforcing it would have done is another replay."""

@@ -13,12 +13,13 @@ from golden import check
 from recording import record
 
 from house import MINUTE
-from rollback_responder.cli.findings import WOULD_BE, Kind, backtest, findings_of
+from rollback_responder.cli.findings import WOULD_BE, Kind, findings_of
 from rollback_responder.cli.history import History, load, save
 from rollback_responder.cli.main import run
 from rollback_responder.cli.recorded import rooms_in
 from rollback_responder.cli.replay import Replay
 from rollback_responder.cli.walk import Explained, look_at
+from rollback_responder.cli.whole import backtest
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.signals import wake
 from tests.runbooks.team_house import EXAMPLES, TeamHouse

@@ -12,13 +12,14 @@ import typer
 from rollback_responder import bootstrap
 from rollback_responder.cli.backtest_text import document_of, show
 from rollback_responder.cli.failure import BadUsage
-from rollback_responder.cli.findings import Backtest, with_mode
-from rollback_responder.cli.findings import backtest as played
 from rollback_responder.cli.history import History, load, save
 from rollback_responder.cli.house import policy_in
+from rollback_responder.cli.kept import kept_in
 from rollback_responder.cli.options import FILES, AsJson, PolicyFile, Profile, Region, TableName
-from rollback_responder.cli.reading import Reader, kept_in
+from rollback_responder.cli.reading import Reader
 from rollback_responder.cli.screen import Screen
+from rollback_responder.cli.whole import Backtest, with_mode
+from rollback_responder.cli.whole import backtest as played
 from rollback_responder.domain.policy import Policy
 from rollback_responder.domain.response import Mode
 

@@ -14,7 +14,8 @@ from rollback_responder.cli.backtest_text import (
     variant,
     what,
 )
-from rollback_responder.cli.findings import WOULD_BE, Backtest, Finding, Kind
+from rollback_responder.cli.findings import WOULD_BE, Finding, Kind
+from rollback_responder.cli.whole import Backtest
 
 STYLE = """
 :root { --ink: #1f2933; --pale: #616e7c; --line: #e4e7eb; --bad: #c2410c; --ask: #b7791f;
@@ -41,7 +42,8 @@ p { margin: 6px 0; }
 .word { font-size: 12px; font-weight: 600; color: #fff; border-radius: 999px; padding: 2px 10px;
   background: var(--pale); white-space: nowrap; }
 .word.bad { background: var(--bad); } .word.ask { background: var(--ask); }
-.when { margin-left: auto; color: var(--pale); font-variant-numeric: tabular-nums; }
+.when { margin-left: auto; white-space: nowrap; color: var(--pale);
+  font-variant-numeric: tabular-nums; }
 dl { display: flex; flex-wrap: wrap; gap: 4px 28px; margin: 10px 0 8px; }
 dl div { display: flex; gap: 8px; } dt { color: var(--pale); } dd { margin: 0; font-weight: 600;
   font-variant-numeric: tabular-nums; }
@@ -141,13 +143,13 @@ def _rest(found: Backtest) -> Iterator[str]:
     if not rest:
         yield "<p>Nowhere.</p>"
         return
-    yield '<div class="sheet"><table><tr><th>when</th><th>service</th><th>why</th><th></th></tr>'
+    yield '<div class="sheet"><table><tr><th>when</th><th>service</th><th>why</th></tr>'
     for finding in rest:
         yield (
             f'<tr><td class="when">{finding.step.at:%d %b %H:%M}</td>'
             f"<td>{escape(finding.incident.service)}</td>"
-            f"<td><code>{finding.step.reason.value}</code></td>"
-            f"<td>{escape(repeated(finding))}</td></tr>"
+            f"<td><code>{finding.step.reason.value}</code> {escape(repeated(finding))}"
+            f'<div class="pale">{escape(finding.incident.alarm_name)}</div></td></tr>'
         )
     yield "</table></div>"
 

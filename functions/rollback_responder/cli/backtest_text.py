@@ -4,8 +4,10 @@ from typing import Any
 
 from rich.text import Text
 
-from rollback_responder.cli.findings import Backtest, Finding, Kind, Variant
+from rollback_responder.cli.findings import Finding, Kind
 from rollback_responder.cli.screen import BAD, DOUBT, GOOD, PALE, Screen
+from rollback_responder.cli.sweep import Variant
+from rollback_responder.cli.whole import Backtest
 from rollback_responder.domain.document import write
 
 STYLES = {

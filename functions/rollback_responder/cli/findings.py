@@ -1,26 +1,21 @@
 """What a replay found: each incident in one line, with its evidence and how long it took."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from statistics import median
-from typing import Any
 
 from rollback_responder.cli.alarm_model import would_have_said
 from rollback_responder.cli.history import History
-from rollback_responder.cli.replay import Alarms, Progress, Replay, Replayed
+from rollback_responder.cli.replay import Alarms
 from rollback_responder.domain.incident import Incident, State, Step
 from rollback_responder.domain.judging import Evidence
 from rollback_responder.domain.measurement import MINUTE
 from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.policy import Policy
 from rollback_responder.domain.reason import Reason
-from rollback_responder.domain.response import Mode
-from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.target import Pointer
-from rollback_responder.domain.trigger import AdoptedAlarm, Trigger
+from rollback_responder.domain.trigger import AdoptedAlarm
 
 
 class Kind(StrEnum):
@@ -168,168 +163,6 @@ def missing_alarms(history: History, policy: Policy) -> Alarms:
     """The same, of those only that the record has not."""
     known = {alarm.name for alarm in history.alarms}
     return {name: said for name, said in modelled(history, policy).items() if name not in known}
-
-
-# -- what another threshold changes ----------------------------------------------------------------
-
-
-FACTORS = (0.5, 1.0, 2.0)
-# None: as the policy has it.
-BREACHING_MINUTES = (None, 1, 2, 3)
-# What a threshold is called, and what it may be at most.
-THRESHOLDS = {"threshold_percent": 100.0, "threshold_ms": 900_000.0, "times": 100.0}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """The policy with other thresholds, against the policy as it is.
-
-    `later_minutes` is the median over what both would roll back, or ask about; `lost` are those
-    only of the policy as it is, `more` those only of the variant. Without `breaching_minutes` each
-    trigger keeps its own.
-    """
-
-    factor: float
-    breaching_minutes: int | None
-    would_be: int
-    later_minutes: float | None
-    lost: int
-    more: int
-
-
-def varied(policy: Policy, factor: float, breaching_minutes: int | None) -> Policy:
-    """All thresholds times a factor, and so many bad minutes, as far as a trigger has them."""
-    services = tuple(
-        replace(
-            service,
-            triggers=tuple(_varied(t, factor, breaching_minutes) for t in service.triggers),
-        )
-        for service in policy.services
-    )
-    return replace(policy, services=services)
-
-
-def _varied(trigger: Trigger, factor: float, breaching_minutes: int | None) -> Trigger:
-    changes: dict[str, Any] = {
-        name: min(most, getattr(trigger, name) * factor)
-        for name, most in THRESHOLDS.items()
-        if hasattr(trigger, name)
-    }
-    if breaching_minutes is not None and hasattr(trigger, "breaching_minutes"):
-        changes["breaching_minutes"] = min(breaching_minutes, getattr(trigger, "minutes", 1))
-    return replace(trigger, **changes)
-
-
-def sweep(history: History, policy: Policy, progress: Progress) -> tuple[Variant, ...]:
-    """What other thresholds would have changed. All alarms are worked out anew, also the policy's.
-
-    Compared by what was on trial: the service, and the version or the change.
-    """
-    base = _would_be(history, policy, progress)
-    found = []
-    for factor in FACTORS:
-        for breaching_minutes in BREACHING_MINUTES:
-            variant = varied(policy, factor, breaching_minutes)
-            other = base if variant == policy else _would_be(history, variant, progress)
-            both = [(other[key] - base[key]) / MINUTE for key in other if key in base]
-            found.append(
-                Variant(
-                    factor=factor,
-                    breaching_minutes=breaching_minutes,
-                    would_be=len(other),
-                    later_minutes=round(median(both), 1) if both else None,
-                    lost=sum(key not in other for key in base),
-                    more=sum(key not in base for key in other),
-                )
-            )
-    return tuple(found)
-
-
-def _would_be(
-    history: History, policy: Policy, progress: Progress
-) -> dict[tuple[str, str | None], datetime]:
-    """What would be rolled back, or asked about, and when."""
-    alarms = modelled(history, policy)
-    replayed = Replay(history, policy, alarms=alarms, progress=progress).run()
-    found: dict[tuple[str, str | None], datetime] = {}
-    for finding in findings_of(history, replayed.incidents):
-        if finding.kind in WOULD_BE:
-            key = (finding.incident.service, finding.version or finding.incident.change)
-            found.setdefault(key, finding.step.at)
-    return found
-
-
-# -- the whole -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backtest:
-    """What one policy would have done in one record."""
-
-    history: History
-    policy: Policy
-    findings: tuple[Finding, ...]
-    variants: tuple[Variant, ...]
-    modelled: tuple[str, ...]
-    replayed: Replayed
-
-    def of(self, *kinds: Kind) -> tuple[Finding, ...]:
-        """The findings of these kinds, oldest first."""
-        return tuple(finding for finding in self.findings if finding.kind in kinds)
-
-    def counts(self) -> Counter[Kind]:
-        """How many of each kind."""
-        return Counter(finding.kind for finding in self.findings)
-
-    def _fired_before(self) -> int:
-        """How often an alarm fired before there were minutes to judge it by."""
-        names = {entry.alarm_name for entry in self.policy.watched()}
-        return sum(
-            reading.state is AlarmState.ALARM and reading.transitioned_at < self.history.begins_at
-            for alarm in self.history.alarms
-            if alarm.name in names
-            for reading in alarm.readings
-        )
-
-    @property
-    def unknown(self) -> tuple[str, ...]:
-        """What this record cannot say, a sentence each."""
-        said = list(self.history.unknown)
-        if self.modelled:
-            said.append(
-                f"{len(self.modelled)} alarms of this policy were not there yet; what they would"
-                " have said is worked out from the minutes"
-            )
-        early = self._fired_before()
-        if early:
-            said.append(f"an alarm of this policy fired {early} times before that; not judged")
-        guessed = {s.by for one in self.history.pointers for s in one.stays} & {"publication"}
-        if guessed:
-            said.append("some releases are guessed from when their version was published")
-        return (*said, *(f"while replaying: {problem}" for problem in self.replayed.problems))
-
-
-def backtest(history: History, policy: Policy, *, with_sweep: bool, progress: Progress) -> Backtest:
-    """Plays the record, and if asked to, again with other thresholds."""
-    alarms = missing_alarms(history, policy)
-    replayed = Replay(history, policy, alarms=alarms, progress=progress).run()
-    return Backtest(
-        history=history,
-        policy=policy,
-        findings=findings_of(history, replayed.incidents),
-        variants=sweep(history, policy, progress) if with_sweep else (),
-        modelled=tuple(alarms),
-        replayed=replayed,
-    )
-
-
-def with_mode(policy: Policy, mode: Mode) -> Policy:
-    """The policy as if everything in it had this mode."""
-    services = tuple(
-        replace(service, mode=None, triggers=tuple(replace(t, mode=None) for t in service.triggers))
-        for service in policy.services
-    )
-    return replace(policy, mode=mode, services=services)
 
 
 def pointer_of(finding: Finding) -> Pointer | None:

@@ -10,14 +10,16 @@ from typing import Any
 from matplotlib import dates, rc_context
 from matplotlib.figure import Figure
 
-from rollback_responder.cli.findings import Backtest, Finding, Kind, pointer_of
+from rollback_responder.cli.findings import Finding, Kind, pointer_of
 from rollback_responder.cli.recorded import metrics_in
+from rollback_responder.cli.whole import Backtest
 from rollback_responder.domain.measurement import MINUTE, Bucket
 from rollback_responder.domain.metric import Question, Share, question_of, tells_versions_apart
 from rollback_responder.domain.trigger import AdoptedAlarm
 
 BEFORE, AFTER = timedelta(minutes=45), timedelta(minutes=45)
 INK, PALE, GRID = "#1f2933", "#7b8794", "#e4e7eb"
+UNSEEN = "#f0f3f7"
 NEW, OLD, LIMIT = "#c2410c", "#2563eb", "#9f1239"
 COLOURS = {
     Kind.ROLL_BACK: "#c2410c",
@@ -77,8 +79,8 @@ def of_finding(found: Backtest, finding: Finding) -> str | None:
     shown = (value for line in lines for value in line.values if not isnan(value))
     highest = max([*shown, limit or 0.0, 1.0])
     # Room above the lines for the words of the marks.
-    axes.set_ylim(-0.02 * highest, 1.5 * highest)
-    unit = " in percent" if isinstance(question, Share) else question.unit
+    axes.set_ylim(-0.02 * highest, 1.6 * highest)
+    unit = " in percent" if question.unit == " %" else question.unit
     axes.set_ylabel(
         f"{question.noun}{unit}",
         fontsize=8,
@@ -144,7 +146,7 @@ def _marks(axes: Any, finding: Finding) -> None:
         (finding.fired_at, "alarm", LIMIT),
         (finding.step.at, finding.kind.value, COLOURS[finding.kind]),
     ]
-    height = 0.96
+    height = 0.97
     for at, word, colour in marks:
         if at is None or abs(at - finding.step.at) > BEFORE:
             continue
@@ -158,7 +160,7 @@ def _marks(axes: Any, finding: Finding) -> None:
             va="top",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
         )
-        height -= 0.13
+        height -= 0.1
 
 
 def of_month(found: Backtest) -> str:
@@ -177,7 +179,8 @@ def of_month(found: Backtest) -> str:
         lane = lanes[owners[one.target]]
         deploys = [stay.from_at for stay in one.stays[1:]]
         axes.plot(deploys, [lane] * len(deploys), "|", color=PALE, markersize=11, label="change")
-    for kind in Kind:
+    # The weightiest last, so that it lies on top.
+    for kind in reversed(Kind):
         mine = [finding for finding in found.findings if finding.kind is kind]
         if mine:
             axes.plot(
@@ -188,6 +191,18 @@ def of_month(found: Backtest) -> str:
                 markersize=7 if kind in {Kind.ROLL_BACK, Kind.ASK, Kind.SAY} else 4.5,
                 label=kind.value,
             )
+    if history.begins_at > history.from_at:
+        axes.axvspan(history.from_at, history.begins_at, color=UNSEEN, zorder=0)
+        axes.annotate(
+            "no minutes kept",
+            (history.from_at, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -4),
+            textcoords="offset points",
+            fontsize=8,
+            color=PALE,
+            va="top",
+        )
     axes.set_yticks(list(lanes.values()), list(lanes), fontsize=8)
     axes.set_ylim(0.4, len(services) + 0.6)
     axes.set_xlim(history.from_at, history.to_at)
