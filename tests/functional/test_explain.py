@@ -254,14 +254,18 @@ def test_an_alarm_of_another_region_is_not_looked_at(files, tmp_path, capsys):
     assert "other_region: the alarm is of region 'eu-west-1', this looks at 'us-east-1'" in out.out
 
 
-def test_without_a_table_or_a_record_it_says_what_to_name(files, tmp_path, capsys):
+def test_without_a_table_or_a_record_the_stack_is_asked_for_the_table(
+    files, tmp_path, capsys, monkeypatch
+):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
     policy, _ = files
     event = tmp_path / "event.json"
     event.write_text(wake.body(NAME, account_id=ACCOUNT, region=REGION))
-    code, out = told(capsys, "explain", event, "--policy", policy)
+    code, out = told(capsys, "explain", event, "--policy", policy, "--region", REGION)
 
-    assert code == 2
-    assert "--table" in out.err
+    assert code == 3
+    assert "stack RollbackResponder-test could not be read" in out.err
 
 
 def test_a_record_reads_back_to_itself(bad_deploy, tmp_path):

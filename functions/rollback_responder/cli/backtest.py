@@ -13,9 +13,9 @@ from rollback_responder import bootstrap
 from rollback_responder.cli.backtest_text import document_of, show
 from rollback_responder.cli.failure import BadUsage
 from rollback_responder.cli.history import History, load, save
-from rollback_responder.cli.house import policy_in
 from rollback_responder.cli.kept import kept_in
 from rollback_responder.cli.options import FILES, AsJson, PolicyFile, Profile, Region, TableName
+from rollback_responder.cli.place import POLICY_FILE, read_policy
 from rollback_responder.cli.reading import Reader
 from rollback_responder.cli.screen import Screen
 from rollback_responder.cli.whole import Backtest, with_mode
@@ -89,7 +89,7 @@ def backtest(
     Example: rollback backtest --days 14 --mode enforce --html backtest.html
     """
     draw = _drawing() if html else None
-    known = policy_in(policy)
+    known = read_policy(policy or POLICY_FILE)
     known = with_mode(known, mode) if mode else known
     screen = Screen()
     if from_folder:

@@ -11,8 +11,9 @@ import typer
 from rollback_responder import bootstrap
 from rollback_responder.cli.explain_text import document_of, show
 from rollback_responder.cli.failure import BadUsage, Exit
-from rollback_responder.cli.house import house_to_look_at, policy_in
+from rollback_responder.cli.house import house_to_look_at
 from rollback_responder.cli.options import FILES, AsJson, PolicyFile, Profile, Region, TableName
+from rollback_responder.cli.place import POLICY_FILE, read_policy
 from rollback_responder.cli.screen import Screen
 from rollback_responder.cli.walk import Refused, look_at
 
@@ -52,9 +53,11 @@ def explain(
 
     Example: rollback explain event.json --profile prod
     """
-    known, messages = policy_in(policy), list(messages_in(event))
+    known, messages = read_policy(policy or POLICY_FILE), list(messages_in(event))
     place = bootstrap.Place(region=region, profile=profile)
-    rooms, where = house_to_look_at(known, facts=facts, table=table, place=place)
+    rooms, where = house_to_look_at(
+        known, policy_file=policy, facts=facts, table=table, place=place
+    )
     found = [look_at(rooms, message, region=where) for message in messages]
     screen = Screen()
     if as_json:
