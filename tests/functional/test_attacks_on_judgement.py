@@ -116,6 +116,27 @@ def test_a_yes_about_one_alias_moves_no_other_and_the_other_is_told():
     assert house.aliases.moves == [("shop", "2", "1")]
 
 
+def test_an_outage_of_two_aliases_with_a_release_each_is_one_message_each_not_one_a_minute():
+    """Neither was deployed lately. Their incidents must not displace each other every minute."""
+    house = two_aliases()
+    house.aliases.point("shop", "beta", house.aliases.publish("shop", "v2"))
+    house.errors["2"] = 0.0
+    for _ in range(9):
+        beta_minute(house, 0.0)
+        house.ops.pass_minutes(1)
+    house.now += timedelta(days=2)
+    house.errors["1"] = 0.6
+    for _ in range(12):
+        beta_minute(house, 0.6)
+        house.ops.pass_minutes(1)
+
+    told = [(i.alarm_name.split(".")[4], i.reason) for i in incidents_of(house)]
+    assert sorted(told) == [
+        ("beta", Reason.NO_RECENT_CHANGE),
+        ("live", Reason.NO_RECENT_CHANGE),
+    ]
+
+
 # -- before the alarm -----------------------------------------------------------------------------
 
 

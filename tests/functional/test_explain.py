@@ -265,7 +265,7 @@ def test_without_a_table_or_a_record_the_stack_is_asked_for_the_table(
     code, out = told(capsys, "explain", event, "--policy", policy, "--region", REGION)
 
     assert code == 3
-    assert "stack RollbackResponder-test could not be read" in out.err
+    assert "stack RollbackResponder-prod could not be read" in out.err
 
 
 def test_a_record_reads_back_to_itself(bad_deploy, tmp_path):

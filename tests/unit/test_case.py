@@ -464,13 +464,15 @@ def test_what_would_have_been_done_is_written_down():
     assert entry.incident.change == a_release().key
 
 
-def test_two_alarms_about_one_change_do_not_displace_each_other():
-    other = replace(CLOSED, alarm_name="other")
-    about_it = standing_down(Reason.COOLDOWN, incident=other).incident
-    about_another = standing_down(Reason.COOLDOWN, incident=replace(other, change="d-0")).incident
+@pytest.mark.parametrize("change", [CLOSED.change, "d-0"])
+def test_an_incident_answers_for_those_before_it_each_about_its_own_change(change):
+    other = replace(CLOSED, alarm_name="other", change=change)
+    incident = standing_down(Reason.COOLDOWN, incident=other).incident
 
-    assert [answer.alarm_name for answer in about_it.answered] == ["other"]
-    assert about_another.answered == ()
+    assert [(each.alarm_name, each.change) for each in incident.answered] == [("other", change)]
+    assert incident.covers("other", other.alarm_since_at, change, None)
+    assert not incident.covers("other", other.alarm_since_at, "d-9", None)
+    assert not incident.covers("other", other.alarm_since_at + MINUTE, change, None)
 
 
 # -- acting ---------------------------------------------------------------------------------------

@@ -222,8 +222,8 @@ def incident_of(case: Case) -> Incident:
         after_failure=service.after_failure,
         lost=case.lost,
         minutes=case.minutes,
-        # Two alarms that fire together must not displace each other for ever.
-        answered=before.answers() if before and before.is_about(change, case.release) else (),
+        # Alarms that fire together must not displace each other for ever.
+        answered=before.answers() if before else (),
     )
 
 

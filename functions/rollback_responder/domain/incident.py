@@ -85,10 +85,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """An alarm's transition that an earlier incident on the same release has answered."""
+    """An alarm's transition that an earlier incident of the service has answered."""
 
     alarm_name: Annotated[str, Doc("The alarm.")]
     since_at: Annotated[datetime, Doc("When it entered ALARM.")]
+    change: Annotated[str | None, Doc("The change that it was judged on.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +218,7 @@ class Incident:
             since_at = max(since_at, self.steps[-1].at)
         elif self.early:
             since_at += ALARM_FOLLOWS
-        own = Answered(alarm_name=self.alarm_name, since_at=since_at)
+        own = Answered(alarm_name=self.alarm_name, since_at=since_at, change=self.change)
         others = (other for other in self.answered if other.alarm_name != self.alarm_name)
         return (own, *others)
 
@@ -245,12 +246,15 @@ class Incident:
     ) -> bool:
         """Whether this incident already answers for an alarm's transition on a change.
 
-        One that was judged before its alarm fired, and ended because the numbers got well, answers
-        for nothing.
+        So do those before it, each for what it was about: a service may have several aliases, each
+        with a release and an alarm of its own. One that was judged before its alarm fired, and
+        ended because the numbers got well, answers for nothing itself.
         """
-        if self.early and self.reason is Reason.ALARM_NOT_FIRING:
-            return False
-        return self.is_about(change, release) and any(
-            answer.alarm_name == alarm_name and answer.since_at >= since_at
+        silent = self.early and self.reason is Reason.ALARM_NOT_FIRING
+        about = self.is_about(change, release) and not silent
+        return any(
+            answer.alarm_name == alarm_name
+            and answer.since_at >= since_at
+            and (about if answer.change == self.change else answer.change == change)
             for answer in self.answers()
         )
