@@ -12,7 +12,7 @@ UV       := uv==0.13.9
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-demo: $(VENV)/.ready ## a real bad deploy, rolled back end to end; SCENARIO=codedeploy|stack|latency|copies|healthy|observe|both-bad
+demo: $(VENV)/.ready ## a real bad deploy, rolled back end to end; SCENARIO=approve|hold|undo|codedeploy|stack|...
 	@$(BIN)/python -m local.demo "$(SCENARIO)"
 
 test: $(VENV)/.ready ## the test suite, with branch coverage of the domain

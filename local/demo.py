@@ -14,8 +14,10 @@ import signal
 import sys
 import tempfile
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
 from typing import assert_never
@@ -28,7 +30,9 @@ from local.emulator import ROOT
 from local.narrator import Narrator
 from local.scenarios import ALARM_PREFIX, SCENARIOS, Scenario, Way, policy_document
 from local.shop.payments import Payments
+from local.slack_inbox.pressing import PressError, buttons_of
 from local.slack_inbox.server import SlackInbox
+from local.slack_inbox.workspace import Message
 from local.traffic import Traffic
 from local.witness import Witness
 
@@ -41,7 +45,9 @@ STACK = "RollbackResponder-demo"
 PATIENCE = 40 * 60
 # Real ones: a picture follows the words about an outcome within this time, or not at all.
 PICTURE_SECONDS = 10
-OPEN_STATES = {"undecided", "asking", "rolling_back", "watching"}
+OPEN_STATES = {"undecided", "asking", "rolling_back", "watching", "undoing"}
+# Real seconds in which whoever watches at a terminal may press a button before the story does.
+YOUR_TURN_SECONDS = 45
 
 
 class Story:
@@ -136,7 +142,12 @@ class Story:
         for alarm in alarms:
             self._narrator.say(f"   alarm {alarm.name}")
         resources = self._resources()
-        secret = {"bot_token": self._inbox.token, "api_url": self._inbox.api_url}
+        secret = {
+            "bot_token": self._inbox.token,
+            "signing_secret": self._inbox.signing_secret,
+            "api_url": self._inbox.api_url,
+        }
+        self._inbox.presser.url = self._press_url(resources["AWS::Lambda::Url"])
         with closing(self._world.emulator.client("secretsmanager")) as client:
             client.put_secret_value(
                 SecretId=resources["AWS::SecretsManager::Secret"], SecretString=json.dumps(secret)
@@ -152,6 +163,13 @@ class Story:
             pages = client.get_paginator("list_stack_resources").paginate(StackName=STACK)
             found = [one for page in pages for one in page["StackResourceSummaries"]]
         return {one["ResourceType"]: one["PhysicalResourceId"] for one in found}
+
+    def _press_url(self, function: str) -> str:
+        """Where the emulator takes presses: the function URL, by its path on this machine."""
+        with closing(self._world.emulator.client("lambda")) as client:
+            url = client.get_function_url_config(FunctionName=function)["FunctionUrl"]
+        host = urllib.parse.urlparse(url).hostname or ""
+        return f"{self._world.emulator.url}/_aws/lambda-url/{host.partition('.')[0]}/"
 
     def _deploy_second(self) -> None:
         """The second release, in the way of the story."""
@@ -241,7 +259,35 @@ class Story:
         )
         if self._update is not None:
             self._let_go(traffic, self._update)
+        for action in scenario.presses:
+            self._press(traffic, action)
         self._until(self._is_over, traffic, "the end of the incident")
+
+    def _press(self, traffic: Traffic, action: str) -> None:
+        """A person presses a button: whoever watches, or ann, who is in the story."""
+        self._until(lambda: self._offering(action) is not None, traffic, f"the button {action!r}")
+        if self._narrator.is_watched:
+            self._narrator.say(f"   press a button at {self._inbox.url}, or ann does in a while")
+            self._until(self._turn_is_over(action), traffic, "your press, or ann's")
+        message = self._offering(action)
+        if message is None:
+            return
+        text = f"ann presses {action!r} in Slack: a signed request over HTTP"
+        self._narrator.moment(self._witness.note("story", text))
+        status = self._inbox.press(message.ts, action)
+        if status != HTTPStatus.OK:
+            raise PressError(f"the responder answered {status} to the press of {action!r}")
+
+    def _turn_is_over(self, action: str) -> Callable[[], bool]:
+        ends = self._narrator.real_seconds() + YOUR_TURN_SECONDS
+        return lambda: self._offering(action) is None or self._narrator.real_seconds() > ends
+
+    def _offering(self, action: str) -> Message | None:
+        """The message that has that button, if one does."""
+        for message in self._inbox.messages():
+            if any(button.get("action_id") == action for button in buttons_of(message)):
+                return message
+        return None
 
     def _let_go(self, traffic: Traffic, update: pipeline.HeldUpdate) -> None:
         """The emulator notices a cancel before it begins the next resource: the wait must end."""
@@ -309,9 +355,9 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         narrator.say("interrupted; everything that was started has been stopped")
         return 130
-    except (emulator.EmulatorError, cdk.CdkError, TimeoutError) as error:
+    except (emulator.EmulatorError, cdk.CdkError, TimeoutError, PressError) as error:
         narrator.say(f"the story broke off: {error}")
-        return 1 if isinstance(error, TimeoutError) else 2
+        return 1 if isinstance(error, TimeoutError | PressError) else 2
     finally:
         # A second Ctrl-C would leave half of it behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

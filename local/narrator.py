@@ -34,6 +34,11 @@ class Narrator:
         """Real seconds since the story began."""
         return time.monotonic() - self._began
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody sits at a terminal."""
+        return self._console.is_terminal
+
     def title(self, text: str) -> None:
         """The story's first line."""
         self._console.print(f"\n[bold]{escape(text)}[/bold]\n")
@@ -123,9 +128,11 @@ def _indented(text: str, indent: str) -> str:
 
 
 def _texts(block: object) -> Iterator[str]:
-    """The texts of a block, wherever they are."""
+    """The texts of a block, wherever they are; of a button its label."""
     if isinstance(block, dict):
-        if isinstance(block.get("text"), str):
+        if block.get("type") == "button":
+            yield f"[ {block['text']['text']} ]"
+        elif isinstance(block.get("text"), str):
             yield block["text"]
         else:
             for member in block.values():

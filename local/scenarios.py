@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from local.slack_inbox.pressing import ANN
+
 ALARM_PREFIX = "rollback.demo.shop.shop.live."
 TRIGGERS: dict[str, dict[str, Any]] = {
     "error-rate": {"kind": "error_rate", "threshold_percent": 5, "severity": "critical"},
@@ -56,6 +58,7 @@ class Scenario:
         canary: whether v2 gets half of the traffic only.
         outage: whether the payment provider goes down after v2 was deployed.
         way: how v2 comes.
+        presses: what a person presses, each once there is a button for it.
         copies: how often each message about an alarm comes, by each way, beside a round of the
             watcher.
     """
@@ -69,6 +72,7 @@ class Scenario:
     canary: bool = False
     outage: bool = False
     way: Way = Way.CDK
+    presses: tuple[str, ...] = ()
     copies: int = 1
     ending: Ending
 
@@ -121,6 +125,36 @@ SCENARIOS: dict[str, Scenario] = {
             rollout="UPDATE_ROLLBACK_COMPLETE, User Initiated",
         ),
     ),
+    "approve": Scenario(
+        promise="It asks before it acts; a person presses the button, and it rolls back.",
+        second="bad_errors",
+        mode="approve",
+        presses=("approve", "right"),
+        ending=Ending(
+            version="1", state="fixed", reason="symptom_gone", headline="rolled back v2 → v1"
+        ),
+    ),
+    "hold": Scenario(
+        promise="It asks before it acts; a person holds it, and nothing is touched.",
+        second="bad_errors",
+        mode="approve",
+        presses=("hold",),
+        ending=Ending(
+            version="2",
+            state="stood_down",
+            reason="held",
+            headline="somebody said that this change stays",
+            acts=0,
+        ),
+    ),
+    "undo": Scenario(
+        promise="A person undoes a rollback; the version is theirs, and is not rolled back again.",
+        second="bad_errors",
+        presses=("undo",),
+        ending=Ending(
+            version="2", state="undone", reason="undone", headline="a person undid it", acts=2
+        ),
+    ),
     "healthy": Scenario(
         promise="A good deploy is left alone, and nobody is told anything.",
         second="good_v2",
@@ -169,7 +203,7 @@ def policy_document(scenario: Scenario) -> dict[str, Any]:
     return {
         "environment": "demo",
         "mode": scenario.mode,
-        "slack": {"channel": "deploys"},
+        "slack": {"channel": "deploys", "approvers": [ANN.id]},
         "guardrails": {"bake_minutes": 3},
         "services": [
             {

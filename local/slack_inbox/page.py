@@ -38,7 +38,9 @@ time, .edited { color: var(--soft); font-size: 12px; }
 hr { margin: 10px 0; border: 0; border-top: 1px solid var(--line); }
 .actions { display: flex; flex-wrap: wrap; gap: 8px; margin: 8px 0; }
 .button { padding: 4px 12px; border: 1px solid #bbb; border-radius: 4px; background: #fff;
+  cursor: pointer; font-family: inherit;
   color: var(--ink); font-size: 14px; font-weight: 700; text-decoration: none; }
+.button:disabled { opacity: .5; cursor: default; }
 .button.primary { border-color: #007a5a; background: #007a5a; color: #fff; }
 .button.danger { border-color: #e01e5a; background: #e01e5a; color: #fff; }
 a { color: var(--blue); text-decoration: none; }
@@ -68,6 +70,18 @@ async function refresh() {
   setTimeout(refresh, 500);
 }
 refresh();
+document.addEventListener("click", async event => {
+  const button = event.target.closest("button[data-action]");
+  if (!button || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
+  button.disabled = true;
+  const answer = await fetch("/press", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ ts: button.dataset.ts, action_id: button.dataset.action }),
+  });
+  const result = await answer.json();
+  if (!result.ok) { button.disabled = false; alert(result.error); }
+});
 </script>
 """
 
@@ -103,7 +117,7 @@ def channel(workspace: Workspace) -> str:
 
 
 def _message(message: Message) -> str:
-    blocks = "".join(_block(block) for block in message.blocks)
+    blocks = "".join(_block(block, message.ts) for block in message.blocks)
     content = blocks or f'<div class="section">{mrkdwn.render(message.text)}</div>'
     content += "".join(_file(file) for file in message.files)
     edited = ' <span class="edited">(edited)</span>' if message.edited_at else ""
@@ -128,7 +142,7 @@ def _file(file: Shared) -> str:
     )
 
 
-def _block(block: Mapping[str, Any]) -> str:
+def _block(block: Mapping[str, Any], ts: str) -> str:
     match block["type"]:
         case "header":
             return f'<div class="header">{_text(block["text"])}</div>'
@@ -138,17 +152,18 @@ def _block(block: Mapping[str, Any]) -> str:
             parts = "".join(f"<span>{_context(one)}</span>" for one in block["elements"])
             return f'<div class="context">{parts}</div>'
         case "actions":
-            return f'<div class="actions">{"".join(map(_button, block["elements"]))}</div>'
+            buttons = "".join(_button(one, ts) for one in block["elements"])
+            return f'<div class="actions">{buttons}</div>'
         case "section":
-            return _section(block)
+            return _section(block, ts)
     raise ValueError(f"a block that was never accepted: {block['type']}")
 
 
-def _section(block: Mapping[str, Any]) -> str:
+def _section(block: Mapping[str, Any], ts: str) -> str:
     text = f'<div class="section">{_text(block["text"])}</div>' if "text" in block else ""
     fields = "".join(f"<div>{_text(one)}</div>" for one in block.get("fields", ()))
     accessory = block.get("accessory", {})
-    button = _button(accessory) if accessory.get("type") == "button" else ""
+    button = _button(accessory, ts) if accessory.get("type") == "button" else ""
     return (
         text
         + (f'<div class="fields">{fields}</div>' if fields else "")
@@ -166,10 +181,15 @@ def _context(element: Mapping[str, Any]) -> str:
     return html.escape(element["alt_text"]) if element["type"] == "image" else _text(element)
 
 
-def _button(button: Mapping[str, Any]) -> str:
+def _button(button: Mapping[str, Any], ts: str) -> str:
     style = f"button {button.get('style', '')}".strip()
     label = mrkdwn.plain(button["text"]["text"])
     url = button.get("url", "")
     if url.startswith(("https://", "http://")):
         return f'<a class="{style}" href="{html.escape(url)}" rel="noreferrer">{label}</a>'
-    return f'<span class="{style}" role="button">{label}</span>'
+    action = html.escape(button.get("action_id", ""))
+    question = html.escape(button.get("confirm", {}).get("text", {}).get("text", ""))
+    return (
+        f'<button type="button" class="{style}" data-ts="{ts}" data-action="{action}"'
+        f' data-confirm="{question}">{label}</button>'
+    )

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from local.loopback import LoopbackServer, Request, Response
 from local.slack_inbox import page
+from local.slack_inbox.pressing import ANN, SIGNING_SECRET, Person, Presser, PressError
 from local.slack_inbox.uploads import Uploads
 from local.slack_inbox.workspace import (
     BOT_ID,
@@ -25,7 +26,9 @@ from local.slack_inbox.workspace import (
 TOKEN = "xoxb-local-0001"  # noqa: S105 - opens nothing but this inbox
 WEBHOOK_PATH = "/services/T0LOCAL01/B0LOCAL01/local0000000000000000001"
 UPLOAD_PATH = "/upload/v1/"
-_BOT, _WEBHOOK = "bot", "webhook"
+_BOT, _WEBHOOK, _WHISPER = "bot", "webhook", "whisper"
+# Where the app answers a press, followed by the message's timestamp.
+ANSWERS = "/actions/"
 # A page that runs only what it brought along, and loads nothing.
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self';"
@@ -46,6 +49,8 @@ class SlackInbox:
         uploads: files that are not shared yet.
         token: the bot token that the Web API accepts.
         channel_id: the channel's id, as answers carry it.
+        presser: presses buttons; give its ``url`` the app's address.
+        signing_secret: signs every press.
     """
 
     def __init__(
@@ -61,6 +66,8 @@ class SlackInbox:
         self.uploads = Uploads()
         self.token = TOKEN
         self.channel_id = CHANNEL_ID
+        self.presser = Presser()
+        self.signing_secret = SIGNING_SECRET
         self._server = LoopbackServer(self._answer)
 
     @property
@@ -118,6 +125,10 @@ class SlackInbox:
                 status=429,
                 headers=(("Retry-After", str(limited.retry_after_seconds)),),
             )
+        if path == "/press" and request.method == "POST" and _is_json(request):
+            return self._pressed(_object(request.body, "invalid_json"))
+        if path.startswith(ANSWERS) and request.method == "POST":
+            return self._whispered(path.removeprefix(ANSWERS), request)
         if path == "/messages.json":
             return _json([message.as_json() for message in self.messages()])
         if path == "/fragment":
@@ -125,6 +136,42 @@ class SlackInbox:
         if path == "/":
             return _html(page.render(self.workspace, live=True))
         return _plain(404, "not_found")
+
+    def press(self, ts: str, action_id: str, *, by: Person = ANN) -> int:
+        """Press a button as somebody; return the HTTP status of the app's answer.
+
+        Raises:
+            PressError: there is no such message or button, or nobody answers.
+        """
+        message = next((one for one in self.messages() if one.ts == ts), None)
+        if message is None:
+            raise PressError(f"there is no message {ts!r}")
+        return self.presser.press(
+            message,
+            action_id,
+            by=by,
+            now=self.workspace.now(),
+            response_url=f"{self.url}{ANSWERS}{ts}",
+        )
+
+    def _pressed(self, given: Mapping[str, Any]) -> Response:
+        """A press in the page."""
+        try:
+            status = self.press(str(given.get("ts")), str(given.get("action_id")))
+        except PressError as error:
+            return _json({"ok": False, "error": str(error)})
+        return _json({"ok": status == 200, "error": f"the app answered {status}"})  # noqa: PLR2004
+
+    def _whispered(self, ts: str, request: Request) -> Response:
+        """What the app answers to whoever pressed; nobody else would see it."""
+        text = f"_Only visible to {ANN.name}:_ {_object(request.body, 'invalid_json').get('text')}"
+        try:
+            self.workspace.post(
+                {"channel": CHANNEL_ID, "text": text, "thread_ts": ts}, author=_WHISPER
+            )
+        except SlackError as error:
+            return _plain(400, error.word)
+        return _plain(200, "ok")
 
     def _webhook(self, request: Request, path: str) -> Response:
         if path != WEBHOOK_PATH:

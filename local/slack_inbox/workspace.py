@@ -137,6 +137,10 @@ class Workspace:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
+    def now(self) -> datetime:
+        """What the workspace takes for the time."""
+        return self._clock()
+
     def messages(self) -> list[Message]:
         """Return all messages, oldest first."""
         with self._lock:
