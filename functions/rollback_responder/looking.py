@@ -145,7 +145,7 @@ def situation_of(
         freezes=rooms.policy.freezes,
         surroundings=Surroundings(dependencies=found.dependencies, failing_siblings=failing),
         controls=case.controls,
-        approved_by=case.approved_by,
+        approval=case.approval,
         never_back_to=frozenset(pointer.never_back_to) if pointer else frozenset(),
     )
 

@@ -44,7 +44,14 @@ from rollback_responder.domain.situation import (
 )
 from rollback_responder.domain.target import Rollout
 from rollback_responder.follower import Follower
-from rollback_responder.looking import Look, Seen, assessed, looked_again, situation_of
+from rollback_responder.looking import (
+    Look,
+    Seen,
+    assessed,
+    looked_again,
+    observed,
+    situation_of,
+)
 from rollback_responder.ports import Claim, Move, Redeploy
 from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, token_of
 
@@ -308,7 +315,7 @@ class _Attempt:
         if undo_of.is_done(case, incident):
             assert case.observation is not None
             return undo_of.undone(case, incident, case.observation, undo)
-        if why := undo_of.in_the_way(case, incident):
+        if why := undo_of.in_the_way(case, incident, undo, may_act=self._may_act):
             return undo_of.not_undone(case, incident, why)
         try:
             after = self._move(case, undo_of.version_of(incident), claim.id)
@@ -316,7 +323,12 @@ class _Attempt:
             # The watcher wakes for it again.
             return Entry(ledgers=case.ledgers, incident=incident, text=str(error))
         except tuple(REFUSALS) as error:
-            return undo_of.not_undone(case, incident, str(error))
+            # An earlier call may have landed just now, and this one been refused for it.
+            case = replace(case, observation=observed(self._rooms, case.watched.pointer))
+            if not undo_of.is_done(case, incident):
+                return undo_of.not_undone(case, incident, str(error))
+            assert case.observation is not None
+            after = case.observation
         return undo_of.undone(case, incident, after, undo)
 
     # -- letting go -----------------------------------------------------------------------------

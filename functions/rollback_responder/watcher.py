@@ -121,8 +121,8 @@ class Watcher:
             # Its holder never came back: `respond` inherits the claim and settles it.
             self._wake_for(_likeliest(look), look)
             return
-        if incident and _is_to_be_undone(look):
-            self._wake_for(_likeliest(look), look)
+        if alarm_name := _to_undo(look):
+            self._wake_for(alarm_name, look)
             return
         if incident and incident.state is State.WATCHING:
             self._verify(look, incident)
@@ -323,12 +323,19 @@ def _to_look_at(
     return names
 
 
-def _is_to_be_undone(look: Look) -> bool:
-    """Whether a person wants a rollback undone, and nobody has got to it yet."""
+def _to_undo(look: Look) -> str | None:
+    """The alarm to wake for, where a person wants a rollback undone and nobody has got to it yet.
+
+    Any alarm of the pointer will do: what fires says nothing about it.
+    """
     incident = look.row.incident
     if incident is None or not (incident.may_be_undone or incident.state is State.UNDOING):
-        return False
-    return look.row.controls.undo_of(incident.id) is not None
+        return None
+    if look.row.controls.undo_of(incident.id) is None:
+        return None
+    target_id = incident.target.target_id
+    names = [e.alarm_name for e in look.entries if e.pointer and e.pointer.target_id == target_id]
+    return next(iter(names), None)
 
 
 def _likeliest(look: Look) -> str:

@@ -3,7 +3,8 @@
 The invariants are those of the project's safety case, by number:
 
 I1 one mutation for each target and change          I6 nothing out of scope is claimed
-I2 never to a newer or an unproved version          I7 nothing new after the pause was seen
+I2 never to a newer or an unproved version,         I7 nothing new after the pause was seen
+   but once where a person undoes a rollback
 I3 each mutation is in the journal                  I8 the hour's budget is kept
 I4 a stand-down touched nothing                     I9 everything comes to rest
 I5 each ended incident is told
@@ -50,11 +51,25 @@ def _twice(story):
     return [f"I1: {key} {count} times" for key, count in counts.items() if count > 1]
 
 
+def _tells_of_undo(incident, mutation):
+    undoing = any(step.state is State.UNDOING for step in incident.steps)
+    return undoing and incident.release.version == mutation.detail[1]
+
+
+def _is_undo(mutation):
+    """Forward: only a person's word leads there."""
+    return mutation.kind == "move" and int(mutation.detail[1]) > int(mutation.detail[0])
+
+
 def _forward(story):
+    asked = Counter(story.undos)
     for mutation in story.world.mutations:
         if mutation.kind != "move":
             continue
         before, after, weighted = mutation.detail
+        if _is_undo(mutation) and asked[mutation.target, after]:
+            asked[mutation.target, after] -= 1
+            continue
         if int(after) >= int(before):
             yield f"I2: moved forward, {before} to {after}"
         if weighted:
@@ -83,6 +98,8 @@ def _had_proved_itself(site, version, at):
 
 def _journaled(mutation, incidents):
     """The incident that tells of a mutation."""
+    if _is_undo(mutation):
+        return next((i for i in incidents.values() if _tells_of_undo(i, mutation)), None)
     for incident in incidents.values():
         if incident.state is State.INDETERMINATE and incident.service in _owners(mutation):
             return incident
@@ -124,6 +141,9 @@ def _phantoms(story, incidents):
     moves = {(m.target, *m.detail[:2]) for m in story.world.mutations if m.kind == "move"}
     undone = {m.change for m in story.world.mutations}
     for incident in incidents.values():
+        undone = incident.target.target_id, incident.to_version
+        if incident.state is State.UNDONE and (*undone, incident.release.version) not in moves:
+            yield f"I3: an undo that never was: {incident.id}"
         ours = incident.acted_at and not incident.adopted
         for leg in incident.legs:
             if leg.how is How.MOVE and leg.state is LegState.BACK:
@@ -171,7 +191,7 @@ def _out_of_scope(story):
 
 def _paused(story):
     for mutation in story.world.mutations:
-        if mutation.aside in {None, "paused"}:
+        if mutation.aside in {None, "paused"} and not _is_undo(mutation):
             yield f"I7: the pause was not asked, or was on: {mutation}"
 
 
@@ -179,7 +199,7 @@ def _over_budget(story):
     limit = story.policy.guardrails.rollbacks_an_hour
     first = {}
     for mutation in story.world.mutations:
-        if _is_later_leg(mutation):
+        if _is_later_leg(mutation) or _is_undo(mutation):
             continue
         if mutation.aside == "full":
             yield f"I8: nothing was set aside for: {mutation}"

@@ -10,6 +10,7 @@ from functools import lru_cache
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rollback_responder.actions import POINTERS, ROLLOUTS, Clients, pointers, rollouts
+from rollback_responder.desk import Desk
 from rollback_responder.domain.document import write
 from rollback_responder.domain.errors import (
     MeasurementError,
@@ -21,6 +22,7 @@ from rollback_responder.domain.errors import (
 from rollback_responder.domain.measurement import Bucket
 from rollback_responder.domain.signal import AlarmReading, AlarmState, Signal
 from rollback_responder.journal import codec, dynamodb
+from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.notices import DynamoDbNotices
@@ -206,6 +208,12 @@ class House:
         )
         self.responder = Responder(self.rooms)
         self.watcher = Watcher(self.rooms, self._wake)
+        self.desk = Desk(
+            policy=policy,
+            book=DynamoDbBook(clients["dynamodb"], TABLE),
+            wake=story.enqueue,
+            clock=world.clock,
+        )
         self.slack = SlackLog(world)
         self.teller = Teller(self.slack, self.notices, account_id=ACCOUNT, region=REGION)
         self.stream = []

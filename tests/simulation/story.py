@@ -1,13 +1,16 @@
 """One history: what pipelines, people, alarms and queues do, until everything has come to rest."""
 
+from collections import Counter
 from datetime import timedelta
 
+from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.incident import OPEN
+from rollback_responder.domain.order import Approve, Hold, Undo
 from rollback_responder.domain.release import Good, Ledger, Observation, Origin, Release, seen
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.target import LambdaAlias
 from rollback_responder.journal.codec import encode_ledgers
-from tests.simulation.house import CODEC, House, Minute, reading
+from tests.simulation.house import CODEC, House, Minute, decode_incident, reading
 from tests.simulation.shapes import policy_of, shape_of
 from tests.simulation.world import MINUTE, REQUESTS_A_MINUTE, START, TABLE, World
 
@@ -73,6 +76,7 @@ class Story:
         self.canary = CANARY
         self.queue, self.dead_letters = [], []
         self.alarms, self.sites = {}, {}
+        self.undos = Counter()
         self.watch_missed = 0
         self.quiet = False
         self.next_minute = START + MINUTE
@@ -345,6 +349,22 @@ class Story:
         if free:
             world.aliases.delete_version(site.name, world.random.choice(free))
 
+    def say(self, site):
+        """A person says something about the latest incident of a service."""
+        row = self.world.dynamodb.get_item(
+            TableName=TABLE, Key={"pk": {"S": f"service#{site.name}"}, "sk": {"S": "row"}}
+        ).get("Item", {})
+        if "incident" not in row:
+            return
+        incident = decode_incident(row["incident"]["S"])
+        kind = (Approve, Approve, Hold, Undo, Undo)[self.world.random.randrange(5)]
+        try:
+            self.house.desk.take(kind(service=site.name, incident_id=incident.id, by="somebody"))
+        except OrderRefused:
+            return
+        if kind is Undo:
+            self.undos[incident.target.target_id, incident.release.version] += 1
+
     def flip_pause(self):
         """A person pauses the responder, or lets it go on."""
         world = self.world
@@ -425,6 +445,8 @@ class Story:
             self.mend_rollbacks()
         elif roll < 0.26:
             self.enqueue(draw.choice(("nobody's alarm", site.alarm)))
+        elif roll < 0.32:
+            self.say(site)
 
     def rest(self):
         """Faults stop, people go home, the pause is lifted, time passes."""

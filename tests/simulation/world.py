@@ -443,6 +443,7 @@ CLOUDFORMATION = {
 DYNAMODB = {
     "update_item": "UpdateItem",
     "batch_get_item": "BatchGetItem",
+    "get_item": "GetItem",
     "transact_write_items": "TransactWriteItems",
     "put_item": "PutItem",
 }

@@ -619,6 +619,7 @@ ASKING = an_incident(
     asks_until_at=NOW + 30 * MINUTE,
     asks_about=a_trial().scope,
     alarm_since_at=an_alarm().transitioned_at,
+    to_version="1",
 )
 
 
@@ -691,12 +692,12 @@ def test_a_dip_does_not_take_a_question_back_but_a_silent_alarm_does():
 def test_who_approved_is_asked_of_the_open_incident_only():
     controls = Controls(approvals=(Approval(incident_id="inc-7", by="bob", at=NOW),))
 
-    assert a_case(incident=ASKING, controls=controls).approved_by == "bob"
+    assert a_case(incident=ASKING, controls=controls).approval.by == "bob"
     other = a_case(incident=replace(ASKING, asks_about="another"), controls=controls)
-    assert other.approved_by is None
-    assert a_case(incident=None, controls=controls).approved_by is None
+    assert other.approval is None
+    assert a_case(incident=None, controls=controls).approval is None
     closed = an_incident((State.STOOD_DOWN, Reason.NOT_APPROVED), id="inc-7")
-    assert a_case(incident=closed, controls=controls).approved_by is None
+    assert a_case(incident=closed, controls=controls).approval is None
 
 
 # -- while traffic is shifting --------------------------------------------------------------------

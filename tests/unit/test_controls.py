@@ -29,7 +29,19 @@ TWO = Controls(
     ],
 )
 def test_an_approval_is_of_one_incident(controls, incident, by):
-    assert controls.approved_by(incident) == by
+    found = controls.approval(incident, "1")
+
+    assert (found and found.by) == by
+
+
+def test_an_approval_is_of_one_way_back():
+    controls = Controls(
+        approvals=(Approval(incident_id="inc-1", by="Ann", at=NOW, to_version="2"),)
+    )
+
+    assert controls.approval("inc-1", "2").by == "Ann"
+    assert controls.approval("inc-1", "1") is None
+    assert controls.approval("inc-1", None) is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rollback_responder.domain import decision as decision_module
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, Baseline
-from rollback_responder.domain.controls import Controls, FixingForward, Held, Unsafe
+from rollback_responder.domain.controls import Approval, Controls, FixingForward, Held, Unsafe
 from rollback_responder.domain.decision import decide
 from rollback_responder.domain.freeze import OneFreeze
 from rollback_responder.domain.gates import GATES, change_objects, guardrails_object
@@ -93,7 +93,8 @@ def test_a_clean_slate_rolls_back_to_the_proven_version():
     )
 
 
-HELD = Held(incident_id="inc-1", change=a_release().key, by="bob", at=NOW)
+HELD = Held(incident_id="inc-1", changes=trial_of(a_release()).changes, by="bob", at=NOW)
+YES = Approval(incident_id="inc-1", by="bob", at=NOW)
 # In the order in which they are asked. Each row alone is the reason; with all later ones as well it
 # still is.
 OBJECTIONS = [
@@ -218,7 +219,7 @@ def test_the_table_has_a_row_for_every_gate_and_every_switch():
 
 @pytest.mark.parametrize(("reason", "objection"), OBJECTIONS, ids=[r.value for r, _ in OBJECTIONS])
 def test_an_approval_answers_what_asks_and_nothing_else(reason, objection):
-    approved = decide(replace(objecting(objection), approved_by="bob"))
+    approved = decide(replace(objecting(objection), approval=YES))
 
     if reason in ASKING:
         assert isinstance(decide(objecting(objection)), Ask)
@@ -670,7 +671,7 @@ def situations(draw):
         surroundings=draw(st.sampled_from(SURROUNDINGS)),
         controls=draw(st.sampled_from(CONTROLS)),
         freezes=draw(st.sampled_from([(), (FREEZE,)])),
-        approved_by=draw(st.sampled_from([None, "bob"])),
+        approval=draw(st.sampled_from([None, YES])),
         switches=draw(st.sampled_from([Switches(), PAUSED, SPENT])),
     )
 
@@ -716,15 +717,13 @@ def test_a_rollback_has_no_objection_whatever_the_situation(situation, force):
     )
     fix = situation.controls.fix_forward
     assert fix is None or fix.until_at <= NOW
-    assert not situation.freezes or situation.approved_by
+    assert not situation.freezes or situation.approval
     assert not alarm.suppressed_by
     assert alarm.actions_enabled
     assert new.verdict is Verdict.BREACHING or (
         new.verdict is Verdict.UNMEASURABLE and situation.trigger == TRUSTED
     )
-    assert situation.mode is Mode.ENFORCE or (
-        situation.mode is Mode.APPROVE and situation.approved_by
-    )
+    assert situation.mode is Mode.ENFORCE or (situation.mode is Mode.APPROVE and situation.approval)
     assert situation.switches == Switches()
     assert isinstance(situation.on_trial, Trial)
     assert decision.trial is situation.on_trial

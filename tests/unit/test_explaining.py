@@ -19,6 +19,7 @@ from tests.builders import a_leg
 from tests.unit.test_decision import (
     NO_TRIAL,
     OBJECTIONS,
+    YES,
     a_situation,
     forced,
     objecting,
@@ -54,12 +55,12 @@ def test_the_first_objection_is_what_is_decided_whatever_the_situation(situation
     assert [answer.name for answer in explained(situation).answers] == IN_ORDER
 
 
-@pytest.mark.parametrize("approved_by", [None, "bob"])
+@pytest.mark.parametrize("approval", [None, YES])
 @pytest.mark.parametrize("number", range(len(OBJECTIONS)), ids=[r.value for r, _ in OBJECTIONS])
-def test_it_is_so_for_each_objection_alone_and_with_all_later_ones(number, approved_by):
+def test_it_is_so_for_each_objection_alone_and_with_all_later_ones(number, approval):
     rows = [objection for _, objection in OBJECTIONS[number:]]
     for situation in (objecting(rows[0]), objecting(*reversed(rows))):
-        assert agrees(replace(situation, approved_by=approved_by))
+        assert agrees(replace(situation, approval=approval))
 
 
 def test_a_clean_slate_passes_everywhere():

@@ -1,5 +1,6 @@
 """Incidents: legal steps only, who must look, and which alarm an incident answers for."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -91,7 +92,9 @@ def test_a_closed_incident_stays_closed_unless_a_person_undoes_it(states):
 
 @pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.SEVERITY_TELLS])
 def test_a_person_is_needed_where_it_ended_and_not_well_or_goes_badly(reason):
-    assert an_incident((State.STOOD_DOWN, reason)).needs_a_person is (reason not in QUIET)
+    # Whoever held it knows of the alarm that they held it for; of another one nobody does.
+    ends_badly = reason not in QUIET or reason is Reason.HELD
+    assert an_incident((State.STOOD_DOWN, reason)).needs_a_person is ends_badly
     assert an_incident((State.UNDECIDED, reason)).needs_a_person is (reason in URGENT)
 
 
@@ -270,7 +273,7 @@ def test_what_ended_before_its_alarm_fired_answers_for_it_unless_the_numbers_got
     assert not early.covers(early.alarm_name, at + MINUTE, early.change, early.release)
 
 
-MOVED = a_rolled_back_incident()
+MOVED = a_rolled_back_incident(release=a_release(whole_since_at=NOW))
 
 
 @pytest.mark.parametrize(
@@ -282,7 +285,9 @@ MOVED = a_rolled_back_incident()
         (an_incident((State.STOOD_DOWN, Reason.OBSERVE_MODE), legs=MOVED.legs), False),
         # What was stopped or cancelled is not deployed again by anybody but a pipeline.
         (a_rolled_back_incident(legs=(a_leg(how=How.STOP, state=LegState.BACK),)), False),
-        (a_rolled_back_incident(legs=(*MOVED.legs, *MOVED.legs)), False),
+        (replace(MOVED, legs=(*MOVED.legs, *MOVED.legs)), False),
+        # A canary never had all traffic.
+        (a_rolled_back_incident(), False),
         (a_rolled_back_incident(legs=()), False),
         # It was tried once.
         (
@@ -307,3 +312,9 @@ def test_what_was_undone_answers_for_the_version_that_was_put_back():
     assert undone.is_about(there.key, there)
     assert not undone.is_about(deployed.key, deployed)
     assert not MOVED.is_about(there.key, there)
+
+
+def test_whoever_held_it_is_not_rung_for_it():
+    held = an_incident((State.ASKING, Reason.APPROVAL_NEEDED), (State.STOOD_DOWN, Reason.HELD))
+
+    assert not held.needs_a_person

@@ -10,17 +10,31 @@ from hypothesis import strategies as st
 from rollback_responder.domain.controls import Approval, Controls, FixingForward, Held, UndoAsked
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.incident import State
-from rollback_responder.domain.leg import How
+from rollback_responder.domain.leg import How, name_of
 from rollback_responder.domain.order import LONGEST_MEMORY, Approve, FixForward, Hold, Undo, taken
 from rollback_responder.domain.reason import Reason
-from tests.builders import MINUTE, NOW, a_leg, a_rolled_back_incident, an_incident
+from tests.builders import (
+    GROUP,
+    MINUTE,
+    NOW,
+    STACK,
+    TARGET,
+    a_leg,
+    a_release,
+    a_rolled_back_incident,
+    an_incident,
+)
 
 HOUR = timedelta(hours=1)
 ASKING = an_incident(
-    (State.ASKING, Reason.APPROVAL_NEEDED), asks_until_at=NOW + HOUR, asks_about="x"
+    (State.ASKING, Reason.APPROVAL_NEEDED),
+    asks_until_at=NOW + HOUR,
+    asks_about="x",
+    to_version="1",
 )
+RELEASE = name_of(TARGET, a_release().key)
 UNDECIDED = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE))
-MOVED = a_rolled_back_incident()
+MOVED = a_rolled_back_incident(release=a_release(whole_since_at=NOW))
 ENDED = an_incident((State.STOOD_DOWN, Reason.OBSERVE_MODE))
 APPROVE = Approve(service="shop", incident_id="inc-1", by="bob")
 HOLD = Hold(service="shop", incident_id="inc-1", by="bob")
@@ -35,22 +49,22 @@ FORWARD = FixForward(service="shop", until_at=NOW + HOUR, by="bob")
             APPROVE,
             ASKING,
             "approvals",
-            Approval(incident_id="inc-1", by="bob", at=NOW),
+            Approval(incident_id="inc-1", by="bob", at=NOW, to_version="1"),
             "bob approved the rollback",
         ),
         (
             HOLD,
             ASKING,
             "holds",
-            Held(incident_id="inc-1", change=ASKING.change, by="bob", at=NOW),
-            "bob holds it: this change is not rolled back",
+            Held(incident_id="inc-1", changes=(RELEASE,), by="bob", at=NOW),
+            "bob holds it: from the next look on nothing of it is rolled back",
         ),
         (
             HOLD,
             UNDECIDED,
             "holds",
-            Held(incident_id="inc-1", change=UNDECIDED.change, by="bob", at=NOW),
-            "bob holds it: this change is not rolled back",
+            Held(incident_id="inc-1", changes=(RELEASE,), by="bob", at=NOW),
+            "bob holds it: from the next look on nothing of it is rolled back",
         ),
         (
             UNDO,
@@ -99,7 +113,9 @@ REFUSED = [
     (APPROVE, ASKING, LATE, "could be approved until 05:00:00 UTC"),
     (HOLD, ENDED, NOW, "nothing is pending"),
     (HOLD, MOVED, NOW, "nothing is pending"),
-    (HOLD, replace(UNDECIDED, change=None), NOW, "nothing is pending"),
+    (HOLD, replace(UNDECIDED, change=None, release=None), NOW, "nothing is pending"),
+    (replace(FORWARD, incident_id="inc-9"), ASKING, NOW, "is not the latest incident"),
+    (UNDO, replace(MOVED, release=replace(MOVED.release, whole_since_at=None)), NOW, "no move"),
     (UNDO, ASKING, NOW, "no move of an alias"),
     (UNDO, replace(MOVED, acted_at=None), NOW, "no move of an alias"),
     (UNDO, replace(MOVED, legs=(a_leg(how=How.STOP),)), NOW, "no move of an alias"),
@@ -122,6 +138,22 @@ def test_whoever_holds_what_another_approved_is_told_so():
         taken(HOLD, approved, ASKING, NOW)
 
 
+def test_whoever_approves_what_another_held_is_told_so():
+    held = taken(HOLD, Controls(), ASKING, NOW).controls
+
+    with pytest.raises(OrderRefused, match="bob holds it already"):
+        taken(APPROVE, held, ASKING, NOW)
+
+
+def test_a_hold_is_about_every_part_and_the_release_that_it_brought():
+    parts = (a_leg(GROUP, change="d-1"), a_leg(STACK, change="u-1"))
+    held = taken(HOLD, Controls(), replace(ASKING, legs=parts, change="d-1"), NOW).controls
+
+    for target, change in ((GROUP, "d-1"), (STACK, "u-1"), (TARGET, a_release().key)):
+        assert held.held([name_of(target, change)])
+    assert not held.held([name_of(GROUP, "d-2")])
+
+
 def test_a_longer_time_to_fix_it_forward_replaces_a_shorter_one():
     first = taken(FORWARD, Controls(), None, NOW).controls
     longer = FixForward(service="shop", until_at=NOW + 2 * HOUR, by="eve")
@@ -133,8 +165,9 @@ def test_a_longer_time_to_fix_it_forward_replaces_a_shorter_one():
 def test_the_row_does_not_grow_for_ever(times):
     controls = Controls()
     for number in range(times):
-        named = replace(ASKING, id=f"inc-{number}", change=f"{number}")
+        release = a_release(f"{number}")
+        named = replace(ASKING, id=f"inc-{number}", change=release.key, release=release)
         controls = taken(replace(HOLD, incident_id=named.id), controls, named, NOW).controls
-        assert controls.held(f"{number}")
+        assert controls.held([name_of(TARGET, release.key)])
 
     assert len(controls.holds) == min(times, LONGEST_MEMORY)

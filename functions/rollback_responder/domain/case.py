@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.controls import Controls
+from rollback_responder.domain.controls import Approval, Controls
 from rollback_responder.domain.incident import Attempt, Incident, State
 from rollback_responder.domain.policy import Guardrails, Watched
 from rollback_responder.domain.reason import Reason
@@ -83,12 +83,12 @@ class Case:
         return incident if covers else None
 
     @property
-    def approved_by(self) -> str | None:
-        """Who approved what the open incident asks for, if that is still what is on trial."""
+    def approval(self) -> Approval | None:
+        """The yes to what the open incident asks for, if that is still what is on trial."""
         pending, trial = self.open_incident, self.on_trial()
         if pending is None or not isinstance(trial, Trial) or pending.asks_about != trial.scope:
             return None
-        return self.controls.approved_by(pending.id)
+        return self.controls.approval(pending.id, pending.to_version)
 
     @property
     def is_shifting(self) -> bool:

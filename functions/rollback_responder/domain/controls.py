@@ -3,6 +3,7 @@
 They come with the claim, so what was said before an attempt began always counts.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -37,6 +38,9 @@ class Approval:
     incident_id: Annotated[str, Doc("The incident that asks.")]
     by: Annotated[str, Doc("Who approved it.")]
     at: Annotated[datetime, Doc("When.")]
+    to_version: Annotated[
+        str | None, Doc("The way back that was asked about; any, where left out.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ class Held:
     """A person's no: nothing of that change is rolled back."""
 
     incident_id: Annotated[str, Doc("The incident that was looked at.")]
-    change: Annotated[str, Doc("What is left as it is.")]
+    changes: Annotated[tuple[str, ...], Doc("What is left as it is: each target and its change.")]
     by: Annotated[str, Doc("Who said so.")]
     at: Annotated[datetime, Doc("When.")]
 
@@ -81,13 +85,16 @@ class Controls:
                 return mark
         return None
 
-    def approved_by(self, incident_id: str) -> str | None:
-        """Who approved what that incident asks for."""
-        return next((a.by for a in self.approvals if a.incident_id == incident_id), None)
+    def approval(self, incident_id: str, to_version: str | None) -> Approval | None:
+        """The yes to what that incident asks for, if it is about that way back."""
+        for each in self.approvals:
+            if each.incident_id == incident_id and each.to_version in {None, to_version}:
+                return each
+        return None
 
-    def held(self, change: str) -> Held | None:
-        """Who said that a change is left as it is, if anybody did."""
-        return next((hold for hold in self.holds if hold.change == change), None)
+    def held(self, changes: Collection[str]) -> Held | None:
+        """Who said that one of these is left as it is, if anybody did."""
+        return next((hold for hold in self.holds if set(hold.changes) & set(changes)), None)
 
     def undo_of(self, incident_id: str) -> UndoAsked | None:
         """Who wants that incident's rollback undone, if anybody does."""

@@ -32,7 +32,8 @@ def decide(situation: Situation) -> Decision:
     forbidden = next((answer for answer in answers if isinstance(answer, StandDown)), None)
     if forbidden or not answers:
         return forbidden or decision
-    return replace(decision, reason=Reason.APPROVED) if situation.approved_by else answers[0]
+    approved = situation.is_approved(decision)
+    return replace(decision, reason=Reason.APPROVED) if approved else answers[0]
 
 
 def proposed(situation: Situation, trial: Trial) -> RollBack | StandDown:

@@ -53,7 +53,7 @@ class Explanation:
 
     answers: tuple[Answer, ...]
     decision: Decision
-    approved_by: str | None
+    approved: bool
 
     @property
     def settled_by(self) -> Answer | None:
@@ -63,7 +63,7 @@ class Explanation:
                 ends = answer.says in {Says.OBJECTS, Says.FOLLOWS}
                 if answer.stage is stage and ends:
                     return answer
-        if self.approved_by:
+        if self.approved:
             return None
         return next((answer for answer in self.answers if answer.says is Says.ASKS), None)
 
@@ -71,10 +71,12 @@ class Explanation:
 def explained(situation: Situation) -> Explanation:
     """What each says. All gates are asked, also those after one that objects."""
     answers = [_answer(Stage.GATE, gate, gate(situation)) for gate in GATES]
+    trial = situation.on_trial
+    would = proposed(situation, trial) if isinstance(trial, Trial) else None
     return Explanation(
         answers=(*answers, *_of_acting(situation)),
         decision=decide(situation),
-        approved_by=situation.approved_by,
+        approved=isinstance(would, RollBack) and situation.is_approved(would),
     )
 
 

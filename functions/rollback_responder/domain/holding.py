@@ -22,6 +22,8 @@ def answered(case: Case) -> Entry | None:
         return None
     if incident.state is State.WATCHING:
         return Entry(ledgers=case.written, incident=incident, text="a rollback is being verified")
+    if incident.state is State.UNDOING:
+        return Entry(ledgers=case.written, incident=incident, text="a rollback is being undone")
     if incident.is_open or case.lost:
         return None
     if case.alarm is None:
@@ -94,7 +96,8 @@ def asked(case: Case, assessment: Assessment, decision: Ask) -> Entry:
     if now >= until_at:
         text = f"nobody approved it by {until_at:%H:%M:%S} UTC: {decision.text}"
         return stepped(case, incident, State.STOOD_DOWN, Reason.NOT_APPROVED, text)
-    if asking and asking.reason is decision.reason:
+    same = asking and (asking.reason, asking.to_version) == (decision.reason, incident.to_version)
+    if same:
         return Entry(ledgers=case.ledgers, incident=incident, text=decision.text)
     text = f"{decision.text}. Not approved by {until_at:%H:%M:%S} UTC, it is left undone"
     return stepped(case, incident, State.ASKING, decision.reason, text)
@@ -103,7 +106,7 @@ def asked(case: Case, assessment: Assessment, decision: Ask) -> Entry:
 def must_wait(case: Case, decision: RollBack) -> Entry | None:
     """A more severe alarm has asked about the same; a lesser one does not act over the question."""
     pending = case.open_incident
-    if pending is None or pending.asks_about != decision.trial.scope or case.approved_by:
+    if pending is None or pending.asks_about != decision.trial.scope or case.approval:
         return None
     if not pending.severity.outranks(case.watched.trigger.severity):
         return None

@@ -170,6 +170,9 @@ class Incident:
         """Whether somebody must look: it ended, and not well, or it goes badly."""
         if self.reason is Reason.SEVERITY_TELLS:
             return self.severity in {Severity.CRITICAL, Severity.HIGH}
+        if self.reason is Reason.HELD:
+            # Whoever held it knows; of another alarm on it nobody does.
+            return len(self.steps) == 1 and not self.is_open
         return self.reason in URGENT or (not self.is_open and self.reason not in QUIET)
 
     @property
@@ -187,8 +190,10 @@ class Incident:
         """Whether it moved a pointer, and nothing else, and nobody has tried to undo that yet."""
         (*others, leg) = self.legs or (None,)
         moved = leg is not None and not others and leg.how is How.MOVE
+        # A canary is not given all traffic by taking its rollback back.
+        whole = self.release is not None and self.release.whole_since_at is not None
         tried = any(step.state is State.UNDOING for step in self.steps)
-        return moved and self.state in UNDOABLE and not tried
+        return moved and whole and self.state in UNDOABLE and not tried
 
     def leg_counts(self) -> tuple[int, int]:
         """How many legs are back, of how many."""

@@ -58,6 +58,11 @@ class Leg:
     called: Annotated[bool, Doc("Whether a person was called about it.")] = False
     continued: Annotated[bool, Doc("Whether a failed rollback was continued.")] = False
 
+    @property
+    def name(self) -> str:
+        """Names it among all that is undone: two aliases may have a release of one name each."""
+        return name_of(self.target, self.change)
+
     def to(self, state: LegState, at: datetime) -> "Leg":
         """The leg in another state."""
         return replace(self, state=state, at=at)
@@ -66,6 +71,11 @@ class Leg:
     def is_over(self) -> bool:
         """Whether nothing more will come of it."""
         return self.state in ENDED
+
+
+def name_of(target: Target, change: str) -> str:
+    """Names a change of a target."""
+    return f"{target.target_id} {change}"
 
 
 class News(StrEnum):

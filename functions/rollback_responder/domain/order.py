@@ -10,6 +10,7 @@ from typing import assert_never
 from rollback_responder.domain.controls import Approval, Controls, FixingForward, Held, UndoAsked
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.incident import PENDING, Incident, State
+from rollback_responder.domain.leg import name_of
 
 # What people said of a service is kept for that many incidents.
 LONGEST_MEMORY = 20
@@ -109,6 +110,8 @@ def taken(order: OfControls, controls: Controls, incident: Incident | None, now:
         case Undo():
             return _to_be_undone(order, controls, _of(incident, order.incident_id), now)
         case FixForward():
+            if order.incident_id is not None:
+                _of(incident, order.incident_id)
             return _fixed_forward(order, controls, now)
         case _:
             assert_never(order)
@@ -121,13 +124,17 @@ def _of(incident: Incident | None, incident_id: str) -> Incident:
 
 
 def _approved(order: Approve, controls: Controls, incident: Incident, now: datetime) -> Taken:
-    if by := controls.approved_by(incident.id):
-        return Taken(controls=controls, text=f"{by} has approved it already")
+    if before := controls.approval(incident.id, incident.to_version):
+        return Taken(controls=controls, text=f"{before.by} has approved it already")
+    if hold := controls.held(_changes(incident)):
+        raise OrderRefused(f"{hold.by} holds it already")
     if incident.state is not State.ASKING or incident.asks_until_at is None:
         raise OrderRefused("it does not ask for anything any more")
     if now >= incident.asks_until_at:
         raise OrderRefused(f"it could be approved until {incident.asks_until_at:%H:%M:%S} UTC")
-    approval = Approval(incident_id=incident.id, by=order.by, at=now)
+    approval = Approval(
+        incident_id=incident.id, by=order.by, at=now, to_version=incident.to_version
+    )
     approvals = (approval, *controls.approvals)[:LONGEST_MEMORY]
     return Taken(
         controls=replace(controls, approvals=approvals), text=f"{order.by} approved the rollback"
@@ -135,16 +142,27 @@ def _approved(order: Approve, controls: Controls, incident: Incident, now: datet
 
 
 def _left(order: Hold, controls: Controls, incident: Incident, now: datetime) -> Taken:
-    if incident.state not in PENDING or incident.change is None:
+    changes = _changes(incident)
+    if incident.state not in PENDING or not changes:
         raise OrderRefused("nothing is pending any more that could be held")
-    if hold := controls.held(incident.change):
+    if hold := controls.held(changes):
         return Taken(controls=controls, text=f"{hold.by} holds it already")
-    if by := controls.approved_by(incident.id):
-        raise OrderRefused(f"{by} has approved it already")
-    hold = Held(incident_id=incident.id, change=incident.change, by=order.by, at=now)
+    if before := controls.approval(incident.id, incident.to_version):
+        raise OrderRefused(f"{before.by} has approved it already")
+    hold = Held(incident_id=incident.id, changes=changes, by=order.by, at=now)
     holds = (hold, *controls.holds)[:LONGEST_MEMORY]
-    text = f"{order.by} holds it: this change is not rolled back"
+    text = f"{order.by} holds it: from the next look on nothing of it is rolled back"
     return Taken(controls=replace(controls, holds=holds), text=text)
+
+
+def _changes(incident: Incident) -> tuple[str, ...]:
+    """Each part of what an incident is about, and the release that it brought, with its target."""
+    parts = [leg.name for leg in incident.legs]
+    if incident.change and not parts:
+        parts.append(name_of(incident.target, incident.change))
+    if incident.release:
+        parts.append(name_of(incident.target, incident.release.key))
+    return tuple(dict.fromkeys(parts))
 
 
 def _to_be_undone(order: Undo, controls: Controls, incident: Incident, now: datetime) -> Taken:

@@ -43,8 +43,9 @@ def recovered(case: Case) -> Entry | None:
 def _moved_by_another(case: Case, after: Observation) -> Entry:
     # The watcher may have seen the move already, and written where it led.
     pending = case.open_incident
-    before = pending.release if pending and pending.lost else _written_release(case)
-    incident = own_incident(case)
+    ours = pending is not None and pending.target == case.watched.pointer
+    before = pending.release if pending and ours and pending.lost else _written_release(case)
+    incident = own_incident(case) if ours else incident_of(case)
     return watching(case, incident, before, reason=Reason.FOUND_DONE, after=after, now=case.now)
 
 

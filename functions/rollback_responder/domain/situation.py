@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rollback_responder.domain.assessment import Assessment
-from rollback_responder.domain.controls import Controls
+from rollback_responder.domain.controls import Approval, Controls
 from rollback_responder.domain.freeze import Freeze
 from rollback_responder.domain.policy import Guardrails
 from rollback_responder.domain.reason import Reason
@@ -83,7 +83,7 @@ class Situation:
 
     `release` is the pointer's, as the ledger knows it; `ledger` is the pointer's and has already
     seen `observation`; all three are None where the service has no pointer. `ledgers` are those of
-    all targets, by their ids. `approved_by` names who approved what the open incident asks for.
+    all targets, by their ids. `approval` is the yes to what the open incident asks for.
     """
 
     now: datetime
@@ -102,5 +102,10 @@ class Situation:
     freezes: tuple[Freeze, ...] = ()
     surroundings: Surroundings = field(default_factory=Surroundings)
     controls: Controls = field(default_factory=Controls)
-    approved_by: str | None = None
+    approval: Approval | None = None
     never_back_to: frozenset[str] = frozenset()
+
+    def is_approved(self, would: RollBack) -> bool:
+        """Whether a person said yes to just that, and to where it leads back."""
+        yes = self.approval
+        return yes is not None and yes.to_version in {None, would.to_version}

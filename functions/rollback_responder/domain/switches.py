@@ -38,7 +38,7 @@ def unsafe_objects(situation: Situation, would: RollBack) -> StandDown | None:
 
 def held_objects(situation: Situation, would: RollBack) -> StandDown | None:
     """Somebody said that this change stays."""
-    hold = situation.controls.held(would.trial.change)
+    hold = situation.controls.held(would.trial.changes)
     if hold is None:
         return None
     text = f"{hold.by} said at {hold.at:%H:%M:%S} UTC that it stays"

@@ -48,8 +48,13 @@ class Trial:
 
     @property
     def scope(self) -> str:
-        """Names all that would be undone: two aliases may have a release of one name each."""
-        return ", ".join(f"{leg.target.target_id} {leg.change}" for leg in self.legs)
+        """Names all that would be undone."""
+        return ", ".join(self.changes)
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Names each part of what would be undone, with its target."""
+        return tuple(leg.name for leg in self.legs)
 
     @property
     def moves_pointer(self) -> bool:
@@ -264,7 +269,7 @@ def _updates(seen: Sequence[tuple[Rollout, Sight]], release: Release | None) -> 
 
 def _may_be_it(release: Release, began_at: datetime) -> bool:
     return (
-        release.origin is Origin.DEPLOYED
+        release.origin in {Origin.DEPLOYED, Origin.PUT_BACK}
         and release.proven_at is None
         and release.since_at < began_at - CHANGE_TOLERANCE
     )

@@ -4,7 +4,7 @@ It is written down before it is done, as everything is, and it is done at most o
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.case import Case, Entry, stepped
@@ -12,6 +12,11 @@ from rollback_responder.domain.controls import UndoAsked
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Observation
+from rollback_responder.domain.rollout import Phase
+
+# What is taken for granted for so long: people, AWS and the world go on.
+ASKED_WITHIN = timedelta(hours=1)
+UNDER_WAY = frozenset({Phase.RUNNING, Phase.FINISHING, Phase.RETURNING})
 
 
 def asked_to_undo(case: Case) -> UndoAsked | None:
@@ -19,12 +24,25 @@ def asked_to_undo(case: Case) -> UndoAsked | None:
 
     Only where this alarm's pointer is the one that was moved.
     """
-    incident = case.incident
-    if incident is None or incident.target != case.watched.pointer:
+    incident, pointer = case.incident, case.watched.pointer
+    if incident is None or pointer is None or incident.target.target_id != pointer.target_id:
         return None
-    if incident.may_be_undone or incident.state is State.UNDOING:
+    if incident.state is State.UNDOING:
         return case.controls.undo_of(incident.id)
-    return None
+    unsettled = any(not attempt.is_settled(case.now) for attempt in case.lost)
+    if not incident.may_be_undone or (unsettled and not _is_in_place(case, incident)):
+        # Another attempt, upon what came after, may still have a call in flight.
+        return None
+    return case.controls.undo_of(incident.id)
+
+
+def _is_in_place(case: Case, incident: Incident) -> bool:
+    """Whether the pointer is where the rollback has put it: nobody acts upon that by himself."""
+    observation = case.observation
+    return observation is not None and (observation.primary, observation.other) == (
+        incident.to_version,
+        None,
+    )
 
 
 def ordered(incident: Incident, undo: UndoAsked, now: datetime) -> Incident:
@@ -41,14 +59,19 @@ def version_of(incident: Incident) -> str:
     return incident.release.version
 
 
-def in_the_way(case: Case, incident: Incident) -> str | None:
+def in_the_way(case: Case, incident: Incident, undo: UndoAsked, *, may_act: bool) -> str | None:
     """Why the pointer cannot be put back any more."""
     observation = case.observation
-    if not case.mode.may_act:
-        return f"the mode is {case.mode.value}"
+    if not may_act:
+        return "the mode is observe"
+    if case.now >= undo.at + ASKED_WITHIN:
+        return f"it was asked for at {undo.at:%d %b %H:%M:%S} UTC, too long ago"
+    for target, sight in case.sights:
+        if sight and sight.phase in UNDER_WAY:
+            return f"{target.title} is {sight.status}: what is under way comes first"
     if observation is None:
         return "the alias does not exist any more"
-    if observation.other is not None or observation.primary != incident.to_version:
+    if not _is_in_place(case, incident):
         return f"the alias is at version {observation.suspect} by now"
     return None
 

@@ -12,6 +12,7 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from rollback_responder import bootstrap
+from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.errors import (
     NotificationError,
@@ -69,7 +70,7 @@ def _said(press: Press) -> str:
     except OrderRefused as error:
         logger.warning("refused", by=press.by, action=press.action, problem=str(error))
         return f"Nothing was done: {error}."
-    if isinstance(order, Label):
+    if isinstance(order, Label) and text.startswith(f"{order.by} says"):
         for figure in figures.of_label(right=order.right):
             metrics.add_metric(name=figure.name, unit=figure.unit, value=figure.value)
     logger.info("taken", by=press.by, action=press.action, incident_id=press.incident_id)
@@ -85,7 +86,11 @@ def _answer(press: Press, text: str) -> None:
 
 
 def _signing_secret() -> str:
-    secret = parse_secret(house.read_secret()).signing_secret
+    try:
+        text = house.read_secret()
+    except AwsError as error:
+        raise NotificationError(f"the Slack secret: {name_of(error)}", retryable=True) from error
+    secret = parse_secret(text).signing_secret
     if secret is None:
         raise NotificationError("the Slack secret holds no signing_secret", retryable=True)
     return secret

@@ -117,20 +117,25 @@ class DynamoDbBook:
         return self._together({"Update": update}, said=said) is None
 
     def is_new(self, nonce: str, now: datetime) -> bool:
-        """See `Book.is_new`. One PutItem; it is forgotten when Slack's signature is too old."""
+        """See `Book.is_new`. One PutItem; it is forgotten when Slack's signature is too old.
+
+        The SDK repeats a call whose reply was lost; the word tells that one from another press.
+        """
+        word = secrets.token_hex(8)
         try:
             self._client.put_item(
                 TableName=self._table,
                 Item={
                     "pk": {"S": f"press#{nonce}"},
                     "sk": {"S": ROW},
+                    "word": {"S": word},
                     "expires_at": {"N": str(int((now + NONCES_KEPT).timestamp()))},
                 },
                 ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except AwsError as error:
-            standing(error)
-            return False
+            return bool(standing(error).get("word", {}).get("S") == word)
         return True
 
     def _together(self, *writes: dict[str, Any], said: Said) -> Any:

@@ -42,7 +42,7 @@ from rollback_responder.notifiers.message import Button, Message
 from rollback_responder.ports import Thread
 
 # The message to edit, or its thread, was deleted.
-GONE = frozenset({"message_not_found", "thread_not_found"})
+GONE = frozenset({"message_not_found", "thread_not_found", "cannot_reply_to_message"})
 # What comes instead of an answer.
 UNREACHABLE = (SlackClientError, OSError, HTTPException)
 HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT, CONFIRM_LIMIT = 150, 3000, 2000, 300
@@ -171,13 +171,17 @@ class BotThread:
 
     def pass_on(self, head: str | None, text: str) -> None:
         """See `Thread.pass_on`. Where the message is gone, it stands in the channel."""
-        channel, _, ts = (head or "").partition("/")
+        try:
+            channel, ts = _place(head or "")
+            self._said(channel, text, thread_ts=ts)
+        except MessageGone:
+            self._said(self._policy.channel, text)
+
+    def _said(self, channel: str, text: str, *, thread_ts: str | None = None) -> None:
+        said = _cut(_escaped(text), TEXT_LIMIT)
         _asked(
             lambda: self._client.chat_postMessage(
-                channel=channel or self._policy.channel,
-                thread_ts=ts or None,
-                text=_cut(_escaped(text), TEXT_LIMIT),
-                unfurl_links=False,
+                channel=channel, text=said, unfurl_links=False, thread_ts=thread_ts
             )
         )
 
