@@ -314,7 +314,7 @@ class _Attempt:
             self._rooms.journal.keep(claim, ledgers=case.ledgers, incident=incident)
         if undo_of.is_done(case, incident):
             assert case.observation is not None
-            return undo_of.undone(case, incident, case.observation, undo)
+            return undo_of.undone(case, incident, case.observation, undo, found=True)
         if why := undo_of.in_the_way(case, incident, undo, may_act=self._may_act):
             return undo_of.not_undone(case, incident, why)
         try:

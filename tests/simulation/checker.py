@@ -142,7 +142,8 @@ def _phantoms(story, incidents):
     undone = {m.change for m in story.world.mutations}
     for incident in incidents.values():
         undone = incident.target.target_id, incident.to_version
-        if incident.state is State.UNDONE and (*undone, incident.release.version) not in moves:
+        by_us = incident.state is State.UNDONE and "already" not in incident.steps[-1].text
+        if by_us and (*undone, incident.release.version) not in moves:
             yield f"I3: an undo that never was: {incident.id}"
         ours = incident.acted_at and not incident.adopted
         for leg in incident.legs:

@@ -85,14 +85,21 @@ def is_done(case: Case, incident: Incident) -> bool:
     )
 
 
-def undone(case: Case, incident: Incident, after: Observation, undo: UndoAsked) -> Entry:
-    """The version serves again. It stays bad: nothing goes back to it by itself."""
+def undone(
+    case: Case, incident: Incident, after: Observation, undo: UndoAsked, *, found: bool = False
+) -> Entry:
+    """The version serves again. It stays bad: nothing goes back to it by itself.
+
+    `found` says that it did so before anything was done about it.
+    """
     pointer = case.watched.pointer
     assert pointer is not None
     version = version_of(incident)
     ledger = ledgers.put_back(case.ledger, version=version, revision=after.revision, now=case.now)
     case = replace(case, ledgers={**case.ledgers, pointer.target_id: ledger})
     text = f"{undo.by} put {pointer.title} back to version {version}"
+    if found:
+        text = f"{pointer.title} was found at version {version} already"
     return stepped(case, incident, State.UNDONE, Reason.UNDONE, text)
 
 
