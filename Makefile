@@ -18,8 +18,8 @@ demo: $(VENV)/.ready ## a real bad deploy, rolled back end to end; SCENARIO=appr
 test: $(VENV)/.ready ## the test suite, with branch coverage of the domain
 	@$(BIN)/pytest -m "not e2e" -n auto --dist loadfile --cov --cov-report=term
 
-check: HISTORIES = 20000
-check: test simulate guard lint e2e ## everything CI runs; of the histories a fifth
+check: HISTORIES = 12000
+check: test simulate guard lint e2e ## everything CI runs; of the histories an eighth
 
 simulate: $(VENV)/.ready ## a hundred thousand interleaved histories, and every schedule of faults
 	@$(BIN)/python -m tests.simulation.soak --histories $(HISTORIES) --seed 0 $(FREEZE)

@@ -18,7 +18,14 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.journal.codec import decode_controls
 from rollback_responder.journal.dynamodb import DynamoDbJournal
-from tests.builders import NOW, a_ledger, a_policy, a_rolled_back_incident, an_incident
+from tests.builders import (
+    NOW,
+    a_ledger,
+    a_policy,
+    a_release,
+    a_rolled_back_incident,
+    an_incident,
+)
 
 LATER = NOW + timedelta(minutes=10)
 REGION = ["--region", "us-east-1"]
@@ -29,7 +36,9 @@ ASKING = replace(
     asks_until_at=NOW + timedelta(hours=1),
     asks_about="2@then",
 )
-FIXED = a_rolled_back_incident((State.FIXED, Reason.SYMPTOM_GONE))
+FIXED = a_rolled_back_incident(
+    (State.FIXED, Reason.SYMPTOM_GONE), release=a_release(whole_since_at=NOW)
+)
 
 
 class Deployment:

@@ -223,7 +223,7 @@ def incident_of(case: Case) -> Incident:
         lost=case.lost,
         minutes=case.minutes,
         # Alarms that fire together must not displace each other for ever.
-        answered=before.answers() if before else (),
+        answered=before.answers_about(change, case.release) if before else (),
     )
 
 

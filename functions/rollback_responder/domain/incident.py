@@ -227,6 +227,15 @@ class Incident:
         others = (other for other in self.answered if other.alarm_name != self.alarm_name)
         return (own, *others)
 
+    def answers_about(self, change: str | None, release: Release | None) -> tuple[Answered, ...]:
+        """The same, for the next incident: about its change is also what led there."""
+        if not self.is_about(change, release):
+            return self.answers()
+        return tuple(
+            replace(answer, change=change) if answer.change == self.change else answer
+            for answer in self.answers()
+        )
+
     def is_about(self, change: str | None, release: Release | None) -> bool:
         """Whether it is about that change; after a rollback also about where that led."""
         left = {leg.change for leg in self.legs if leg.state is LegState.LEFT}
