@@ -2,9 +2,14 @@
 
 Source: Slack's Block Kit reference ("Blocks", "Block elements", "Composition objects"). Blocks for
 messages only; what is not modelled here (``rich_text``, ``video``, menus, inputs) is refused.
+
+One limit is not published: all blocks of a message together. Slack answers ``msg_blocks_too_long``
+above some 13,200 characters, of which each block takes about a hundred for itself (measured by
+others, issue 2509 of slackapi/bolt-js).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 Json: TypeAlias = Any
@@ -14,6 +19,13 @@ _MAX_BLOCKS = 50
 _MAX_ID = 255
 _MAX_TEXT = 3000
 _MAX_URL = 3000
+_EACH_BLOCK = 100
+MAX_SIZE = 13_200
+
+
+def size(blocks: Sequence[Json]) -> int:
+    """How much the blocks of a message are together; above `MAX_SIZE` they are too long."""
+    return sum(len(json.dumps(block, ensure_ascii=False)) + _EACH_BLOCK for block in blocks)
 
 
 def problems(blocks: Json) -> list[str]:
@@ -72,8 +84,10 @@ def _text(value: Json, path: str, limit: int, *, plain: bool = False) -> Problem
     kinds = {"plain_text"} if plain else {"plain_text", "mrkdwn"}
     if value.get("type") not in kinds:
         yield f"{path}.type: must be one of {', '.join(sorted(kinds))}"
-    own = {"emoji"} if value.get("type") == "plain_text" else {"verbatim"}
-    yield from _keys(value, path, {"text"}, own)
+    own = "emoji" if value.get("type") == "plain_text" else "verbatim"
+    yield from _keys(value, path, {"text"}, {own})
+    if not isinstance(value.get(own, False), bool):
+        yield f"{path}.{own}: must be true or false"
     yield from _string(value, "text", path, limit)
 
 
@@ -164,8 +178,7 @@ def _button(element: Json, path: str) -> Problems:
     yield from _string(element, "url", path, _MAX_URL)
     yield from _string(element, "value", path, 2000)
     yield from _string(element, "accessibility_label", path, 75)
-    if element.get("style", "primary") not in ("primary", "danger"):
-        yield f"{path}.style: must be primary or danger"
+    yield from _style(element, path)
     if "confirm" in element:
         yield from _confirm(element["confirm"], f"{path}.confirm")
 
@@ -178,7 +191,13 @@ def _confirm(value: Json, path: str) -> Problems:
     yield from _keys(value, path, set(limits), {"style"})
     for name, limit in limits.items():
         if name in value:
-            yield from _text(value[name], f"{path}.{name}", limit, plain=name != "text")
+            yield from _text(value[name], f"{path}.{name}", limit, plain=True)
+    yield from _style(value, path)
+
+
+def _style(value: Mapping[str, Json], path: str) -> Problems:
+    if value.get("style", "primary") not in ("primary", "danger"):
+        yield f"{path}.style: must be primary or danger"
 
 
 _BLOCKS: Mapping[str, Callable[[Mapping[str, Json], str], Problems]] = {

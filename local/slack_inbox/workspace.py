@@ -155,7 +155,7 @@ class Workspace:
 
         Raises:
             SlackError: channel_not_found, no_text, msg_too_long, invalid_blocks,
-                cannot_reply_to_message.
+                msg_blocks_too_long, cannot_reply_to_message.
             RateLimitedError: above the configured rate.
         """
         with self._lock:
@@ -224,7 +224,7 @@ class Workspace:
 
         Raises:
             SlackError: channel_not_found, message_not_found, cant_update_message (somebody else's),
-                no_text, msg_too_long, invalid_blocks.
+                no_text, msg_too_long, invalid_blocks, msg_blocks_too_long.
         """
         with self._lock:
             if given.get("channel") != CHANNEL_ID:  # unlike a post, an update takes no name
@@ -256,6 +256,8 @@ class Workspace:
         found = block_kit.problems(blocks)
         if found:
             raise SlackError("invalid_blocks", tuple(f"[ERROR] {problem}" for problem in found))
+        if block_kit.size(blocks) > block_kit.MAX_SIZE:
+            raise SlackError("msg_blocks_too_long")
         return tuple(blocks)
 
     def _take_a_turn(self) -> None:

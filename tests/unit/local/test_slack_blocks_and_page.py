@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from local.slack_inbox import blocks, mrkdwn, page
-from local.slack_inbox.workspace import CHANNEL_ID, RateLimit, RateLimitedError, Workspace
+from local.slack_inbox.workspace import (
+    CHANNEL_ID,
+    RateLimit,
+    RateLimitedError,
+    SlackError,
+    Workspace,
+)
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -26,6 +32,15 @@ def section(**changes):
     return {"type": "section", "text": mrk(), **changes}
 
 
+def image(alt="a"):
+    return {"type": "image", "image_url": "https://x/y.png", "alt_text": alt}
+
+
+def confirming(**changes):
+    dialog = {"title": plain(), "text": plain(), "confirm": plain(), "deny": plain()}
+    return actions(button(confirm=dialog | changes))
+
+
 def actions(*buttons):
     return {"type": "actions", "elements": list(buttons)}
 
@@ -41,14 +56,16 @@ GOOD = [
     actions(
         button(
             confirm={
-                "title": plain(),
-                "text": mrk(),
-                "confirm": plain(),
-                "deny": plain(),
+                "title": plain("t" * 100),
+                "text": plain("t" * 300),
+                "confirm": plain("t" * 30),
+                "deny": plain("t" * 30),
+                "style": "danger",
             }
         ),
-        button(action_id="b"),
+        button(action_id="b" * 255, value="v" * 2000, accessibility_label="l" * 75),
     ),
+    section(accessory=image("a" * 2000)),
 ]
 BAD = {
     "header mrkdwn": {"type": "header", "text": mrk()},
@@ -75,6 +92,18 @@ BAD = {
     "unknown property": section(colour="red"),
     "text is a string": section(text="x"),
     "emoji on mrkdwn": section(text={**mrk(), "emoji": True}),
+    "emoji is a string": {"type": "header", "text": {**plain(), "emoji": "yes"}},
+    "value too long": actions(button(value="v" * 2001)),
+    "label too long": actions(button(accessibility_label="l" * 76)),
+    "alt text too long": section(accessory=image("a" * 2001)),
+    "no alt text": section(accessory=image("")),
+    "confirm title too long": confirming(title=plain("t" * 101)),
+    "confirm text too long": confirming(text=plain("t" * 301)),
+    "confirm text mrkdwn": confirming(text=mrk()),
+    "confirm button too long": confirming(confirm=plain("t" * 31)),
+    "deny button too long": confirming(deny=plain("t" * 31)),
+    "confirm style": confirming(style="loud"),
+    "confirm of nothing": actions(button(confirm={})),
     "unknown element": actions({"type": "datepicker"}),
 }
 
@@ -93,6 +122,16 @@ def test_too_many_blocks_and_a_repeated_block_id():
     assert blocks.problems([{"type": "divider"}] * 51)
     assert "unique" in blocks.problems([section(block_id="b"), section(block_id="b")])[0]
     assert blocks.problems({"type": "divider"}) == ["blocks: must be a list"]
+
+
+def test_blocks_that_are_too_long_together_are_refused_with_their_own_word():
+    space = Workspace(channel="deploys", clock=lambda: NOW, monotonic=lambda: 0.0)
+    long = section(text=mrk("t" * 3000))
+    posted = space.post({"channel": "deploys", "blocks": [long] * 4}, author="bot")
+
+    for call, given in ((space.post, {}), (space.update, {"ts": posted.ts})):
+        with pytest.raises(SlackError, match="msg_blocks_too_long"):
+            call({"channel": CHANNEL_ID, "blocks": [long] * 5, **given}, author="bot")
 
 
 @pytest.mark.parametrize(
