@@ -28,6 +28,7 @@ from rollback_responder.notifiers.slack import (
     parse_secret,
 )
 from tests.builders import NOW, a_rolled_back_incident, an_incident
+from tests.hostile import DISGUISES, HOSTILE, elements, harms_of, marked_up, strings
 
 TOKEN, PATH = "xoxb-0000-topsecret", "/services/T00/B00/topsecret"
 SECRETS = ("topsecret", "xoxb", "services", "127.0.0.1")
@@ -286,23 +287,6 @@ def test_the_local_slack_takes_every_message():
 
 # -- what nobody here wrote -----------------------------------------------------------------------
 
-HOSTILE = [
-    "<!channel>",
-    "<!here|x>",
-    "<@U012AB3CD>",
-    "<#C012|general>",
-    "<https://evil.example|click>",
-    "<mailto:a@b.c|x>",
-    "&lt;!channel&gt;",
-    "```code``` *bold* _x_ ~y~ `z`",
-    "a\u202eb\u2066c\u200d\u200b\ufeffd\x00\x1b[31m\x7f",
-    "line\nline\r\n> quote",
-    "\ud800",
-    "x" * 10_000,
-    "&" * 10_000,
-    "",
-]
-
 
 def hostile(text):
     return Message(
@@ -315,7 +299,7 @@ def hostile(text):
         done=text,
         stands=text,
         next_step=text,
-        links=(Link(label="Alarm", url="https://us-east-1.console.aws.amazon.com/x"),),
+        links=(Link(label=text or "Alarm", url="https://us-east-1.console.aws.amazon.com/x"),),
         buttons=(
             Button(action="approve", label="Approve", style="primary", confirm=f"Yes: {text}"),
         ),
@@ -324,30 +308,13 @@ def hostile(text):
     )
 
 
-def strings(value):
-    if isinstance(value, dict):
-        for member in value.values():
-            yield from strings(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from strings(member)
-    elif isinstance(value, str):
-        yield value
-
-
 def check_harmless(message):
     rendered = [block.to_dict() for block in blocks_of(message, pressable=True)]
     assert block_kit.problems(rendered) == []
-    for block in rendered:
-        for element in (block.get("text"), *block.get("fields", ()), *block.get("elements", ())):
-            if element and element["type"] == "mrkdwn":
-                angled = re.findall(r"<[^>]*>?", element["text"])
-                assert [a for a in angled if not a.startswith("<https://us-east-1.console")] == []
-                assert element.get("verbatim") is True
-    for text in strings(rendered):
-        assert not re.search(
-            "[\x00-\x09\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text
-        )
+    assert block_kit.size(rendered) <= block_kit.MAX_SIZE
+    assert [harm for text in marked_up(rendered) for harm in harms_of(text)] == []
+    assert all(element.get("verbatim") for element in elements(rendered, "mrkdwn"))
+    assert [text for text in strings(rendered) if DISGUISES.search(text)] == []
     json.dumps(rendered).encode()
 
 
@@ -370,7 +337,7 @@ def test_untrusted_text_in_a_reply_and_in_the_line_for_lock_screens(server, kind
         thread.reply("C1/1.5", f"04:00:00 UTC · {text}", rings=False)
     for number in range(len(server.asked)):
         said = server.fields(number).get("text", "")
-        assert "<" not in said
+        assert harms_of(said) == []
         assert len(said) <= 3000
 
 

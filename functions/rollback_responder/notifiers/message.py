@@ -402,8 +402,8 @@ def _target_links(
             return (
                 Link(
                     label="Function",
-                    url=f"{console}/lambda/home?region={region}#/functions/{function}"
-                    f"/aliases/{alias}",
+                    url=f"{console}/lambda/home?region={region}#/functions/"
+                    f"{quote(function, safe='')}/aliases/{quote(alias, safe='')}",
                 ),
                 Link(label="Logs", url=_log_query(console, region, function, incident)),
             )
@@ -420,7 +420,7 @@ def _target_links(
                 Link(
                     label=f"Stack {stack}",
                     url=f"{console}/cloudformation/home?region={region}"
-                    f"#/stacks?filteringText={stack}",
+                    f"#/stacks?filteringText={quote(stack, safe='')}",
                 ),
             )
         case _:

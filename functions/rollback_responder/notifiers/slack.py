@@ -4,14 +4,17 @@ With a bot token an incident is one thread whose head is edited in place. An inc
 cannot edit, so it gets one message for each state: most incidents have one or two.
 
 Facts relied on (Slack API documentation): `&`, `<`, `>` are the only control characters; a header
-holds 150 characters, a section's text 3,000, a field 2,000; 429 carries `Retry-After`; a file is
-shared by its upload address and files.completeUploadExternal, by channel id, under a thread's head.
+holds 150 characters, a section's text 3,000, a field 2,000, a confirmation 300; 429 carries
+`Retry-After`; a file is shared by its upload address and files.completeUploadExternal, by channel
+id, under a thread's head.
+All blocks of a message together hold some 13,000 characters, which is not published: it was
+measured by others (slackapi/bolt-js, issue 2509).
 """
 
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
@@ -38,7 +41,7 @@ from rollback_responder.domain.errors import MessageGone, NotificationError
 from rollback_responder.domain.policy import Mention
 from rollback_responder.domain.policy import Slack as SlackPolicy
 from rollback_responder.notifiers.digest import DigestMessage
-from rollback_responder.notifiers.message import Button, Message
+from rollback_responder.notifiers.message import Button, Link, Message
 from rollback_responder.ports import Thread
 
 # The message to edit, or its thread, was deleted.
@@ -46,6 +49,8 @@ GONE = frozenset({"message_not_found", "thread_not_found", "cannot_reply_to_mess
 # What comes instead of an answer.
 UNREACHABLE = (SlackClientError, OSError, HTTPException)
 HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT, CONFIRM_LIMIT = 150, 3000, 2000, 300
+# A message that would be too long as a whole has shorter parts, all alike.
+ALL_LIMIT, LINKS_LIMIT, PART_LIMITS = 10_000, 2000, (TEXT_LIMIT, 1500, 500)
 TIMEOUT_SECONDS = 10
 # Slack waits three seconds for whoever takes a press (Slack, "Handling user interaction").
 ANSWER_SECONDS = 1
@@ -56,6 +61,7 @@ FINAL_ERRORS = frozenset(
     {
         "invalid_blocks",
         "invalid_payload",
+        "msg_blocks_too_long",
         "msg_too_long",
         "no_text",
         "cant_update_message",
@@ -296,7 +302,20 @@ def blocks_of(message: Message, *, pressable: bool = False) -> list[Block]:
 
     Its buttons are there where somebody may press them.
     """
-    links = " · ".join(f"<{link.url}|{link.label}>" for link in message.links)
+    return _fitting(lambda limit: _blocks(message, limit, pressable=pressable))
+
+
+def _fitting(make: Callable[[int], list[Block]]) -> list[Block]:
+    """The blocks with parts as long as they may be, for Slack to take all of them together."""
+    blocks: list[Block] = []
+    for limit in PART_LIMITS:
+        blocks = make(limit)
+        if sum(len(_json(block.to_dict())) for block in blocks) <= ALL_LIMIT:
+            break
+    return blocks
+
+
+def _blocks(message: Message, limit: int, *, pressable: bool) -> list[Block]:
     sections = [
         ("What happened", message.happened),
         ("What was done", message.done),
@@ -304,16 +323,17 @@ def blocks_of(message: Message, *, pressable: bool = False) -> list[Block]:
         ("Next", message.next_step),
     ]
     header = _cut(f":{message.icon}: {_plain(message.headline)}", HEADER_LIMIT)
+    links = _links(message.links)
     return [
         HeaderBlock(text=PlainTextObject(text=header, emoji=True)),
         SectionBlock(
             fields=[
-                _mrkdwn(f"*{label}*\n{_escaped(value)}", FIELD_LIMIT)
+                _mrkdwn(f"*{label}*\n{_escaped(value)}", min(limit, FIELD_LIMIT))
                 for label, value in message.facts
             ]
         ),
         *(
-            SectionBlock(text=_mrkdwn(f"*{title}*\n{_escaped(text)}", TEXT_LIMIT))
+            SectionBlock(text=_mrkdwn(f"*{title}*\n{_escaped(text)}", limit))
             for title, text in sections
             if text
         ),
@@ -321,11 +341,21 @@ def blocks_of(message: Message, *, pressable: bool = False) -> list[Block]:
         DividerBlock(),
         ContextBlock(
             elements=[
-                _mrkdwn(links, TEXT_LIMIT),
+                *([_mrkdwn(links, LINKS_LIMIT)] if links else []),
                 PlainTextObject(text=_plain(message.footer)),
             ]
         ),
     ]
+
+
+def _links(links: Sequence[Link]) -> str:
+    """As many as there is room for: half a link would lead nowhere."""
+    shown: list[str] = []
+    for link in links:
+        more = f"<{link.url}|{_escaped(link.label)}>"
+        if len(" · ".join([*shown, more])) <= LINKS_LIMIT:
+            shown.append(more)
+    return " · ".join(shown)
 
 
 def _actions(message: Message) -> Block:
@@ -336,7 +366,7 @@ def _actions(message: Message) -> Block:
             ButtonElement(
                 text=button.label,
                 action_id=button.action,
-                value=json.dumps(about),
+                value=_json(about),
                 style=button.style,
                 confirm=_confirm(button),
             )
@@ -354,17 +384,25 @@ def _confirm(button: Button) -> ConfirmObject | None:
 
 def digest_content(digest: DigestMessage) -> dict[str, Any]:
     """A week's digest as Block Kit; `text` is what screen readers and lock screens get."""
+    blocks = _fitting(lambda limit: _digest_blocks(digest, limit))
+    text = _cut(_escaped(digest.headline), TEXT_LIMIT)
+    return {"text": text, "blocks": [block.to_dict() for block in blocks]}
+
+
+def _digest_blocks(digest: DigestMessage, limit: int) -> list[Block]:
     header = _cut(f":{DIGEST_ICON}: {_plain(digest.headline)}", HEADER_LIMIT)
-    blocks = [
+    return [
         HeaderBlock(text=PlainTextObject(text=header, emoji=True)),
         *(
-            SectionBlock(text=_mrkdwn(f"*{title}*\n{_escaped(text)}", TEXT_LIMIT))
+            SectionBlock(text=_mrkdwn(f"*{title}*\n{_escaped(text)}", limit))
             for title, text in digest.parts
         ),
         ContextBlock(elements=[PlainTextObject(text=_plain(digest.footer))]),
     ]
-    text = _cut(_escaped(digest.headline), TEXT_LIMIT)
-    return {"text": text, "blocks": [block.to_dict() for block in blocks]}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _mrkdwn(text: str, limit: int) -> MarkdownTextObject:
@@ -428,4 +466,7 @@ def _escaped(text: str) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    """Not longer than that; what was escaped is not cut in the middle."""
+    if len(text) <= limit:
+        return text
+    return re.sub(r"&[a-z]{0,3}$", "", text[: limit - 1]) + "…"
