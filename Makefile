@@ -7,7 +7,7 @@ HISTORIES ?= 100000
 UV       := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint e2e simulate soak bench guard synth deploy docs lock format clean
+.PHONY: help demo test check lint e2e simulate soak gallery bench guard synth deploy docs lock format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ simulate: $(VENV)/.ready ## a hundred thousand interleaved histories, and every 
 
 soak: $(VENV)/.ready ## the same with two million, from a seed that is drawn and printed
 	@$(BIN)/python -m tests.simulation.soak --histories 2000000
+
+gallery: $(VENV)/.ready ## every Slack message that real incidents come to, on one page
+	@PYTHONPATH=tests/functional $(BIN)/python -m tests.simulation.gallery
 
 guard: $(VENV)/.ready ## how rarely a deploy is wrongly condemned, how soon rightly: the figures that must hold
 	@$(BIN)/python -m bench.detection --short

@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local.slack_inbox import mrkdwn
@@ -55,6 +55,9 @@ blockquote { margin: 4px 0; padding-left: 12px; border-left: 4px solid #ddd; }
 .file figcaption { color: var(--soft); font-size: 13px; }
 .file img { display: block; width: 100%; max-width: 560px; margin-top: 4px;
   border: 1px solid var(--line); border-radius: 8px; }
+h2 { margin: 0; padding: 20px 20px 4px; border-top: 1px solid var(--line); font-size: 22px; }
+.about { margin: 0; padding: 12px 20px; color: var(--soft); font-size: 13px; }
+.about b { color: var(--ink); }
 .empty { padding: 40px 20px; color: var(--soft); text-align: center; }
 @media (max-width: 520px) { .message { padding: 10px 12px; } .thread { margin: 0 12px 10px 30px; }
   .fields { grid-template-columns: 1fr; } h1 { padding: 12px; } }
@@ -89,21 +92,29 @@ document.addEventListener("click", async event => {
 def render(workspace: Workspace, *, live: bool) -> str:
     """Return the whole page; ``live`` adds the script that follows the channel."""
     name = html.escape(workspace.channel)
+    heading = f"# {name}<small>local Slack inbox</small>"
+    body = f'<div id="channel">{channel(workspace)}</div>'
+    return document(f"#{name}", heading, body, script=_REFRESH if live else "")
+
+
+def document(title: str, heading: str, body: str, *, script: str = "") -> str:
+    """Return a page that looks like Slack; all four are HTML."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>#{name}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1># {name}<small>local Slack inbox</small></h1>"
-        f'<div id="channel">{channel(workspace)}</div></main>'
-        f"{_REFRESH if live else ''}</body></html>"
+        f"<title>{title}</title><style>{_STYLE}</style></head><body><main>"
+        f"<h1>{heading}</h1>{body}</main>{script}</body></html>"
     )
 
 
 def channel(workspace: Workspace) -> str:
     """Return the messages, each with its thread under it."""
     messages = workspace.messages()
-    if not messages:
-        return '<p class="empty">Nothing has been posted yet.</p>'
+    return threads(messages) or '<p class="empty">Nothing has been posted yet.</p>'
+
+
+def threads(messages: Sequence[Message]) -> str:
+    """Return some of a channel's messages, each with its thread under it."""
     parts = []
     for parent in (message for message in messages if message.thread_ts is None):
         parts.append(_message(parent))

@@ -1,0 +1,243 @@
+"""Each message that real incidents come to, told into the local Slack: `make gallery`.
+
+The simulation's histories are played from seed 0 on. For the reasons that they do not meet, the
+stories of `tests/functional` are. Of every pair of a state and a reason the first incident that
+stood there is told as it went, by the real notifier, into the local Slack, which refuses what Slack
+refuses. The page shows them all, by state.
+"""
+
+import argparse
+import html
+import logging
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+from scenarios import SCENARIOS
+
+import house
+from local.slack_inbox import mrkdwn, page
+from local.slack_inbox.server import SlackInbox
+from rollback_responder.domain.incident import Incident, State
+from rollback_responder.domain.policy import Slack
+from rollback_responder.domain.reason import Reason
+from rollback_responder.journal.memory import MemoryJournal, MemoryNotices
+from rollback_responder.notifiers.picture import png_of
+from rollback_responder.notifiers.slack import SlackSecret, open_slack
+from rollback_responder.notifiers.telling import Teller
+from tests.conftest import CREDENTIALS
+from tests.simulation.house import ACCOUNT, REGION, decode_incident
+from tests.simulation.soak import RATES
+from tests.simulation.story import Story
+
+PAGE = Path(__file__).resolve().parents[2] / "build" / "slack-gallery.html"
+HISTORIES = 2000
+# Undecided incidents are judged again for this long and a little more, then they are over.
+AFTER_MINUTES = 20
+SOMEBODY = "U012AB3CD"
+POLICY = Slack(channel="#deploys", approvers=(SOMEBODY,))
+BEGUN = {
+    Reason.METRIC_BREACHING,
+    Reason.ALARM_TRUSTED,
+    Reason.APPROVED,
+    Reason.FOUND_DONE,
+    Reason.ROLLBACK_ADOPTED,
+}
+ASKED = {
+    Reason.RELEASE_PROVED,
+    Reason.BEGAN_TOO_LATE,
+    Reason.SEVERITY_ASKS,
+    Reason.APPROVAL_NEEDED,
+    Reason.FROZEN,
+}
+# Where an incident stands, and the reasons that may have brought it there.
+STANDS = {
+    State.ASKING: ASKED,
+    State.ROLLING_BACK: BEGUN
+    | {
+        Reason.LEG_BACK,
+        Reason.LEG_FAILED,
+        Reason.NEXT_LEG,
+        Reason.ROLLBACK_STUCK,
+        Reason.ROLLBACK_CONTINUED,
+        Reason.ROLLBACK_OVERDUE,
+    },
+    State.WATCHING: BEGUN | {Reason.ALL_BACK},
+    State.FIXED: {Reason.SYMPTOM_GONE},
+    State.NOT_FIXED: {Reason.SYMPTOM_REMAINS},
+    State.UNKNOWN: {
+        Reason.NOT_ENOUGH_DATA,
+        Reason.MOVED_AGAIN,
+        Reason.WRONG_VERSION,
+        Reason.UNDO_FAILED,
+    },
+    State.INCOMPLETE: {Reason.ROLLBACK_INCOMPLETE, Reason.FINISHED_ANYWAY},
+    State.INDETERMINATE: {Reason.RESULT_UNKNOWN, Reason.ACTION_UNCLEAR},
+    State.UNDOING: {Reason.UNDO_ORDERED},
+    State.UNDONE: {Reason.UNDONE},
+}
+# Everything else is why nothing was done, for now or for good.
+NOTHING_DONE = (set(Reason) - set().union(*STANDS.values())) | {Reason.ACTION_UNCLEAR}
+STANDS |= {State.UNDECIDED: NOTHING_DONE, State.STOOD_DOWN: NOTHING_DONE | {Reason.NOT_APPROVED}}
+POSSIBLE = [(state, reason) for state in State for reason in Reason if reason in STANDS[state]]
+
+
+class Moment(NamedTuple):
+    """An incident that came to stand somewhere, as the journal had it after each of its writes."""
+
+    source: str
+    incidents: tuple[Incident, ...]
+
+
+# -- what is met ----------------------------------------------------------------------------------
+
+
+def moments_of(histories, *, minutes=0):
+    """The first moment of each pair of a state and a reason, by the pair.
+
+    Stories of what is judged again go on for some `minutes`.
+    """
+    met = {}
+    for number in range(histories):
+        seed, rate = divmod(number, len(RATES) + 1)
+        _meet(met, f"simulation, seed {seed}, faults {(0.0, *RATES)[rate]}", _play(seed, rate))
+    for reason, scenario in SCENARIOS.items():
+        if (scenario.state, reason) not in met:
+            _meet(met, f"story of {reason.value}", _tell(scenario, minutes))
+    return {pair: met[pair] for pair in sorted(met, key=_place)}
+
+
+def _place(pair):
+    return list(State).index(pair[0]), list(Reason).index(pair[1])
+
+
+def _meet(met, source, written):
+    """Notes where the incidents of one history came to stand at last, or else passed."""
+    by_id = {}
+    for incident in written:
+        by_id.setdefault(incident.id, []).append(incident)
+    for incidents in by_id.values():
+        for count, incident in enumerate(incidents, start=1):
+            so_far = Moment(source, tuple(incidents[:count]))
+            met.setdefault((incident.state, incident.reason), so_far)
+
+
+class _Stream(list):
+    """The journal's stream, which remembers what was told from it."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = []
+
+    def append(self, text):
+        self.written.append(decode_incident(text))
+        super().append(text)
+
+
+def _play(seed, rate):
+    story = Story(seed, (0.0, *RATES)[rate])
+    story.house.stream = stream = _Stream()
+    story.play()
+    return stream.written
+
+
+def _tell(scenario, minutes):
+    written = []
+
+    class Journal(MemoryJournal):
+        def keep(self, claim, *, ledgers, incident):
+            super().keep(claim, ledgers=ledgers, incident=incident)
+            written.extend([incident] if incident else [])
+
+        def close(self, claim, *, ledgers, incident):
+            super().close(claim, ledgers=ledgers, incident=incident)
+            written.extend([incident] if incident else [])
+
+    with mock.patch.object(house, "MemoryJournal", Journal):
+        told = scenario.story()
+        if scenario.state is State.UNDECIDED:
+            told.ops.pass_minutes(minutes)
+    return written
+
+
+# -- how it is told -------------------------------------------------------------------------------
+
+
+def told_by_slack(moments, *, draw=png_of):
+    """The messages of each moment, in the order of the moments: its head, and the thread."""
+    now = [house.START]
+    with SlackInbox(channel="deploys", clock=lambda: now[0]) as inbox:
+        secret = SlackSecret(bot_token=inbox.token, api_url=inbox.api_url)
+        for moment in moments:
+            before = len(inbox.messages())
+            notices = MemoryNotices(timedelta(seconds=90))
+            teller = Teller(
+                open_slack(secret, POLICY), notices, account_id=ACCOUNT, region=REGION, draw=draw
+            )
+            for incident in moment.incidents:
+                now[0] = incident.steps[-1].at
+                teller.tell(incident, now[0])
+            yield inbox.messages()[before:]
+
+
+def page_of(moments, *, draw=png_of):
+    """The page, as HTML."""
+    parts, shown = [_never_met(moments)], None
+    for (state, reason), messages in zip(
+        moments, told_by_slack(moments.values(), draw=draw), strict=True
+    ):
+        if state is not shown:
+            parts.append(f'<h2 id="{state.value}">{state.value}</h2>')
+            shown = state
+        parts.append(_about(state, reason, moments[state, reason], messages[0]))
+        parts.append(page.threads(messages))
+    heading = f"Slack messages<small>{len(moments)} states and reasons</small>"
+    return page.document("Slack messages", heading, "".join(parts))
+
+
+def _about(state, reason, moment, head):
+    return (
+        f'<p class="about" id="{state.value}-{reason.value}"><b>{state.value} · {reason.value}</b>'
+        f" · {html.escape(moment.source)}<br>Notification: {mrkdwn.render(head.text)}</p>"
+    )
+
+
+def _never_met(moments):
+    lines = [f"<b>{state}</b>: {', '.join(reasons)}" for state, reasons in never_met(moments)]
+    return f'<p class="about">Never met:<br>{"<br>".join(lines) or "none"}</p>'
+
+
+def never_met(moments):
+    """The reasons that no incident came to stand at, by state."""
+    for state in State:
+        missing = [r.value for s, r in POSSIBLE if s is state and (s, r) not in moments]
+        if missing:
+            yield state.value, missing
+
+
+def main(arguments):
+    """Writes the page; says what was never met."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.gallery", description=__doc__)
+    parser.add_argument("--histories", type=int, default=HISTORIES, help=f"default {HISTORIES:,}")
+    parser.add_argument("--page", type=Path, default=PAGE, help="where the page is written")
+    options = parser.parse_args(arguments)
+    logging.disable(logging.CRITICAL)
+    # As in every test: no credentials, and a call of the SDK is tried once.
+    os.environ.update(CREDENTIALS)
+    moments = moments_of(options.histories, minutes=AFTER_MINUTES)
+    options.page.parent.mkdir(parents=True, exist_ok=True)
+    options.page.write_text(page_of(moments), encoding="utf-8")
+    print(f"{len(moments)} of {len(POSSIBLE)} pairs of a state and a reason, in {options.page}")
+    for state, reasons in never_met(moments):
+        print(f"never met: {state}: {', '.join(reasons)}")
+    strange = [f"{s.value} {r.value}" for s, r in moments if r not in STANDS[s]]
+    if strange:
+        print(f"met and not foreseen: {', '.join(strange)}")
+    return 1 if strange else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
