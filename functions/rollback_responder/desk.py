@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import assert_never
 
 from rollback_responder.domain.errors import JournalError, OrderRefused, QueueError
-from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.order import (
     Approve,
     FixForward,
@@ -20,6 +19,7 @@ from rollback_responder.domain.order import (
     Order,
     Pause,
     Resume,
+    RollBackNow,
     Undo,
     taken,
 )
@@ -50,7 +50,7 @@ class Desk:
         """
         now = self.clock()
         match order:
-            case Approve() | Hold() | Undo() | FixForward():
+            case Approve() | Hold() | Undo() | FixForward() | RollBackNow():
                 return self._about_service(order, now)
             case Label(service=service, incident_id=incident_id, right=right, by=by):
                 text = f"{by} says that this was {'right' if right else 'a false alarm'}"
@@ -79,15 +79,16 @@ class Desk:
                 return found.text
             said = Said(at=now, by=order.by, text=found.text, incident_id=order.incident_id)
             if self.book.write(page, found.controls, said=said):
-                self._wake_for(page.incident)
+                if isinstance(order, RollBackNow):
+                    self._wake_for(order.alarm_name)
+                elif page.incident:
+                    self._wake_for(page.incident.alarm_name)
                 return found.text
         raise JournalError("others say something about it at the same moment; say it again")
 
-    def _wake_for(self, incident: Incident | None) -> None:
-        if incident is None:
-            return
+    def _wake_for(self, alarm_name: str) -> None:
         try:
-            self.wake(incident.alarm_name)
+            self.wake(alarm_name)
         except QueueError as error:
             # The watcher finds it within a minute.
             logger.warning("%s", error)

@@ -146,6 +146,7 @@ def situation_of(
         surroundings=Surroundings(dependencies=found.dependencies, failing_siblings=failing),
         controls=case.controls,
         approval=case.approval,
+        ordered=case.ordered,
         never_back_to=frozenset(pointer.never_back_to) if pointer else frozenset(),
     )
 

@@ -28,8 +28,16 @@ from rollback_responder.domain.errors import (
 )
 from rollback_responder.domain.following import has_begun
 from rollback_responder.domain.going_back import adopted, moved, stopped
-from rollback_responder.domain.holding import answered, asked, must_wait, stood_down, unclear
+from rollback_responder.domain.holding import (
+    answered,
+    asked,
+    must_wait,
+    order_refused,
+    stood_down,
+    unclear,
+)
 from rollback_responder.domain.leg import How, Leg, LegState
+from rollback_responder.domain.ordered import on_order
 from rollback_responder.domain.policy import Watched
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recovery import recovered
@@ -38,6 +46,7 @@ from rollback_responder.domain.signal import AlarmState, Signal
 from rollback_responder.domain.situation import (
     Adopt,
     Ask,
+    Decision,
     RollBack,
     StandDown,
     Switches,
@@ -157,7 +166,11 @@ class _Attempt:
         found = replace(found, case=replace(found.case, minutes=minutes))
         case = found.case
         situation = situation_of(self._rooms, found, assessment, failing)
-        decision = situation if isinstance(situation, StandDown) else decide(situation)
+        if isinstance(situation, StandDown):
+            decision: Decision = situation
+        else:
+            order = situation.ordered
+            decision = on_order(situation, order) if order else decide(situation)
         match decision:
             case RollBack():
                 waiting = must_wait(case, decision)
@@ -167,9 +180,13 @@ class _Attempt:
             case Ask():
                 return asked(case, assessment, decision)
             case StandDown():
-                return stood_down(case, assessment, decision)
+                return self._stood_down(case, assessment, decision)
             case _:
                 assert_never(decision)
+
+    def _stood_down(self, case: Case, assessment: Assessment, decision: StandDown) -> Entry:
+        say = order_refused if case.ordered else stood_down
+        return say(case, assessment, decision)
 
     # -- acting ---------------------------------------------------------------------------------
 
@@ -299,7 +316,7 @@ class _Attempt:
             gone = ledgers.vanished(case.ledger, decision.to_version)
             case = replace(case, ledgers={**case.ledgers, pointer_id: gone})
         refusal = StandDown(reason=reason, text=str(error))
-        return stood_down(case, assessment, refusal)
+        return self._stood_down(case, assessment, refusal)
 
     # -- a person's undo ------------------------------------------------------------------------
 

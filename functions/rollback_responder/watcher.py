@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from rollback_responder.domain.case import seen
+from rollback_responder.domain.case import live_order, seen
 from rollback_responder.domain.errors import ActionError, MeasurementError, RollbackError
 from rollback_responder.domain.following import condemned, left_alone, progress
 from rollback_responder.domain.incident import PENDING, Incident, State
@@ -121,7 +121,7 @@ class Watcher:
             # Its holder never came back: `respond` inherits the claim and settles it.
             self._wake_for(_likeliest(look), look)
             return
-        if alarm_name := _to_undo(look):
+        if alarm_name := _to_undo(look) or _to_roll_back(look):
             self._wake_for(alarm_name, look)
             return
         if incident and incident.state is State.WATCHING:
@@ -336,6 +336,16 @@ def _to_undo(look: Look) -> str | None:
     target_id = incident.target.target_id
     names = [e.alarm_name for e in look.entries if e.pointer and e.pointer.target_id == target_id]
     return next(iter(names), None)
+
+
+def _to_roll_back(look: Look) -> str | None:
+    """The alarm to wake for, where a person ordered a rollback and nobody has got to it yet."""
+    incident = look.row.incident
+    if incident and incident.is_open and incident.state not in PENDING:
+        return None
+    order = live_order(look.row.controls, incident)
+    known = {entry.alarm_name for entry in look.entries}
+    return order.alarm_name if order and order.alarm_name in known else None
 
 
 def _likeliest(look: Look) -> str:

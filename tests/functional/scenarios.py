@@ -31,9 +31,11 @@ from local.aws_model.evaluation import TreatMissingData
 from local.aws_model.metrics import Metric, Statistic
 from local.aws_model.mute_rules import MuteRule
 from local.aws_model.queries import MetricStat
+from rollback_responder.cli.now import entry_for, planned
+from rollback_responder.cli.walk import look
 from rollback_responder.domain.controls import Controls, FixingForward, Unsafe
 from rollback_responder.domain.incident import State
-from rollback_responder.domain.order import Approve, Hold, Undo
+from rollback_responder.domain.order import Approve, Hold, RollBackNow, Undo
 from rollback_responder.domain.reason import Reason
 
 ERROR_RATE = "rollback.test.shop.shop.live.error-rate"
@@ -547,6 +549,37 @@ def result_unknown() -> House:
     return bad_deploy(house, minutes=7)
 
 
+def rollback_order(house: House, by: str = "ann") -> RollBackNow:
+    """What `rollback now shop` would say, as things stand."""
+    watched = entry_for(house.policy, "shop", None)
+    plan = planned(look(house.rooms, watched))
+    return RollBackNow(
+        service="shop",
+        changes=plan.trial.changes,
+        title=plan.trial.title,
+        to_version=plan.to_version,
+        alarm_name=watched.alarm_name,
+        by=by,
+    )
+
+
+def ordered() -> House:
+    """Nothing is wrong with v2, as far as the alarms can tell."""
+    house = bad_deploy(minutes=2, errors=0.0)
+    house.say(rollback_order(house))
+    return house
+
+
+def order_lapsed() -> House:
+    """Nobody looked for a quarter of an hour after the order."""
+    house = bad_deploy(minutes=2, errors=0.0)
+    house.desk.take(rollback_order(house))
+    house.woken.clear()
+    house.traffic(15, watch=False)
+    house.ops.pass_minutes(1)
+    return house
+
+
 STOOD_DOWN, UNDECIDED, WATCHING = State.STOOD_DOWN, State.UNDECIDED, State.WATCHING
 ASKING = State.ASKING
 SCENARIOS: dict[Reason, Scenario] = {
@@ -583,6 +616,8 @@ SCENARIOS: dict[Reason, Scenario] = {
     Reason.APPROVAL_NEEDED: Scenario(approval_needed, ASKING, 0),
     Reason.FROZEN: Scenario(frozen, ASKING, 0),
     Reason.APPROVED: Scenario(approved, WATCHING, 1),
+    Reason.ORDERED: Scenario(ordered, WATCHING, 1),
+    Reason.ORDER_LAPSED: Scenario(order_lapsed, STOOD_DOWN, 0),
     Reason.HELD: Scenario(held, STOOD_DOWN, 0),
     Reason.UNDO_ORDERED: Scenario(undone, State.UNDOING, 2),
     Reason.UNDONE: Scenario(undone, State.UNDONE, 2),

@@ -41,7 +41,7 @@ def violations_of(story):
         *_untold(story, incidents),
         *_out_of_scope(story),
         *_paused(story),
-        *_over_budget(story),
+        *_over_budget(story, incidents),
         *_restless(story, incidents),
     ]
 
@@ -196,11 +196,17 @@ def _paused(story):
             yield f"I7: the pause was not asked, or was on: {mutation}"
 
 
-def _over_budget(story):
+def _is_ordered(mutation, incidents):
+    """A person's order takes from the budget what there is of it, and waits for none."""
+    incident = _journaled(mutation, incidents)
+    return incident is not None and incident.ordered_by is not None
+
+
+def _over_budget(story, incidents):
     limit = story.policy.guardrails.rollbacks_an_hour
     first = {}
     for mutation in story.world.mutations:
-        if _is_later_leg(mutation) or _is_undo(mutation):
+        if _is_later_leg(mutation) or _is_undo(mutation) or _is_ordered(mutation, incidents):
             continue
         if mutation.aside == "full":
             yield f"I8: nothing was set aside for: {mutation}"

@@ -5,11 +5,21 @@ from datetime import timedelta
 
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.incident import OPEN
-from rollback_responder.domain.order import Approve, Hold, Undo
-from rollback_responder.domain.release import Good, Ledger, Observation, Origin, Release, seen
+from rollback_responder.domain.leg import name_of
+from rollback_responder.domain.order import Approve, Hold, RollBackNow, Undo
+from rollback_responder.domain.release import (
+    Good,
+    Ledger,
+    Observation,
+    Origin,
+    Release,
+    seen,
+    way_back,
+)
+from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.target import LambdaAlias
-from rollback_responder.journal.codec import encode_ledgers
+from rollback_responder.journal.codec import decode_ledgers, encode_ledgers
 from tests.simulation.house import CODEC, House, Minute, decode_incident, reading
 from tests.simulation.shapes import policy_of, shape_of
 from tests.simulation.world import MINUTE, REQUESTS_A_MINUTE, START, TABLE, World
@@ -354,12 +364,18 @@ class Story:
         row = self.world.dynamodb.get_item(
             TableName=TABLE, Key={"pk": {"S": f"service#{site.name}"}, "sk": {"S": "row"}}
         ).get("Item", {})
-        if "incident" not in row:
+        kind = (Approve, Approve, Hold, Undo, Undo, None)[self.world.random.randrange(6)]
+        incident = decode_incident(row["incident"]["S"]) if "incident" in row else None
+        if kind and incident:
+            order = kind(service=site.name, incident_id=incident.id, by="somebody")
+        elif kind is None and "ledgers" in row:
+            order = _rollback_order(self.policy, site.name, decode_ledgers(row["ledgers"]["S"]))
+        else:
+            order = None
+        if order is None:
             return
-        incident = decode_incident(row["incident"]["S"])
-        kind = (Approve, Approve, Hold, Undo, Undo)[self.world.random.randrange(5)]
         try:
-            self.house.desk.take(kind(service=site.name, incident_id=incident.id, by="somebody"))
+            self.house.desk.take(order)
         except OrderRefused:
             return
         if kind is Undo:
@@ -502,4 +518,31 @@ OPEN_STATES = tuple(state.value for state in OPEN)
 def _observation(alias):
     return Observation(
         primary=alias["FunctionVersion"], other=None, revision=alias["RevisionId"], marker=None
+    )
+
+
+def _rollback_order(policy, name, kept):
+    """What a person who looks at the ledger would order: what is under way, else what is live."""
+    entry = next(entry for entry in policy.watched() if entry.service.name == name)
+    running = [
+        f"{rollout.target_id} {revision.rpartition(' ')[0]}"
+        for rollout in entry.service.rollouts
+        if (revision := kept.get(rollout.target_id, Ledger()).revision)
+        and revision.endswith(f" {Phase.RUNNING.value}")
+    ]
+    changes, back = tuple(running), None
+    ledger = kept.get(entry.pointer.target_id) if entry.pointer else None
+    if not running and ledger and ledger.current:
+        live = Observation(primary=ledger.current.version, other=None, revision="", marker=None)
+        changes = (name_of(entry.pointer, ledger.current.key),)
+        back = way_back(ledger, live, frozenset())
+    if not running and back is None:
+        return None
+    return RollBackNow(
+        service=name,
+        changes=changes,
+        title="what is live",
+        to_version=back,
+        alarm_name=entry.alarm_name,
+        by="somebody",
     )

@@ -226,7 +226,7 @@ def test_what_may_have_been_moved_is_never_said_to_be_nothing(incident):
     assert told(incident).done.startswith("An attempt was made")
 
 
-PLAIN_ENGLISH = {Reason.PAUSED}
+PLAIN_ENGLISH = {Reason.ORDERED, Reason.PAUSED}
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -10,6 +10,7 @@ from rollback_responder.cli.check import check
 from rollback_responder.cli.explain import explain
 from rollback_responder.cli.failure import exit_code
 from rollback_responder.cli.incidents import incidents, show
+from rollback_responder.cli.now import now
 from rollback_responder.cli.orders import (
     approve,
     fix_forward,
@@ -42,7 +43,7 @@ def build() -> typer.Typer:
     )
     for command in (status, incidents, show, report, check, explain, backtest):
         app.command(rich_help_panel=LOOK)(command)
-    for order in (approve, hold, undo, fix_forward, pause, resume, label):
+    for order in (now, approve, hold, undo, fix_forward, pause, resume, label):
         app.command(rich_help_panel=SAY)(order)
     return app
 

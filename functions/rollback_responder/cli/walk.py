@@ -18,7 +18,15 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import How
 from rollback_responder.domain.policy import Watched
 from rollback_responder.domain.signal import AlarmState, Signal
-from rollback_responder.domain.situation import Adopt, Ask, Decision, RollBack, StandDown, Switches
+from rollback_responder.domain.situation import (
+    Adopt,
+    Ask,
+    Decision,
+    RollBack,
+    Situation,
+    StandDown,
+    Switches,
+)
 from rollback_responder.domain.undo import asked_to_undo
 from rollback_responder.looking import Look, assessed, situation_of
 from rollback_responder.notifiers.words import WORDS
@@ -41,6 +49,17 @@ class Ignored:
     signal: Signal
     watched: Watched
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Everything that `respond` would rest its decision on, seen without a claim."""
+
+    row: Row
+    case: Case
+    assessment: Assessment
+    failing: tuple[str, ...]
+    situation: Situation | StandDown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +105,17 @@ def look_at(
     if signal.state is not AlarmState.ALARM:
         text = f"the message says {signal.state.value}; only ALARM is looked at"
         return Ignored(signal=signal, watched=watched, text=text)
-    return _looked(rooms, signal, watched)
+    return _explained(signal, watched, look(rooms, watched))
 
 
-def _looked(rooms: Rooms, signal: Signal, watched: Watched) -> Explained:
+def look(rooms: Rooms, watched: Watched) -> Looked:
+    """One look at a service by one of its alarms; nothing is claimed or written.
+
+    Raises:
+        RollbackError: something could not be read.
+    """
     now, service = rooms.clock(), watched.service
-    look = Look(rooms, watched)
+    looking = Look(rooms, watched)
     row = rooms.journal.rows([service.name]).get(service.name)
     row = row or Row(ledgers={}, incident=None, acting_until=None)
     limit = rooms.policy.guardrails.rollbacks_an_hour
@@ -107,22 +131,32 @@ def _looked(rooms: Rooms, signal: Signal, watched: Watched) -> Explained:
         inherited=(),
         controls=row.controls,
     )
-    found = look.seen(as_claimed, switches, now)
+    found = looking.seen(as_claimed, switches, now)
     assessment, failing, _ = assessed(rooms, found)
-    situation = situation_of(rooms, found, assessment, failing)
+    return Looked(
+        row=row,
+        case=found.case,
+        assessment=assessment,
+        failing=failing,
+        situation=situation_of(rooms, found, assessment, failing),
+    )
+
+
+def _explained(signal: Signal, watched: Watched, found: Looked) -> Explained:
+    situation, assessment = found.situation, found.assessment
     explanation: Explanation | None = None
     if isinstance(situation, StandDown):
         decision: Decision = situation
     else:
         explanation = explained(situation)
         decision = explanation.decision
-    before = _before(found.case, row)
+    before = _before(found.case, found.row)
     return Explained(
         signal=signal,
         watched=watched,
         case=found.case,
         assessment=assessment,
-        failing=failing,
+        failing=found.failing,
         explanation=explanation,
         before=before,
         decision=decision,
@@ -143,6 +177,8 @@ def _before(case: Case, row: Row) -> str | None:
         )
     if undo := asked_to_undo(case):
         return f"the rollback is undone: {undo.by} wants that"
+    if order := case.ordered:
+        return f"it is rolled back, if it still can be: {order.by} ordered that"
     if entry := answered(case):
         return f"nothing: {entry.text}"
     incident = case.incident

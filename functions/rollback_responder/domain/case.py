@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.controls import Approval, Controls
-from rollback_responder.domain.incident import Attempt, Incident, State
+from rollback_responder.domain.controls import Approval, Controls, RollbackOrdered
+from rollback_responder.domain.incident import PENDING, Attempt, Incident, State
 from rollback_responder.domain.policy import Guardrails, Watched
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recording import Recording
@@ -89,6 +89,12 @@ class Case:
         if pending is None or not isinstance(trial, Trial) or pending.asks_about != trial.scope:
             return None
         return self.controls.approval(pending.id, pending.to_version)
+
+    @property
+    def ordered(self) -> RollbackOrdered | None:
+        """The order to roll back that this look is to carry out, if there is one."""
+        order = live_order(self.controls, self.incident)
+        return order if order and order.alarm_name == self.watched.alarm_name else None
 
     @property
     def is_shifting(self) -> bool:
@@ -217,6 +223,7 @@ def incident_of(case: Case) -> Incident:
         alarm_since_at=since_at,
         opened_at=case.now,
         early=case.alarm is not None and case.alarm.state is not AlarmState.ALARM,
+        order_at=before.orders_until if before else None,
         change=change,
         release=case.release,
         after_failure=service.after_failure,
@@ -227,7 +234,29 @@ def incident_of(case: Case) -> Incident:
     )
 
 
+def live_order(controls: Controls, incident: Incident | None) -> RollbackOrdered | None:
+    """The order to roll back a service that nobody has answered yet.
+
+    What was rolled back since it was given answers it as well.
+    """
+    order = controls.rollback
+    if order is None:
+        return None
+    until_at = incident.orders_until if incident else None
+    return None if until_at and order.at <= until_at else order
+
+
+def answering(case: Case, incident: Incident) -> Incident:
+    """The incident as the answer to the order in hand, so that it is carried out once."""
+    order = case.ordered
+    if order is None:
+        return incident
+    return replace(incident, ordered_by=order.by, order_at=order.at, early=False)
+
+
 def stepped(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:
-    """The entry of one more thing that happened."""
+    """The entry of one more thing that happened. What is settled by it, answers an order."""
+    if state not in PENDING:
+        incident = answering(case, incident)
     incident = incident.step(case.now, state, reason, text)
     return Entry(ledgers=case.ledgers, incident=incident, text=text, news=reason)

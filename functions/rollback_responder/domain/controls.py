@@ -63,6 +63,17 @@ class UndoAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackOrdered:
+    """A person wants what is live or under way undone, whatever the alarms say of it."""
+
+    by: Annotated[str, Doc("Who wants it.")]
+    at: Annotated[datetime, Doc("When.")]
+    changes: Annotated[tuple[str, ...], Doc("What is to be undone: each target and its change.")]
+    alarm_name: Annotated[str, Doc("The alarm by which it is looked at.")]
+    to_version: Annotated[str | None, Doc("Where a pointer goes back to, if one is moved.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
     """All that was said about one service."""
 
@@ -73,6 +84,7 @@ class Controls:
     approvals: Annotated[tuple[Approval, ...], Doc("What was approved.")] = ()
     holds: Annotated[tuple[Held, ...], Doc("What is left as it is.")] = ()
     undos: Annotated[tuple[UndoAsked, ...], Doc("Which rollbacks are to be undone.")] = ()
+    rollback: Annotated[RollbackOrdered | None, Doc("The latest order to roll back.")] = None
 
     def fixing(self, now: datetime) -> FixingForward | None:
         """Who fixes it forward at that time, if anybody does."""

@@ -73,8 +73,8 @@ def change_objects(situation: Situation) -> StandDown | None:
         served_at = situation.assessment.served_since_at
         live_at = min(live_at, served_at or live_at)
         tolerance = timedelta(0) if served_at else CHANGE_TOLERANCE
-    elif release and _went_back_with(trial, release):
-        return _is_rollback(release)
+    elif release and went_back_with(trial, release):
+        return hop_objects(release)
     if situation.assessment.convicts_beside:
         # The version before serves beside it and does not fail, so nothing older is the cause.
         return None
@@ -88,13 +88,10 @@ def change_objects(situation: Situation) -> StandDown | None:
 
 
 def release_objects(situation: Situation, release: Release) -> StandDown | None:
-    """The release behind a pointer is not one that may be undone."""
+    """The release behind a pointer is not one that is undone without being asked to."""
     now = situation.now
-    if not release.version.isdigit():
-        return StandDown(
-            reason=Reason.ALIAS_ON_LATEST,
-            text=f"the alias points to {release.version}, which has no version to go back to",
-        )
+    if objection := latest_objects(release):
+        return objection
     horizon = situation.responses.horizon
     # A deploy that served before anything was measured is older than the ledger knows.
     late = release.origin is Origin.DEPLOYED and situation.assessment.served_before
@@ -105,8 +102,8 @@ def release_objects(situation: Situation, release: Release) -> StandDown | None:
             text=f"version {release.version} has been live since {release.since_at:%d %b %H:%M} UTC"
             f" or longer; only a change of the last {horizon / MINUTE:.0f} min is undone",
         )
-    if release.origin is Origin.ROLLED_BACK:
-        return _is_rollback(release)
+    if objection := hop_objects(release):
+        return objection
     if release.origin is Origin.PUT_BACK:
         return StandDown(
             reason=Reason.PUT_BACK,
@@ -116,17 +113,30 @@ def release_objects(situation: Situation, release: Release) -> StandDown | None:
     return None
 
 
-def _went_back_with(trial: Trial, release: Release) -> bool:
-    """Whether what would be stopped has itself brought an older version."""
-    rolled_back = release.origin is Origin.ROLLED_BACK
-    return rolled_back and release.since_at >= trial.since_at - CHANGE_TOLERANCE
+def latest_objects(release: Release) -> StandDown | None:
+    """The alias points to no published version."""
+    if release.version.isdigit():
+        return None
+    return StandDown(
+        reason=Reason.ALIAS_ON_LATEST,
+        text=f"the alias points to {release.version}, which has no version to go back to",
+    )
 
 
-def _is_rollback(release: Release) -> StandDown:
+def hop_objects(release: Release) -> StandDown | None:
+    """The release is itself a rollback."""
+    if release.origin is not Origin.ROLLED_BACK:
+        return None
     return StandDown(
         reason=Reason.CHANGE_IS_ROLLBACK,
         text=f"version {release.version} is itself a rollback; one hop only",
     )
+
+
+def went_back_with(trial: Trial, release: Release) -> bool:
+    """Whether what would be stopped has itself brought an older version."""
+    rolled_back = release.origin is Origin.ROLLED_BACK
+    return rolled_back and release.since_at >= trial.since_at - CHANGE_TOLERANCE
 
 
 def dependencies_object(situation: Situation) -> StandDown | None:
@@ -184,15 +194,24 @@ def guardrails_object(situation: Situation) -> StandDown | None:
     trial = situation.on_trial
     if not isinstance(trial, Trial):
         return None
+    if objection := acted_objects(situation, trial):
+        return objection
     for leg in trial.legs:
         ledger = situation.ledgers.get(leg.target.target_id)
         if ledger is None or leg.how is How.FOLLOW:
             continue
-        if leg.change in ledger.acted:
-            text = f"{leg.title} was acted upon, or left as it is, before"
-            return StandDown(reason=Reason.ALREADY_ACTED, text=text)
         if objection := _too_often(situation, ledger):
             return objection
+    return None
+
+
+def acted_objects(situation: Situation, trial: Trial) -> StandDown | None:
+    """A part of it was acted upon before."""
+    for leg in trial.legs:
+        ledger = situation.ledgers.get(leg.target.target_id)
+        if ledger and leg.how is not How.FOLLOW and leg.change in ledger.acted:
+            text = f"{leg.title} was acted upon, or left as it is, before"
+            return StandDown(reason=Reason.ALREADY_ACTED, text=text)
     return None
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment
-from rollback_responder.domain.case import Case, Entry, incident_of, stepped
+from rollback_responder.domain.case import Case, Entry, answering, incident_of, stepped
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.leg import How, Leg, LegState
 from rollback_responder.domain.reason import Reason
@@ -118,6 +118,7 @@ def watching(
         acted_at=now,
         back_at=now,
     )
+    incident = answering(case, incident)
     incident = incident.step(now, State.WATCHING, reason, text)
     kept = case.ledgers
     if release:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rollback_responder.domain.assessment import Assessment
-from rollback_responder.domain.case import Case, Entry, incident_of, stepped
+from rollback_responder.domain.case import Case, Entry, answering, incident_of, stepped
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.reason import UNDECIDED, WAITING, Reason
 from rollback_responder.domain.signal import AlarmState
@@ -24,7 +24,7 @@ def answered(case: Case) -> Entry | None:
         return Entry(ledgers=case.written, incident=incident, text="a rollback is being verified")
     if incident.state is State.UNDOING:
         return Entry(ledgers=case.written, incident=incident, text="a rollback is being undone")
-    if incident.is_open or case.lost:
+    if incident.is_open or case.lost or case.ordered:
         return None
     if case.alarm is None:
         same = incident.alarm_name == case.watched.alarm_name
@@ -72,6 +72,22 @@ def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry
     return stepped(case, incident, state, decision.reason, decision.text)
 
 
+def order_refused(case: Case, assessment: Assessment, decision: StandDown) -> Entry:
+    """An order that cannot be carried out, said once. What was undecided before, still is."""
+    order, pending = case.ordered, case.open_incident
+    assert order is not None
+    if decision.reason is Reason.ACTION_THROTTLED:
+        # The watcher wakes for it again, until it is too late for it.
+        return Entry(ledgers=case.ledgers, incident=case.incident, text=decision.text)
+    text = f"{order.by} ordered a rollback: {decision.text}"
+    if pending:
+        incident = answering(case, pending)
+        incident = replace(incident, ordered_by=pending.ordered_by, early=pending.early)
+        return stepped(case, incident, pending.state, pending.reason, text)
+    incident = _judged(case, assessment, decision.would)
+    return stepped(case, incident, State.STOOD_DOWN, decision.reason, text)
+
+
 def asked(case: Case, assessment: Assessment, decision: Ask) -> Entry:
     """A person is asked, once, and may take their time; then it is left undone."""
     if case.covering:
@@ -106,7 +122,9 @@ def asked(case: Case, assessment: Assessment, decision: Ask) -> Entry:
 def must_wait(case: Case, decision: RollBack) -> Entry | None:
     """A more severe alarm has asked about the same; a lesser one does not act over the question."""
     pending = case.open_incident
-    if pending is None or pending.asks_about != decision.trial.scope or case.approval:
+    if pending is None or pending.asks_about != decision.trial.scope:
+        return None
+    if case.approval or case.ordered:
         return None
     if not pending.severity.outranks(case.watched.trigger.severity):
         return None

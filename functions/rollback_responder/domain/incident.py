@@ -144,6 +144,8 @@ class Incident:
     to_version: Annotated[str | None, Doc("Where it was moved, or would have been.")] = None
     acted_at: Annotated[datetime | None, Doc("When the rollback began.")] = None
     back_at: Annotated[datetime | None, Doc("When everything was back.")] = None
+    ordered_by: Annotated[str | None, Doc("Who ordered it, if a person did.")] = None
+    order_at: Annotated[datetime | None, Doc("The latest order that is answered.")] = None
 
     @property
     def state(self) -> State:
@@ -179,6 +181,23 @@ class Incident:
     def adopted(self) -> bool:
         """Whether somebody else began the rollback."""
         return any(step.reason is Reason.ROLLBACK_ADOPTED for step in self.steps)
+
+    @property
+    def orders_until(self) -> datetime | None:
+        """Every order given until then is answered: by this incident, or by one before it."""
+        known = [at for at in (self.order_at, self.acted_at) if at is not None]
+        return max(known, default=None)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it answers for no alarm itself.
+
+        An order that came to nothing has judged none; a shift that was judged before its alarm
+        fired, and got well, has seen none.
+        """
+        if self.ordered_by is not None:
+            return self.acted_at is None
+        return self.early and self.reason is Reason.ALARM_NOT_FIRING
 
     @property
     def approved(self) -> bool:
@@ -223,6 +242,8 @@ class Incident:
             since_at = max(since_at, self.steps[-1].at)
         elif self.early:
             since_at += ALARM_FOLLOWS
+        if self.is_silent:
+            return self.answered
         own = Answered(alarm_name=self.alarm_name, since_at=since_at, change=self.change)
         others = (other for other in self.answered if other.alarm_name != self.alarm_name)
         return (own, *others)
@@ -261,14 +282,12 @@ class Incident:
         """Whether this incident already answers for an alarm's transition on a change.
 
         So do those before it, each for what it was about: a service may have several aliases, each
-        with a release and an alarm of its own. One that was judged before its alarm fired, and
-        ended because the numbers got well, answers for nothing itself.
+        with a release and an alarm of its own.
         """
-        silent = self.early and self.reason is Reason.ALARM_NOT_FIRING
-        about = self.is_about(change, release) and not silent
+        about = self.is_about(change, release) and not self.is_silent
         return any(
             answer.alarm_name == alarm_name
             and answer.since_at >= since_at
-            and (about if answer.change == self.change else answer.change == change)
+            and (answer.change == change or (about and answer.change == self.change))
             for answer in self.answers()
         )

@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from rollback_responder.domain.controls import Approval, Controls, FixingForward, Held, UndoAsked
+from rollback_responder.domain.case import live_order
+from rollback_responder.domain.controls import (
+    Approval,
+    Controls,
+    FixingForward,
+    Held,
+    RollbackOrdered,
+    UndoAsked,
+)
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.incident import PENDING, Incident, State
 from rollback_responder.domain.leg import name_of
@@ -81,7 +89,23 @@ class Resume:
     by: str
 
 
-OfControls = Approve | Hold | Undo | FixForward
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBackNow:
+    """Undo what is live or under way, whatever the alarms say: just this, and back to just that.
+
+    It overrules whoever held one of these `changes`, or fixes the service forward.
+    """
+
+    service: str
+    changes: tuple[str, ...]
+    title: str
+    to_version: str | None
+    alarm_name: str
+    by: str
+    incident_id: str | None = None
+
+
+OfControls = Approve | Hold | Undo | FixForward | RollBackNow
 Order = OfControls | Label | Pause | Resume
 
 
@@ -113,6 +137,8 @@ def taken(order: OfControls, controls: Controls, incident: Incident | None, now:
             if order.incident_id is not None:
                 _of(incident, order.incident_id)
             return _fixed_forward(order, controls, now)
+        case RollBackNow():
+            return _ordered(order, controls, incident, now)
         case _:
             assert_never(order)
 
@@ -189,3 +215,24 @@ def _fixed_forward(order: FixForward, controls: Controls, now: datetime) -> Take
     fix = FixingForward(by=order.by, until_at=order.until_at)
     text = f"{order.by} fixes it forward, until {order.until_at:%d %b %H:%M:%S} UTC"
     return Taken(controls=replace(controls, fix_forward=fix), text=text)
+
+
+def _ordered(
+    order: RollBackNow, controls: Controls, incident: Incident | None, now: datetime
+) -> Taken:
+    if incident and incident.is_open and incident.state not in PENDING:
+        raise OrderRefused(f"{incident.id} is on it already: {incident.state.value}")
+    if before := live_order(controls, incident):
+        return Taken(controls=controls, text=f"{before.by} has ordered a rollback already")
+    ordered = RollbackOrdered(
+        by=order.by,
+        at=now,
+        changes=order.changes,
+        to_version=order.to_version,
+        alarm_name=order.alarm_name,
+    )
+    where = f" to version {order.to_version}" if order.to_version else ""
+    text = f"{order.by} ordered a rollback of {order.service}: {order.title} goes back{where}"
+    holds = tuple(hold for hold in controls.holds if not set(hold.changes) & set(order.changes))
+    controls = replace(controls, rollback=ordered, holds=holds, fix_forward=None)
+    return Taken(controls=controls, text=text)

@@ -10,6 +10,7 @@ class Reason(StrEnum):
     METRIC_BREACHING = "metric_breaching"
     ALARM_TRUSTED = "alarm_trusted"
     APPROVED = "approved"
+    ORDERED = "ordered"
     FOUND_DONE = "found_done"
     ROLLBACK_ADOPTED = "rollback_adopted"
     # On the way back.
@@ -69,6 +70,7 @@ class Reason(StrEnum):
     APPROVAL_NEEDED = "approval_needed"
     FROZEN = "frozen"
     NOT_APPROVED = "not_approved"
+    ORDER_LAPSED = "order_lapsed"
     # Not rolling back: the target refused.
     VERSION_DELETED = "version_deleted"
     TARGET_CHANGED = "target_changed"
@@ -136,6 +138,7 @@ QUIET = frozenset(
         Reason.METRIC_BREACHING,
         Reason.ALARM_TRUSTED,
         Reason.APPROVED,
+        Reason.ORDERED,
         Reason.FOUND_DONE,
         Reason.ROLLBACK_ADOPTED,
         Reason.LEG_BACK,

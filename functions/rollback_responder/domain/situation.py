@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rollback_responder.domain.assessment import Assessment
-from rollback_responder.domain.controls import Approval, Controls
+from rollback_responder.domain.controls import Approval, Controls, RollbackOrdered
 from rollback_responder.domain.freeze import Freeze
 from rollback_responder.domain.policy import Guardrails
 from rollback_responder.domain.reason import Reason
@@ -83,7 +83,8 @@ class Situation:
 
     `release` is the pointer's, as the ledger knows it; `ledger` is the pointer's and has already
     seen `observation`; all three are None where the service has no pointer. `ledgers` are those of
-    all targets, by their ids. `approval` is the yes to what the open incident asks for.
+    all targets, by their ids. `approval` is the yes to what the open incident asks for, `ordered` a
+    person's order to roll back, whatever is asked.
     """
 
     now: datetime
@@ -103,6 +104,7 @@ class Situation:
     surroundings: Surroundings = field(default_factory=Surroundings)
     controls: Controls = field(default_factory=Controls)
     approval: Approval | None = None
+    ordered: RollbackOrdered | None = None
     never_back_to: frozenset[str] = frozenset()
 
     def is_approved(self, would: RollBack) -> bool:

@@ -116,6 +116,8 @@ def headline(incident: Incident) -> str:
         return f"{service}: an attempt to roll back was made: {said}"
     if incident.is_open:
         return f"{service}: not rolled back yet: {said}"
+    if incident.ordered_by:
+        return f"{service}: did not roll back as {incident.ordered_by} ordered: {said}"
     if incident.legs:
         return f"{service}: would have rolled back {_what(incident)}; {said}"
     return f"{service}: did not roll back: {said}"
@@ -130,6 +132,8 @@ def _headline_of_rollback(incident: Incident, said: str) -> str:
         return f"{service}: rolling back {what}" + (f": {said}" if incident.needs_a_person else "")
     if incident.state is State.WATCHING:
         return f"{service} rolled back {what}, watching whether it helps"
+    if incident.state is State.FIXED and incident.ordered_by:
+        return f"{service} rolled back {what} as {incident.ordered_by} ordered, and is healthy"
     if incident.state is State.FIXED:
         return f"{service} rolled back {what}, {said} after {_minutes(incident)} min"
     if incident.state is State.UNDOING:
@@ -198,7 +202,7 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
     facts = [
         ("Service", f"{incident.service} ({incident.environment})"),
         ("Severity", incident.severity.value),
-        ("Alarm", f"{incident.alarm_name}, {_since(incident)}"),
+        _cause(incident),
     ]
     if incident.release:
         origin = incident.release.origin.value.replace("_", " ")
@@ -209,9 +213,12 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _since(incident: Incident) -> str:
+def _cause(incident: Incident) -> tuple[str, str]:
+    if incident.ordered_by and incident.order_at:
+        return "Ordered", f"by {incident.ordered_by}, {_clock(incident.order_at)}"
     at = _clock(incident.alarm_since_at)
-    return f"judged before it fired, at {at}" if incident.early else f"firing since {at}"
+    since = f"judged before it fired, at {at}" if incident.early else f"firing since {at}"
+    return "Alarm", f"{incident.alarm_name}, {since}"
 
 
 def _happened(incident: Incident) -> str:

@@ -33,6 +33,7 @@ WORDS: dict[Reason, Words] = {
     Reason.METRIC_BREACHING: Words("the new version fails, surely more than the one before", ""),
     Reason.ALARM_TRUSTED: Words("the alarm fires and the policy trusts it", ""),
     Reason.APPROVED: Words("a person said yes to it", ""),
+    Reason.ORDERED: Words("a person ordered it", ""),
     Reason.FOUND_DONE: Words("an earlier attempt had rolled it back and could not say so", ""),
     Reason.ROLLBACK_ADOPTED: Words("a rollback was already under way", ""),
     Reason.LEG_BACK: Words("one part is back", ""),
@@ -198,6 +199,10 @@ WORDS: dict[Reason, Words] = {
     ),
     Reason.NOT_APPROVED: Words(
         "nobody approved it in time", "Decide by hand: it is not asked again for this."
+    ),
+    Reason.ORDER_LAPSED: Words(
+        "the order came too late to be carried out",
+        "Look at the service, and order it again if you still want to.",
     ),
     Reason.PAUSED: Words(
         "the responder is paused", "Resume it, or decide by hand: until then it only watches."

@@ -1,0 +1,75 @@
+"""An ordered rollback: what is asked where a person, not an alarm, says that it is time.
+
+Whether it is bad, and whether it is the change, the person has judged. What stays is what makes a
+rollback impossible, wrong for everybody, or forbidden by the policy.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from rollback_responder.domain.controls import RollbackOrdered
+from rollback_responder.domain.decision import proposed
+from rollback_responder.domain.gates import (
+    acted_objects,
+    hop_objects,
+    latest_objects,
+    trial_objects,
+    went_back_with,
+)
+from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.situation import Adopt, RollBack, Situation, StandDown
+from rollback_responder.domain.switches import (
+    denied_objects,
+    mode_objects,
+    pause_objects,
+    unsafe_objects,
+)
+from rollback_responder.domain.trial import Trial
+
+# What was true when it was shown is taken for granted for so long.
+ORDERED_WITHIN = timedelta(minutes=10)
+
+SWITCHES = (denied_objects, unsafe_objects, mode_objects, pause_objects)
+
+
+def on_order(situation: Situation, order: RollbackOrdered) -> RollBack | Adopt | StandDown:
+    """Does just what was ordered: if that is still what is live and where it leads back."""
+    if situation.now >= order.at + ORDERED_WITHIN:
+        text = f"it was ordered at {order.at:%d %b %H:%M:%S} UTC, too long ago"
+        return StandDown(reason=Reason.ORDER_LAPSED, text=text)
+    found = possible(situation)
+    if not isinstance(found, RollBack):
+        return found
+    if found.trial.changes != order.changes or found.to_version != order.to_version:
+        text = "what was ordered is not what is live or under way any more, or leads elsewhere"
+        return StandDown(reason=Reason.TARGET_CHANGED, text=text)
+    return found
+
+
+def possible(situation: Situation) -> RollBack | Adopt | StandDown:
+    """The rollback that a person may order now, or what makes it impossible or forbidden."""
+    objection = trial_objects(situation)
+    if objection:
+        return objection
+    trial = situation.on_trial
+    assert isinstance(trial, Trial)
+    objection = _never_undone(situation, trial) or acted_objects(situation, trial)
+    if objection:
+        return objection
+    found = proposed(situation, trial)
+    if isinstance(found, StandDown):
+        return found
+    for switch in SWITCHES:
+        if forbidden := switch(situation, found):
+            return forbidden
+    return replace(found, reason=Reason.ORDERED)
+
+
+def _never_undone(situation: Situation, trial: Trial) -> StandDown | None:
+    """A release that no order undoes: it has no version, or is itself a rollback."""
+    release = situation.release
+    if release is None:
+        return None
+    if trial.moves_pointer:
+        return latest_objects(release) or hop_objects(release)
+    return hop_objects(release) if went_back_with(trial, release) else None
