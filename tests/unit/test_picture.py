@@ -9,6 +9,7 @@ from rollback_responder.domain.measurement import Measurement
 from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recording import record
+from rollback_responder.domain.release import Origin
 from rollback_responder.domain.trigger import Anomaly, ErrorRate, MetricName
 from rollback_responder.notifiers.picture import (
     LONGEST_WORDS,
@@ -81,6 +82,20 @@ def test_the_version_before_goes_on_where_all_traffic_is_its_own_again():
         (Tone.OLD, "v1"): [*range(-20, -5), 0, 1, 2],
         (Tone.NEW, "v2"): [-5, -4, -3, -2, -1],
     }
+
+
+@pytest.mark.parametrize("reason", [Reason.MOVED_AGAIN, Reason.WRONG_VERSION])
+def test_what_serves_after_somebody_moved_on_is_not_taken_for_the_version_before(reason):
+    incident = replace(FIXED, steps=FIXED.steps[:1]).step(NOW, State.UNKNOWN, reason, "x")
+
+    assert lines_of(incident)[Tone.OLD, "v1"] == list(range(-20, -5))
+
+
+@pytest.mark.parametrize("origin", [Origin.ROLLED_BACK, Origin.PUT_BACK])
+def test_what_came_back_was_not_deployed(origin):
+    incident = replace(FIXED, release=a_release(origin=origin))
+
+    assert marks_of(incident)[0] == (Event.DEPLOY, "v2 live")
 
 
 def test_a_version_that_is_not_told_apart_any_more_has_all_traffic():

@@ -51,6 +51,8 @@ HALF = 0.5
 DASHED, DOTTED = (0, (5, 3)), (0, (1, 1.6))
 TICK_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120)
 # A label covers the lines behind it.
+# The share of the width that the limit's name takes.
+LIMIT_NAMED = 0.3
 COVER = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -179,15 +181,19 @@ def _names(axes: Axes, plot: Plot) -> None:
         last = line.points[-1]
         if plot.until_at - last.at <= 2 * MINUTE:
             # Two that end together stand apart.
-            taken = max(last.number, taken, 0.07 * ceiling)
-            text = f"{line.name}\n{number_text(last.number, plot.unit)}"
+            name = line.name.replace(" ", "\n")
+            taken = max(last.number, taken, (0.07 + 0.05 * name.count("\n")) * ceiling)
+            text = f"{name}\n{number_text(last.number, plot.unit)}"
             _name(axes, line, text, (1, taken), (9, 0), coordinates=("axes fraction", "data"))
             taken += 0.2 * ceiling
             continue
         place = (_x(last.at + MINUTE / 2), last.number)
         text = f"{line.name} {_worst(line, plot.unit)}"
-        # Where it ended nothing of its own is to the right; the one before goes on at its height.
-        _name(axes, line, text, place, (-4, 16) if line.tone is Tone.OLD else (11, 0))
+        # Where it ended nothing of its own is to the right; the one before goes on at its height,
+        # and on the left the limit has its name.
+        share = (last.at - plot.since_at) / (plot.until_at - plot.since_at)
+        above = 16 if share > LIMIT_NAMED else 52
+        _name(axes, line, text, place, (-4, above) if line.tone is Tone.OLD else (11, 0))
 
 
 def _worst(line: Line, unit: str) -> str:

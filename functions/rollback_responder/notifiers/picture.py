@@ -11,7 +11,9 @@ from enum import Enum
 
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.measurement import MINUTE
+from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recording import Point, Recording
+from rollback_responder.domain.release import Origin
 
 # What is shown of the time before the deploy, or before the alarm where there is no deploy.
 LEAD = 15 * MINUTE
@@ -161,7 +163,8 @@ def _lines(incident: Incident, minutes: Recording) -> Iterator[Line]:
     # Where only one version serves, CloudWatch may not tell it apart: then all traffic is its own.
     alone = not previous or (bool(new) and previous[-1].at < new[-1].at)
     before = [p for p in rest if p.at + MINUTE <= began_at]
-    after = [p for p in rest if back_at and p.at >= back_at]
+    elsewhere = incident.reason in {Reason.MOVED_AGAIN, Reason.WRONG_VERSION}
+    after = [p for p in rest if back_at and p.at >= back_at and not elsewhere]
     mine = [
         p for p in rest if last_at < p.at and alone and not (back_at and p.at + MINUTE > back_at)
     ]
@@ -219,8 +222,9 @@ def _deploy(incident: Incident, minutes: Recording) -> Mark | None:
     judged = incident.assessment
     measured_at = judged.served_since_at if judged and not judged.served_before else None
     at = measured_at or minutes.changed_at
-    name = _new_name(incident, minutes)
-    return Mark(event=Event.DEPLOY, at=at, text=f"{name} deployed") if at else None
+    came = incident.release is None or incident.release.origin is Origin.DEPLOYED
+    text = f"{_new_name(incident, minutes)} {'deployed' if came else 'live'}"
+    return Mark(event=Event.DEPLOY, at=at, text=text) if at else None
 
 
 def _way_back(incident: Incident, acted_at: datetime) -> Iterator[Mark]:
