@@ -235,8 +235,17 @@ def test_a_failed_rollback_is_told_with_its_resources_and_the_command():
     assert world.see().phase is Phase.STUCK
     assert world.see().detail == (
         "Function: the layer was deleted",
-        "run: aws cloudformation continue-update-rollback --stack-name shop",
+        "Run: `aws cloudformation continue-update-rollback --stack-name shop`",
     )
+
+
+def test_a_message_has_room_for_the_command_however_much_aws_says():
+    world = World()
+    world.stuck(reason="because " * 500)
+    *failures, command = world.see().detail
+
+    assert len(". ".join([*failures, command])) < 2000
+    assert command.endswith("--stack-name shop`")
 
 
 def test_only_the_failures_of_the_latest_rollback_are_told():
@@ -256,7 +265,7 @@ def test_of_a_nested_stack_the_command_names_the_root():
     world.stuck()
     world.model.put_status("nested", "UPDATE_ROLLBACK_FAILED")
     command = world.see("nested").detail[-1]
-    world.model.continue_update_rollback(StackName=command.rpartition(" ")[2])
+    world.model.continue_update_rollback(StackName=command.rpartition(" ")[2].rstrip("`"))
 
     assert [continued.stack for continued in world.model.continues] == ["shop"]
 
@@ -274,7 +283,7 @@ def test_a_failed_rollback_is_told_although_its_events_cannot_be_read():
 
     assert world.see().phase is Phase.STUCK
     assert world.see().detail[0] == "what failed could not be read: AccessDenied"
-    assert world.see().detail[-1].startswith("run: aws cloudformation continue-update-rollback")
+    assert world.see().detail[-1].startswith("Run: `aws cloudformation continue-update-rollback")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ PHASES: dict[str, Phase] = {
     "IMPORT_ROLLBACK_FAILED": Phase.UNTOUCHABLE,
 }
 FAILED = frozenset({"UPDATE_FAILED", "DELETE_FAILED", "CREATE_FAILED"})
-MOST_FAILURES = 5
+# A message must have room for all of them, and for the command behind them.
+MOST_FAILURES, LONGEST_FAILURE = 5, 300
 NOT_APPLIED: dict[str, type[ActionError]] = {
     # After a good DescribeStacks: the stack has moved on since.
     "ValidationError": TargetChanged,
@@ -127,7 +128,8 @@ class CloudFormationStackAction:
                 break
             if status in FAILED:
                 reason = event.get("ResourceStatusReason", "no reason given")
-                found.append(f"{event.get('LogicalResourceId', 'a resource')}: {reason}")
+                said = f"{event.get('LogicalResourceId', 'a resource')}: {reason}"
+                found.append(said if len(said) <= LONGEST_FAILURE else f"{said[:LONGEST_FAILURE]}…")
         return tuple(found[:MOST_FAILURES])
 
 
@@ -146,7 +148,7 @@ def sight_of(stack: "StackTypeDef", failures: tuple[str, ...]) -> Sight:
         root = stack.get("RootId") or stack["StackName"]
         failures = (
             *failures,
-            f"run: aws cloudformation continue-update-rollback --stack-name {root}",
+            f"Run: `aws cloudformation continue-update-rollback --stack-name {root}`",
         )
     updated_at = stack.get("LastUpdatedTime")
     return Sight(
