@@ -142,7 +142,7 @@ def measured(
         ]
     names = tuple(name for name, bad in failing.items() if _is_failing(bad, now, lag))
     if question is None:
-        text = "the responder does not read the metric of an adopted alarm"
+        text = "the responder does not read the metric of an alarm that is not its own"
         return Measured(unmeasurable(text), names)
     measurement = Measurement(
         since_at=since_at,

@@ -188,7 +188,7 @@ def test_what_is_itself_a_rollback_cannot_be_ordered_back():
     house = deployed()
     house.say(rollback_order(house))
     house.ops.pass_minutes(10)
-    with pytest.raises(OrderRefused, match="itself a rollback"):
+    with pytest.raises(OrderRefused, match="itself the result of a rollback"):
         rollback_order(house)
 
 

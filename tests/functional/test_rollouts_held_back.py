@@ -40,7 +40,7 @@ def test_while_it_is_paused_nothing_is_touched_and_what_would_be_done_is_said():
 
     assert not MUTATING & set(house.calls)
     assert told(house).done == (
-        "Nothing (paused by alice). It would have stopped deployment d-000000002."
+        "Nothing: the responder is paused by alice. It would have stopped deployment d-000000002."
     )
     assert "Resume" in told(house).next_step
     assert not told(house).pages

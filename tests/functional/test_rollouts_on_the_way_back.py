@@ -61,7 +61,9 @@ def test_three_stacks_go_back_in_the_policys_order_one_after_the_other():
     assert max(running) == 1
     assert len({cancel.token for cancel in house.cloudformation.cancels}) == 3
     assert house.incident.state is State.FIXED
-    assert told(house).headline.startswith("shop rolled back 3 parts, the symptom is gone")
+    assert told(house).headline.startswith(
+        "shop rolled back a change of 3 parts, the symptom is gone"
+    )
     assert problems_of(house, good={"1"}) == []
 
 
@@ -77,7 +79,7 @@ def test_after_one_that_cannot_be_rolled_back_the_others_are_left_by_default():
     ]
     assert incidents_of(house)[0].needs_a_person
     assert told(house).headline == (
-        "shop rolled back in part, 1 of 3: not everything could be rolled back"
+        "shop rolled back in part, 1 of 3 parts: not everything could be rolled back"
     )
     done = told(house).done.splitlines()
     assert not done[1].startswith("Cancelled")

@@ -92,7 +92,9 @@ def test_issues_that_no_metric_shows_page_and_are_not_rolled_back(alarm):
     assert at.orders == []
     assert at.last(SERVICE).reason is Reason.ALARM_NOT_TRUSTED
     assert at.told(SERVICE).pages
-    assert at.told(SERVICE).headline == ("invoice: did not roll back: its metric cannot be checked")
+    assert at.told(SERVICE).headline == (
+        "invoice: did not roll back: the alarm's metric cannot be checked"
+    )
 
 
 # -- serious issues -------------------------------------------------------------------------------
@@ -226,7 +228,7 @@ def test_rollback_order_monitoring_workflow_api_database():
         Reason.SYMPTOM_GONE,
     ]
     assert at.told(SERVICE).headline == (
-        "invoice rolled back 4 parts, the symptom is gone after 19 min"
+        "invoice rolled back a change of 4 parts, the symptom is gone after 19 min"
     )
 
 
@@ -276,7 +278,7 @@ def test_a_stack_that_does_not_come_back_stops_the_others_and_calls_a_person():
     ]
     assert at.told(SERVICE).pages
     assert at.told(SERVICE).headline == (
-        "invoice rolled back in part, 1 of 4: not everything could be rolled back"
+        "invoice rolled back in part, 1 of 4 parts: not everything could be rolled back"
     )
 
 

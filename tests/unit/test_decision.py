@@ -298,7 +298,7 @@ def test_the_cooldown_ends_when_it_says(minutes, rolls):
     ("held", "words"),
     [
         ({"mode": Mode.OBSERVE}, "the mode is observe"),
-        ({"switches": PAUSED}, "paused by ann"),
+        ({"switches": PAUSED}, "the responder is paused by ann"),
         ({"switches": SPENT}, "10 rollbacks were made or begun in this hour"),
         ({"mode": Mode.APPROVE}, "before a person says yes"),
         ({"freezes": (FREEZE,)}, "the freeze 'the sale' is on"),

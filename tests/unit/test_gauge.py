@@ -355,7 +355,7 @@ def test_an_adopted_alarms_metric_is_not_read_and_its_siblings_are():
 
     assert isinstance(watched(ADOPTED).trigger, AdoptedAlarm)
     assert assessment.new.verdict is Verdict.UNMEASURABLE
-    assert "does not read the metric of an adopted alarm" in assessment.new.text
+    assert "does not read the metric of an alarm that is not its own" in assessment.new.text
     assert failing == ("cart",)
 
 

@@ -86,7 +86,7 @@ def test_the_worse_verdict_outweighs():
         ((0, 0, 15), 60, B, "25 % in one minute; more than a million to 1"),
         ((0, 0, 14), 60, I, "only 1 bad minute"),
         ((0, 15, 0), 60, I, "only 1 bad minute"),
-        ((0, 0, 3), 10, B, "30 % in one minute; 39751 to 1 that it is worse"),
+        ((0, 0, 3), 10, B, "30 % in one minute; 39,751 to 1 that it is worse"),
         ((0, 0, 9), 9, I, "only 1 bad minute"),
         ((0, 0, 2), 8, I, "only 1 bad minute"),
         # The floors: 20 requests and 3 bad ones in ten minutes.

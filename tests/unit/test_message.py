@@ -56,7 +56,7 @@ HEADLINES = [
             (State.UNDOING, Reason.UNDO_ORDERED),
             (State.UNDONE, Reason.UNDONE, "bob put shop:live back to version 2"),
         ),
-        "shop rolled back v2 → v1, and a person undid it: bob put shop:live back to version 2",
+        "shop rolled back v2 → v1, and a person undid it",
     ),
     (
         a_rolled_back_incident(
@@ -87,7 +87,7 @@ HEADLINES = [
     ),
     (
         a_rolled_back_incident((State.UNKNOWN, Reason.MOVED_AGAIN)),
-        "shop rolled back v2 → v1, but somebody moved the alias since",
+        "shop rolled back v2 → v1, but the alias is not where the rollback put it",
     ),
     (
         an_incident((State.INDETERMINATE, Reason.RESULT_UNKNOWN)),
@@ -105,7 +105,7 @@ HEADLINES = [
     (a_rollout_incident(), "shop: rolling back deployment d-1"),
     (a_rollout_incident(legs=(STOPPED, FOLLOWED)), "shop: rolling back deployment d-1"),
     (a_rollout_incident(legs=(FOLLOWED,)), "shop: rolling back the update of stack shop"),
-    (a_rollout_incident(legs=(STOPPED, CANCELLED)), "shop: rolling back 2 parts"),
+    (a_rollout_incident(legs=(STOPPED, CANCELLED)), "shop: rolling back a change of 2 parts"),
     (
         a_rollout_incident(legs=(replace(STOPPED, how=How.REDEPLOY),)),
         "shop: rolling back v2 → v1",
@@ -126,7 +126,7 @@ HEADLINES = [
         a_rollout_incident(
             (State.INCOMPLETE, Reason.ROLLBACK_INCOMPLETE), legs=(STOPPED, FOLLOWED)
         ),
-        "shop rolled back in part, 1 of 2: not everything could be rolled back",
+        "shop rolled back in part, 1 of 2 parts: not everything could be rolled back",
     ),
     (
         an_incident((State.STOOD_DOWN, Reason.PAUSED), legs=(CANCELLED,)),
@@ -150,16 +150,19 @@ def test_a_question_says_what_a_yes_would_do_until_when_and_how():
     message = told(TO_BE_ASKED)
 
     assert message.done == (
-        "Nothing yet (the freeze 'the sale' is on)."
-        " With a yes it would have moved shop:live v2 → v1."
+        "Nothing yet: the freeze 'the sale' is on. With a yes it will move shop:live v2 → v1."
     )
-    assert message.stands.startswith("Waiting for a yes until 22 Nov 05:00:00 UTC (")
-    assert message.next_step == "Approve the rollback, or hold it."
+    assert message.stands == (
+        "Waiting for a yes until 22 Nov 05:00:00 UTC; without one nothing is done."
+    )
+    assert message.next_step == (
+        "Approve the rollback, or hold it. By command: `rollback approve inc-1`."
+    )
     assert message.pages
 
 
 def test_a_question_without_an_end_is_still_a_question():
-    assert told(replace(TO_BE_ASKED, asks_until_at=None)).stands.startswith("Waiting for a yes (")
+    assert told(replace(TO_BE_ASKED, asks_until_at=None)).stands == "Waiting for a yes."
 
 
 @pytest.mark.parametrize(("incident", "text"), HEADLINES, ids=lambda value: str(value)[:60])
@@ -171,7 +174,7 @@ def test_every_state_has_a_headline_above():
     assert {incident.state for incident, _ in HEADLINES} == set(State) == set(ICONS)
 
 
-DID = ("Moved shop:live", "Stopped", "Cancelled", "Deployed", "Followed")
+DID = ("Moved shop:live", "Stopped", "Cancelled", "Began to deploy", "Deployed", "Followed")
 
 
 @pytest.mark.parametrize("incident", [incident for incident, _ in HEADLINES])
@@ -193,8 +196,13 @@ def test_only_what_was_done_is_said_to_have_been_done(incident):
     [
         (How.MOVE, TARGET, "Moved shop:live v2 → v1 at ", "moved shop:live v2 → v1"),
         (How.STOP, GROUP, "Stopped x: ", "stopped x"),
-        (How.STOP, STACK, "Cancelled x: ", "stopped x"),
-        (How.REDEPLOY, GROUP, "Deployed v2 → v1 again: ", "deployed v2 → v1 through shop/live"),
+        (How.STOP, STACK, "Cancelled x: ", "cancelled x"),
+        (
+            How.REDEPLOY,
+            GROUP,
+            "Began to deploy version 1 again: ",
+            "deployed version 1 again through shop/live",
+        ),
         (How.FOLLOW, STACK, "Followed x: ", "followed x"),
     ],
 )
@@ -208,10 +216,13 @@ def test_each_leg_is_told_with_how_and_where_it_stands(how, target, did, would, 
     if how is How.STOP and state not in {LegState.UNDER_WAY, LegState.BACK}:
         did = "X: "
     if how is How.REDEPLOY and state is LegState.FAILED:
-        did = "Tried to deploy v2 → v1 again, and that failed"
+        did = "Tried to deploy version 1 again, and that failed"
+    if how is How.REDEPLOY and state is LegState.BACK:
+        did = "Deployed version 1 again ("
     assert done.startswith(did)
-    assert "22 Nov 04:00:00 UTC" in done
-    assert "22 Nov 04:00:00 UTC" in unstamped
+    stamped = how is How.MOVE or state is not LegState.TO_DO
+    assert ("22 Nov 04:00:00 UTC" in done) is stamped
+    assert ("22 Nov 04:00:00 UTC" in unstamped) is stamped
     assert told(observed).done == f"Nothing. It would have {would}."
 
 
@@ -251,7 +262,7 @@ def test_the_facts_are_those_of_the_incident():
     assert facts == {
         "Service": "shop (prod)",
         "Severity": "high",
-        "Alarm": "rollback.prod.shop.shop.live.error-rate, firing since 22 Nov 03:58:00 UTC",
+        "Alarm": "rollback.prod.shop.shop.live.error-rate, fired at 22 Nov 03:58:00 UTC",
         "Deploy": "version 2, deployed, first seen 22 Nov 03:55:00 UTC",
     }
     assert "Deploy" not in dict(told(a_rolled_back_incident(release=None)).facts)
@@ -265,16 +276,25 @@ def test_the_evidence_is_told_for_both_versions():
     )
     alone = replace(assessment, previous=None)
     assert told(a_rolled_back_incident(assessment=alone)).happened == "Version 2: 40 %."
-    assert told(a_rolled_back_incident()).happened.startswith("The alarm rollback.prod")
+    assert told(a_rolled_back_incident()).happened == (
+        "The alarm rollback.prod.shop.shop.live.error-rate fired."
+    )
 
 
 def test_where_it_stands_and_what_comes_next():
     watching = told(a_rolled_back_incident())
     undecided = told(an_incident((State.UNDECIDED, Reason.INCONCLUSIVE)))
 
-    assert "healthy for 3 min, for 15 min at most" in watching.stands
+    assert watching.stands == (
+        "Back since 22 Nov 04:00:00 UTC. It counts as fixed once healthy for 3 min; if it is not"
+        " within 15 min, a person is called."
+    )
     assert watching.next_step == "Nothing yet: the outcome follows here."
-    assert "looked at again each minute" in undecided.next_step
+    assert undecided.stands == "Open since 22 Nov 04:00:00 UTC; judged again each minute."
+    assert (
+        undecided.next_step
+        == "Nothing yet, unless you know better; if it stays so, you are called."
+    )
 
 
 def test_whoever_is_called_on_the_way_back_is_told_what_to_do():
@@ -294,8 +314,8 @@ def test_the_command_stays_in_sight_when_aws_refused_to_continue():
     again = told(a_rollout_incident(stuck, refused, stuck))
     back = told(a_rollout_incident(stuck, (State.ROLLING_BACK, Reason.LEG_BACK, "one is back")))
 
-    assert again.stands.startswith("Not back yet: failed. run: this. AWS refused (")
-    assert back.stands.startswith("Not back yet: one is back (")
+    assert again.stands.startswith("Under way. At 22 Nov 04:03:00 UTC: failed. run: this. AWS ref")
+    assert back.stands.startswith("Under way. At 22 Nov 04:02:00 UTC: one is back.")
 
 
 def test_each_target_has_its_link_once():

@@ -104,13 +104,16 @@ def test_outcomes(given, expected):
     ("given", "words"),
     [
         ({"after": 3, "errors": (0, 0, 0)}, "alarm OK and no bad minute in 3 min, 180 requests"),
-        ({"after": DUE, "alarm": an_alarm()}, "the alarm still fires 15 min after"),
+        (
+            {"after": DUE, "alarm": an_alarm()},
+            "the alarm still fires 15 min after everything was back",
+        ),
         ({"after": DUE, "alarm": None}, "the alarm can no longer be found"),
         ({"after": DUE, "observation": None}, "the target does not exist any more"),
         ({"after": DUE, "errors": (0, 30, 0)}, "the alarm is OK, but not each of the last"),
         (
             {"after": 1, "observation": an_observation("4")},
-            "it is at version 4: somebody moved it since",
+            "the alias is at version 4: somebody moved it since",
         ),
     ],
 )

@@ -31,17 +31,19 @@ def alarm_objects(situation: Situation) -> StandDown | None:
         )
     if alarm.suppressed_by:
         return StandDown(
-            reason=Reason.ALARM_SUPPRESSED, text=f"its actions are held by {alarm.suppressed_by}"
+            reason=Reason.ALARM_SUPPRESSED,
+            text=f"the alarm's actions are suppressed ({alarm.suppressed_by})",
         )
     if not alarm.actions_enabled:
-        return StandDown(reason=Reason.ALARM_DISABLED, text="somebody disabled its actions")
+        return StandDown(reason=Reason.ALARM_DISABLED, text="somebody disabled the alarm's actions")
     if alarm.muted_by:
         return StandDown(
-            reason=Reason.ALARM_MUTED, text=f"its actions are muted by the rule {alarm.muted_by}"
+            reason=Reason.ALARM_MUTED,
+            text=f"the alarm's actions are muted by the rule {alarm.muted_by}",
         )
     if alarm.unsound:
         return StandDown(
-            reason=Reason.ALARM_UNSOUND, text=f"its state is in doubt: {alarm.unsound}"
+            reason=Reason.ALARM_UNSOUND, text=f"the alarm's state is in doubt: {alarm.unsound}"
         )
     return None
 
@@ -100,7 +102,7 @@ def release_objects(situation: Situation, release: Release) -> StandDown | None:
         return StandDown(
             reason=Reason.NO_RECENT_CHANGE,
             text=f"version {release.version} has been live since {release.since_at:%d %b %H:%M} UTC"
-            f" or longer; only a change of the last {horizon / MINUTE:.0f} min is undone",
+            f" or longer; only a change of the last {_long(horizon)} is undone",
         )
     if objection := hop_objects(release):
         return objection
@@ -111,6 +113,15 @@ def release_objects(situation: Situation, release: Release) -> StandDown | None:
             " after it was rolled back",
         )
     return None
+
+
+def _long(duration: timedelta) -> str:
+    """In hours or days where it is whole ones."""
+    minutes = round(duration / MINUTE)
+    days, rest = divmod(minutes, 1440)
+    if days > 1 and not rest:
+        return f"{days} days"
+    return f"{minutes} min" if minutes % 60 else f"{minutes // 60} h"
 
 
 def latest_objects(release: Release) -> StandDown | None:
@@ -129,7 +140,8 @@ def hop_objects(release: Release) -> StandDown | None:
         return None
     return StandDown(
         reason=Reason.CHANGE_IS_ROLLBACK,
-        text=f"version {release.version} is itself a rollback; one hop only",
+        text=f"version {release.version} is itself the result of a rollback; nothing goes"
+        " back twice in a row",
     )
 
 
@@ -228,7 +240,8 @@ def _too_often(situation: Situation, ledger: Ledger) -> StandDown | None:
     if lately >= guardrails.service_rollbacks_a_day:
         return StandDown(
             reason=Reason.SERVICE_BUDGET_SPENT,
-            text=f"{lately} rollbacks here within 24 hours, the most that the policy allows",
+            text=f"rolled back {lately} time{'s' if lately > 1 else ''} within 24 hours, the"
+            " most that the policy allows",
         )
     return None
 

@@ -89,7 +89,7 @@ def order_refused(case: Case, assessment: Assessment, decision: StandDown) -> En
 
 
 def asked(case: Case, assessment: Assessment, decision: Ask) -> Entry:
-    """A person is asked, once, and may take their time; then it is left undone."""
+    """A person is asked, once, and may take their time; then nothing is done."""
     if case.covering:
         return _covered(case, case.covering)
     last, scope = case.incident, decision.would.trial.scope
@@ -115,8 +115,7 @@ def asked(case: Case, assessment: Assessment, decision: Ask) -> Entry:
     same = asking and (asking.reason, asking.to_version) == (decision.reason, incident.to_version)
     if same:
         return Entry(ledgers=case.ledgers, incident=incident, text=decision.text)
-    text = f"{decision.text}. Not approved by {until_at:%H:%M:%S} UTC, it is left undone"
-    return stepped(case, incident, State.ASKING, decision.reason, text)
+    return stepped(case, incident, State.ASKING, decision.reason, decision.text)
 
 
 def must_wait(case: Case, decision: RollBack) -> Entry | None:

@@ -263,7 +263,7 @@ def _without_persistence(question: Question, look: _Look, bad: int) -> tuple[Ver
 def _odds(log_e: float) -> str:
     if log_e >= BEYOND_WORDS:
         return "more than a million to 1"
-    return f"{exp(log_e):.0f} to 1" if log_e >= 0 else "nothing says"
+    return f"{exp(log_e):,.0f} to 1" if log_e >= 0 else "nothing says"
 
 
 # -- levels -----------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ class Guardrails:
     ] = 10
     approval_minutes: Annotated[
         int,
-        Doc("How long a person may take to approve a rollback; then it is left undone."),
+        Doc("How long a person may take to approve a rollback; then nothing is done."),
         Limits(1, 1440),
     ] = 60
     recheck_minutes: Annotated[

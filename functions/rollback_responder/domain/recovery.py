@@ -73,7 +73,7 @@ def _stopped_by_another(case: Case, ids: set[str]) -> Entry | None:
         undone.append(f"{target.title} is {sight.status}")
     if not undone:
         return None
-    text = ", ".join(["an earlier attempt ended without a word", *undone])
+    text = ", ".join(undone)
     return rolling_back(case, own_incident(case), tuple(legs), Reason.FOUND_DONE, text)
 
 

@@ -142,7 +142,7 @@ def pause_objects(situation: Situation, would: RollBack) -> StandDown | None:
     by = situation.switches.paused_by
     if by is None:
         return None
-    return StandDown(reason=Reason.PAUSED, text=f"paused by {by}", would=would)
+    return StandDown(reason=Reason.PAUSED, text=f"the responder is paused by {by}", would=would)
 
 
 def budget_objects(situation: Situation, would: RollBack) -> StandDown | None:
@@ -152,7 +152,8 @@ def budget_objects(situation: Situation, would: RollBack) -> StandDown | None:
     limit = situation.guardrails.rollbacks_an_hour
     return StandDown(
         reason=Reason.BUDGET_SPENT,
-        text=f"{limit} rollbacks were made or begun in this hour, the most that the policy allows",
+        text=f"{limit} rollback{' was' if limit == 1 else 's were'} made or begun in this hour, the"
+        " most that the policy allows",
         would=would,
     )
 

@@ -129,7 +129,7 @@ def on_trial(
 def _unknown(seen: Sequence[tuple[Rollout, Sight]]) -> OnTrial | None:
     for target, sight in seen:
         if sight.phase is Phase.UNKNOWN:
-            text = f"{target.title} is {sight.status}, which this version does not know"
+            text = f"{target.title} is {sight.status}, which the responder does not know"
             return NoTrial(reason=Reason.UNKNOWN_STATUS, text=text, change=sight.change)
     return None
 
@@ -206,7 +206,7 @@ def _deployments(seen: Sequence[tuple[Rollout, Sight]]) -> OnTrial | None:
     driving = [(t, s) for t, s in seen if s.identity in drivers and s.phase is Phase.RUNNING]
     legs = [leg_of(target, sight, How.STOP) for target, sight in groups]
     legs += [leg_of(target, sight, How.FOLLOW) for target, sight in driving]
-    why = "a deployment under way owns the change"
+    why = "caught before it finished"
     if drivers:
         why += "; CloudFormation drives it, and unwinds by itself when it is stopped"
     return _trial(groups, tuple(legs), why)
@@ -256,7 +256,7 @@ def _updates(seen: Sequence[tuple[Rollout, Sight]], release: Release | None) -> 
     if not roots:
         return None
     legs = tuple(leg_of(target, sight, How.STOP) for target, sight in roots)
-    found = _trial(roots, legs, "a stack update is in progress, and no deployment")
+    found = _trial(roots, legs, "caught before it finished; no deployment is under way")
     if isinstance(found, Trial) and release and _may_be_it(release, found.since_at):
         return NoTrial(
             reason=Reason.INCONCLUSIVE,

@@ -57,14 +57,15 @@ def verify(
         return Outcome(
             state=State.UNKNOWN,
             reason=Reason.WRONG_VERSION,
-            text=f"it is at version {observation.suspect}, which was rolled back from before",
+            text=f"the alias is at version {observation.suspect}, which was rolled back from"
+            " before",
         )
     if observation and not _is_where_it_was_put(incident, observation):
         return Outcome(
             state=State.UNKNOWN,
             reason=Reason.MOVED_AGAIN,
-            text=f"it is at version {observation.suspect}: somebody moved it since, or what was"
-            " undone had not brought it",
+            text=f"the alias is at version {observation.suspect}: somebody moved it since, or"
+            " what was rolled back had not put it there",
         )
     there = observation is not None or not pointed
     healthy = _healthy_text(incident, alarm, buckets, now, lag) if there else None
@@ -76,7 +77,8 @@ def verify(
         return Outcome(
             state=State.NOT_FIXED,
             reason=Reason.SYMPTOM_REMAINS,
-            text=f"the alarm still fires {incident.verification.deadline_minutes} min after",
+            text=f"the alarm still fires {incident.verification.deadline_minutes} min after"
+            " everything was back",
         )
     return _unknown(_why_unknown(alarm, there=there))
 

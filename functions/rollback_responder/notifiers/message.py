@@ -10,8 +10,9 @@ from typing import assert_never
 from urllib.parse import quote
 
 from rollback_responder.domain.incident import PENDING, Incident, State, Step
+from rollback_responder.domain.judging import Verdict
 from rollback_responder.domain.leg import How, Leg, LegState
-from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.reason import QUIET, Reason
 from rollback_responder.domain.release import Origin
 from rollback_responder.domain.target import (
     CloudFormationStack,
@@ -19,7 +20,7 @@ from rollback_responder.domain.target import (
     LambdaAlias,
     Target,
 )
-from rollback_responder.notifiers.words import FIX_FIRST, SHIP_NEW_VERSION, WORDS
+from rollback_responder.notifiers.words import CLEAR, FIX_FIRST, SHIP_NEW_VERSION, WORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +98,16 @@ ICONS: dict[State, str] = {
 }
 
 
-# The numbers of these are told under "What happened".
+# What led to these is told under "What happened".
 EVIDENT = frozenset(
-    {Reason.INCONCLUSIVE, Reason.METRIC_HEALTHY, Reason.BOTH_VERSIONS_FAIL, Reason.OBSERVE_MODE}
+    {
+        Reason.INCONCLUSIVE,
+        Reason.METRIC_HEALTHY,
+        Reason.BOTH_VERSIONS_FAIL,
+        Reason.UNMEASURABLE,
+        Reason.ALARM_NOT_TRUSTED,
+        Reason.OBSERVE_MODE,
+    }
 )
 
 
@@ -139,9 +147,9 @@ def _headline_of_rollback(incident: Incident, said: str) -> str:
     if incident.state is State.UNDOING:
         return f"{service} rolled back {what}, and a person wants it undone"
     if incident.state is State.UNDONE:
-        return f"{service} rolled back {what}, and a person undid it: {incident.steps[-1].text}"
+        return f"{service} rolled back {what}, and a person undid it"
     if incident.state is State.INCOMPLETE and count > 1:
-        return f"{service} rolled back in part, {back} of {count}: {said}"
+        return f"{service} rolled back in part, {back} of {count} parts: {said}"
     if incident.state is State.INCOMPLETE:
         anyway = incident.reason is Reason.FINISHED_ANYWAY
         why = said if anyway else f"the rollback of {what} failed"
@@ -166,15 +174,20 @@ def _headline_of_adopted(incident: Incident, said: str) -> str:
 def reply(step: Step) -> str:
     """One step of the incident, for the thread."""
     said = WORDS[step.reason].said
-    told = step.text if said in step.text else f"{said}: {step.text}"
+    told = step.text if _says_all(step) else f"{said}: {step.text}"
     return f"{step.at:%H:%M:%S} UTC · {told}"
+
+
+def _says_all(step: Step) -> bool:
+    """Whether a step's own words need none of its reason's."""
+    return step.reason in CLEAR or WORDS[step.reason].said in step.text
 
 
 def _what(incident: Incident) -> str:
     """What goes back: from version to version where a pointer is moved, else by name."""
     acted = [leg for leg in incident.legs if leg.how is not How.FOLLOW] or list(incident.legs)
     if len(acted) > 1:
-        return f"{len(acted)} parts"
+        return f"a change of {len(acted)} parts"
     if any(leg.how in {How.MOVE, How.REDEPLOY} for leg in acted) or not acted:
         return _left_behind(incident) if incident.adopted else _arrow(incident)
     return acted[0].title
@@ -189,7 +202,14 @@ def _left_behind(incident: Incident) -> str:
 
 def _arrow(incident: Incident) -> str:
     before = incident.release.version if incident.release else "?"
-    return f"v{before} → v{incident.to_version}"
+    # Of an attempt that ended without a word it may not be known where it led.
+    return f"v{before} → v{incident.to_version}" if incident.to_version else f"v{before}"
+
+
+def _version_before(incident: Incident) -> str:
+    if incident.to_version:
+        return f"version {incident.to_version}"
+    return f"the version before {incident.release.version if incident.release else 'it'}"
 
 
 def _minutes(incident: Incident) -> int:
@@ -205,54 +225,77 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
         _cause(incident),
     ]
     if incident.release:
-        origin = incident.release.origin.value.replace("_", " ")
-        since = _clock(incident.release.since_at)
-        facts.append(
-            ("Deploy", f"version {incident.release.version}, {origin}, first seen {since}")
-        )
+        release, origin = incident.release, ORIGINS[incident.release.origin]
+        facts.append(("Deploy", f"version {release.version}, {origin} {_clock(release.since_at)}"))
     return tuple(facts)
+
+
+ORIGINS: dict[Origin, str] = {
+    Origin.DEPLOYED: "deployed, first seen",
+    Origin.ROLLED_BACK: "gone back to, first seen",
+    Origin.FIRST_SEEN: "live already at the first look,",
+    Origin.PUT_BACK: "put back by a person,",
+}
 
 
 def _cause(incident: Incident) -> tuple[str, str]:
     if incident.ordered_by and incident.order_at:
         return "Ordered", f"by {incident.ordered_by}, {_clock(incident.order_at)}"
     at = _clock(incident.alarm_since_at)
-    since = f"judged before it fired, at {at}" if incident.early else f"firing since {at}"
+    if incident.reason is Reason.ALARM_GONE:
+        return "Alarm", f"{incident.alarm_name}, which does not exist"
+    since = f"judged before it fired, at {at}" if incident.early else f"fired at {at}"
     return "Alarm", f"{incident.alarm_name}, {since}"
 
 
 def _happened(incident: Incident) -> str:
     assessment = incident.assessment
     if assessment is None:
-        return f"The alarm {incident.alarm_name} fires."
+        return _cause_alone(incident)
+    if assessment.new.verdict is Verdict.UNMEASURABLE:
+        return f"{_cause_alone(incident)} {_sentence(assessment.new.text)}"
     live = f"Version {incident.release.version}" if incident.release else "Live version"
+    if incident.reason is Reason.SIBLINGS_FAIL:
+        live += ", but for the minutes in which services beside it failed as well"
     text = f"{live}: {assessment.new.text}."
     if assessment.previous:
         text += f"\nThe version before: {assessment.previous.text}."
     return text
 
 
+def _cause_alone(incident: Incident) -> str:
+    """What is known where no numbers are."""
+    if incident.ordered_by:
+        return f"A rollback was ordered by {incident.ordered_by}."
+    if incident.early:
+        return f"It was judged before the alarm {incident.alarm_name} fired."
+    return f"The alarm {incident.alarm_name} fired."
+
+
 def _done(incident: Incident) -> str:
     if incident.acted_at:
         return "\n".join(_leg_done(incident, leg) for leg in incident.legs)
+    last = incident.steps[-1]
+    told = _unended(last.text)
+    if incident.state is State.ASKING:
+        will = " and ".join(_would(incident, leg, past=False) for leg in incident.legs)
+        return f"Nothing yet: {told}. With a yes it will {will}."
     if incident.legs:
-        would = ", ".join(_would(incident, leg) for leg in incident.legs)
-        if incident.state is State.ASKING:
-            return f"Nothing yet ({incident.steps[-1].text}). With a yes it would have {would}."
-        because = "" if incident.reason in EVIDENT else f" ({incident.steps[-1].text})"
+        would = " and ".join(_would(incident, leg) for leg in incident.legs)
+        because = "" if incident.reason in EVIDENT else f": {told}"
         return f"Nothing{because}. It would have {would}."
     unclear = incident.is_open and incident.reason is Reason.ACTION_UNCLEAR
     if unclear or incident.state is State.INDETERMINATE:
-        return "An attempt was made to roll back. Whether it did is not known."
+        return f"An attempt was made to roll back. Whether it did is not known: {told}."
     said = WORDS[incident.reason].said
-    if incident.reason in EVIDENT or said in incident.steps[-1].text:
+    if incident.reason in EVIDENT or said in told:
         return f"Nothing: {said}."
-    return f"Nothing: {said} ({incident.steps[-1].text})."
+    return f"Nothing: {told}." if _says_all(last) else f"Nothing: {said} ({told})."
 
 
 LEG_STATES: dict[LegState, str] = {
     LegState.TO_DO: "its turn has not come",
-    LegState.UNDER_WAY: "on its way back",
+    LegState.UNDER_WAY: "not back yet",
     LegState.BACK: "back",
     LegState.FAILED: "not rolled back",
     LegState.LEFT: "left as it is",
@@ -262,7 +305,8 @@ LEG_STATES: dict[LegState, str] = {
 def _leg_done(incident: Incident, leg: Leg) -> str:
     """One line for each part of a rollback."""
     at = leg.at or incident.acted_at
-    when = f" ({_clock(at)})" if at else ""
+    # Nothing has happened yet to what has not had its turn.
+    when = f" ({_clock(at)})" if at and leg.state is not LegState.TO_DO else ""
     match leg.how:
         case How.MOVE:
             return f"Moved {leg.target.title} {_arrow(incident)} at {_clock(at)}." if at else ""
@@ -275,9 +319,12 @@ def _leg_done(incident: Incident, leg: Leg) -> str:
         case How.REDEPLOY if incident.adopted:
             return f"Followed {leg.title}, which leads back: {LEG_STATES[leg.state]}{when}."
         case How.REDEPLOY if leg.state is LegState.FAILED:
-            return f"Tried to deploy {_arrow(incident)} again, and that failed{when}."
+            return f"Tried to deploy {_version_before(incident)} again, and that failed{when}."
+        case How.REDEPLOY if leg.state is LegState.BACK:
+            return f"Deployed {_version_before(incident)} again{when}."
         case How.REDEPLOY:
-            return f"Deployed {_arrow(incident)} again: {LEG_STATES[leg.state]}{when}."
+            begun = f"Began to deploy {_version_before(incident)} again"
+            return f"{begun}: {LEG_STATES[leg.state]}{when}."
         case How.FOLLOW:
             return f"Followed {leg.title}: {LEG_STATES[leg.state]}{when}."
         case _:
@@ -290,9 +337,10 @@ def _would(incident: Incident, leg: Leg, *, past: bool = True) -> str:
         case How.MOVE:
             verb, rest = "move", f"{leg.target.title} {_arrow(incident)}"
         case How.STOP:
-            verb, rest = "stop", leg.title
+            verb = "cancel" if isinstance(leg.target, CloudFormationStack) else "stop"
+            rest = leg.title
         case How.REDEPLOY:
-            verb, rest = "deploy", f"{_arrow(incident)} through {leg.target.title}"
+            verb, rest = "deploy", f"{_version_before(incident)} again through {leg.target.title}"
         case How.FOLLOW:
             verb, rest = "follow", leg.title
         case _:
@@ -300,58 +348,82 @@ def _would(incident: Incident, leg: Leg, *, past: bool = True) -> str:
     return f"{PAST[verb] if past else verb} {rest}"
 
 
-PAST = {"move": "moved", "stop": "stopped", "deploy": "deployed", "follow": "followed"}
+PAST = {
+    "move": "moved",
+    "stop": "stopped",
+    "cancel": "cancelled",
+    "deploy": "deployed",
+    "follow": "followed",
+}
 
 
 def _stands(incident: Incident) -> str:
+    """How it stands, for whoever reads nothing else but the headline: on a lock screen, say."""
     last = incident.steps[-1]
-    standing = {
-        State.UNDECIDED: "Open. It is judged again each minute",
+    at, told = _clock(last.at), _said_last(incident)
+    wanted = incident.verification
+    return {
+        State.UNDECIDED: f"Open since {_clock(incident.opened_at)}; judged again each minute.",
         State.ASKING: _asks(incident),
-        State.ROLLING_BACK: "Not back yet",
-        State.WATCHING: f"Watching until it is healthy for {incident.verification.healthy_minutes}"
-        f" min, for {incident.verification.deadline_minutes} min at most",
-        State.FIXED: "Fixed",
-        State.NOT_FIXED: "Not fixed",
-        State.UNKNOWN: "Unknown",
-        State.STOOD_DOWN: "Closed without acting",
-        State.INCOMPLETE: "Not brought back in full",
-        State.INDETERMINATE: "Unknown: this needs your eyes",
-        State.UNDOING: "Being undone",
-        State.UNDONE: "Undone by a person",
+        State.ROLLING_BACK: f"Under way. At {at}: {told}.",
+        State.WATCHING: f"Back since {_clock(incident.back_at or last.at)}. It counts as fixed once"
+        f" healthy for {wanted.healthy_minutes} min; if it is not within"
+        f" {wanted.deadline_minutes} min, a person is called.",
+        State.FIXED: f"Fixed at {at}: {told}.",
+        State.NOT_FIXED: f"Not fixed at {at}: {told}.",
+        State.UNKNOWN: f"Ended at {at}, outcome unknown: {told}.",
+        State.STOOD_DOWN: f"Closed at {at} without acting.",
+        State.INCOMPLETE: f"Ended at {at}, {_how_far(incident)}: {told}.",
+        State.INDETERMINATE: f"Unknown since {at}: this needs your eyes.",
+        State.UNDOING: f"Being undone since {at}: {told}.",
+        State.UNDONE: f"Undone at {at}: {told}.",
     }[last.state]
-    if incident.acted_at and (not incident.is_open or last.state is State.ROLLING_BACK):
-        return f"{standing}: {_said_last(incident)} ({_clock(last.at)})."
-    return f"{standing} ({_clock(last.at)})."
 
 
 def _asks(incident: Incident) -> str:
     until_at = incident.asks_until_at
-    return "Waiting for a yes" + (f" until {_clock(until_at)}" if until_at else "")
+    until = f" until {_clock(until_at)}; without one nothing is done" if until_at else ""
+    return f"Waiting for a yes{until}."
+
+
+def _how_far(incident: Incident) -> str:
+    back, _ = incident.leg_counts()
+    return "not brought back in full" if back else "not brought back"
 
 
 def _said_last(incident: Incident) -> str:
     """The latest step; of failed rollbacks all of them: what failed, the command, what AWS said."""
     last = incident.steps[-1]
     if last.reason is not Reason.ROLLBACK_STUCK:
-        return last.text
+        return _unended(last.text)
     told = (step.text for step in incident.steps if step.reason is Reason.ROLLBACK_STUCK)
     return ". ".join(dict.fromkeys(told))
 
 
 def _next_step(incident: Incident) -> str:
     words = WORDS[incident.reason]
+    if incident.state is State.ASKING:
+        # There may be no buttons, or nobody who may press them is near.
+        return f"{words.next_step} By command: `rollback approve {incident.id}`."
     if incident.is_open and (incident.needs_a_person or incident.reason is Reason.PAUSED):
         return words.next_step
-    if incident.state in {State.ROLLING_BACK, State.WATCHING}:
+    if incident.state in {State.ROLLING_BACK, State.WATCHING, State.UNDOING}:
         return "Nothing yet: the outcome follows here."
     if incident.state is State.UNDECIDED:
-        return "Nothing yet, unless you know better: it is looked at again each minute."
+        calls = "" if incident.reason in QUIET else "; if it stays so, you are called"
+        return f"Nothing yet, unless you know better{calls}."
     ships = ""
     if words.ships:
         pointed = any(leg.how in {How.MOVE, How.REDEPLOY} for leg in incident.legs)
-        ships = SHIP_NEW_VERSION if pointed else FIX_FIRST
+        ships = _ship_new_version(incident) if pointed else FIX_FIRST
     return f"{words.next_step} {ships}".strip()
+
+
+def _ship_new_version(incident: Incident) -> str:
+    known = incident.release
+    return SHIP_NEW_VERSION.format(
+        version=f"version {known.version}" if known else "the version that was rolled back"
+    )
 
 
 HOLD = Button(action="hold", label="Hold: leave it as it is")
@@ -363,12 +435,12 @@ WRONG = Button(action="wrong", label="This was a false alarm")
 def _buttons(incident: Incident) -> Iterator[Button]:
     """What may be said about the incident as it stands."""
     if incident.state is State.ASKING:
-        would = ", ".join(_would(incident, leg, past=False) for leg in incident.legs)
+        will = " and ".join(_would(incident, leg, past=False) for leg in incident.legs)
         yield Button(
             action="approve",
             label="Approve the rollback",
             style="primary",
-            confirm=f"It will {would}.",
+            confirm=f"It will {will}.",
         )
     if incident.state in PENDING:
         yield HOLD
@@ -386,13 +458,22 @@ def _buttons(incident: Incident) -> Iterator[Button]:
         yield WRONG
 
 
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{_unended(text[1:])}."
+
+
+def _unended(text: str) -> str:
+    """For a sentence of ours to end: what AWS says may end one."""
+    return text.removesuffix(".")
+
+
 def _clock(instant: datetime) -> str:
     return f"{instant:%d %b %H:%M:%S} UTC"
 
 
 def _links(incident: Incident, region: str) -> tuple[Link, ...]:
     console = f"https://{region}.console.aws.amazon.com"
-    alarm = quote(incident.alarm_name, safe="")
+    alarm = _quoted(incident.alarm_name)
     alarms = f"{console}/cloudwatch/home?region={region}#alarmsV2:alarm/{alarm}"
     targets = dict.fromkeys([incident.target, *(leg.target for leg in incident.legs)])
     return (
@@ -410,12 +491,12 @@ def _target_links(
                 Link(
                     label="Function",
                     url=f"{console}/lambda/home?region={region}#/functions/"
-                    f"{quote(function, safe='')}/aliases/{quote(alias, safe='')}",
+                    f"{_quoted(function)}/aliases/{_quoted(alias)}",
                 ),
                 Link(label="Logs", url=_log_query(console, region, function, incident)),
             )
         case CodeDeployGroup(application=application, group=group):
-            place = f"{quote(application, safe='')}/deployment-groups/{quote(group, safe='')}"
+            place = f"{_quoted(application)}/deployment-groups/{_quoted(group)}"
             return (
                 Link(
                     label=f"Deployments of {group}",
@@ -427,7 +508,7 @@ def _target_links(
                 Link(
                     label=f"Stack {stack}",
                     url=f"{console}/cloudformation/home?region={region}"
-                    f"#/stacks?filteringText={quote(stack, safe='')}",
+                    f"#/stacks?filteringText={_quoted(stack)}",
                 ),
             )
         case _:
@@ -450,6 +531,10 @@ def _log_query(console: str, region: str, function: str, incident: Incident) -> 
     return (
         f"{console}/cloudwatch/home?region={region}#logsV2:logs-insights$3FqueryDetail$3D{detail}"
     )
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="", errors="replace")
 
 
 def _starred(value: str | datetime) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rollback_responder.domain.reason import Reason
 
 SHIP_NEW_VERSION = (
-    "Your infrastructure code still names the version that was rolled back. Fix the fault and "
-    "deploy a new version; deploying the same code again does not move the alias."
+    "Your infrastructure code still names {version}. Fix the fault and deploy a new version: "
+    "deploying the same code again does not move the alias."
 )
 
 
@@ -56,7 +56,7 @@ WORDS: dict[Reason, Words] = {
         "Deploy the alarm stacks again, or take the alarm out of the policy.",
     ),
     Reason.ALARM_NOT_FIRING: Words(
-        "the alarm does not fire any more",
+        "the alarm is not firing",
         "Nothing, if the numbers above look well to you; no version was touched.",
     ),
     Reason.ALARM_SUPPRESSED: Words(
@@ -74,7 +74,7 @@ WORDS: dict[Reason, Words] = {
         "Look at the metric yourself: CloudWatch could not evaluate the alarm in full.",
     ),
     Reason.TARGET_GONE: Words(
-        "a target does not exist", "Create it again, or take it out of the policy."
+        "a target of the policy does not exist", "Create it again, or take it out of the policy."
     ),
     Reason.ALIAS_ON_LATEST: Words(
         "the alias points to no published version",
@@ -85,8 +85,8 @@ WORDS: dict[Reason, Words] = {
         "Look for another cause: a dependency, traffic, data. No deploy to undo.",
     ),
     Reason.CHANGE_IS_ROLLBACK: Words(
-        "the live version is itself a rollback",
-        "Decide by hand: the version before is no better known, and one hop is the limit.",
+        "the live version is itself the result of a rollback",
+        "Decide by hand: the version before it is no better known.",
     ),
     Reason.ALARM_BEFORE_CHANGE: Words(
         "the alarm fired before the deploy",
@@ -94,7 +94,8 @@ WORDS: dict[Reason, Words] = {
     ),
     Reason.RELEASE_PROVED: Words(
         "the live version had proved itself before",
-        "Look for another cause first: a dependency, traffic, data. Or move the alias by hand.",
+        "Look for another cause first: a dependency, traffic, data. Approve the rollback if the "
+        "deploy is to blame.",
     ),
     Reason.CHANGE_FINISHED: Words(
         "the change has finished and cannot be stopped any more",
@@ -120,7 +121,7 @@ WORDS: dict[Reason, Words] = {
         "Decide by hand, and tell whoever keeps the responder: it needs a new version.",
     ),
     Reason.ALARM_NOT_TRUSTED: Words(
-        "its metric cannot be checked",
+        "the alarm's metric cannot be checked",
         "Look yourself. To let this alarm act alone, set when_unmeasurable to trust_alarm.",
     ),
     Reason.UNMEASURABLE: Words(
@@ -149,7 +150,8 @@ WORDS: dict[Reason, Words] = {
     ),
     Reason.BEGAN_TOO_LATE: Words(
         "it began too long after the deploy",
-        "Look for another cause first: a dependency, traffic, data. Or move the alias by hand.",
+        "Look for another cause first: a dependency, traffic, data. Approve the rollback if the "
+        "deploy is to blame.",
     ),
     Reason.ALREADY_ACTED: Words(
         "this deploy was acted upon before", "Decide by hand: the responder acts once on a deploy."
@@ -182,11 +184,11 @@ WORDS: dict[Reason, Words] = {
         "somebody fixes it forward", "Nothing: it is judged again when that time is over."
     ),
     Reason.SEVERITY_TELLS: Words(
-        "for this severity and age it is only told",
+        "at this severity and age people are only told",
         "Decide by hand; the table `responses` of the policy says what is done when.",
     ),
     Reason.SEVERITY_ASKS: Words(
-        "for this severity and age a person decides",
+        "at this severity and age a person decides",
         "Approve the rollback, or hold it.",
     ),
     Reason.APPROVAL_NEEDED: Words(
@@ -198,7 +200,7 @@ WORDS: dict[Reason, Words] = {
         "Approve the rollback, or hold it.",
     ),
     Reason.NOT_APPROVED: Words(
-        "nobody approved it in time", "Decide by hand: it is not asked again for this."
+        "nobody approved it in time", "Decide by hand: it is not asked again for this change."
     ),
     Reason.ORDER_LAPSED: Words(
         "the order came too late to be carried out",
@@ -241,12 +243,13 @@ WORDS: dict[Reason, Words] = {
         ships=True,
     ),
     Reason.MOVED_AGAIN: Words(
-        "somebody moved the alias since",
-        "Talk to whoever moved it; the responder no longer follows this rollback.",
+        "the alias is not where the rollback put it",
+        "Look at the alias, and talk to whoever moved it; this rollback is no longer followed.",
     ),
     Reason.WRONG_VERSION: Words(
-        "the alias is at a version that was rolled back from before",
-        "Move the alias to a good version: a stack restores what its template says.",
+        "the alias is at a version known to be bad",
+        "Move the alias to a good version by hand, and mend the template: a stack restores what "
+        "that says.",
     ),
     Reason.FINISHED_ANYWAY: Words(
         "the change finished in spite of the rollback",
@@ -266,6 +269,51 @@ WORDS: dict[Reason, Words] = {
     ),
     Reason.RESULT_UNKNOWN: Words(
         "an attempt may or may not have rolled it back",
-        "Look at the targets now and put them where they belong.",
+        "Look at the alias, the deployments and the stacks now, and put them where they belong.",
     ),
 }
+
+# What the responder writes down at these says all of it: in a thread it needs no other words.
+CLEAR = frozenset(
+    {
+        Reason.LEG_BACK,
+        Reason.NEXT_LEG,
+        Reason.ROLLBACK_CONTINUED,
+        Reason.ALARM_NOT_FIRING,
+        Reason.ALARM_SUPPRESSED,
+        Reason.ALARM_DISABLED,
+        Reason.ALARM_MUTED,
+        Reason.ALARM_UNSOUND,
+        Reason.TARGET_GONE,
+        Reason.ALIAS_ON_LATEST,
+        Reason.NO_RECENT_CHANGE,
+        Reason.CHANGE_IS_ROLLBACK,
+        Reason.ALARM_BEFORE_CHANGE,
+        Reason.CHANGE_FINISHED,
+        Reason.ROOT_NOT_IN_SCOPE,
+        Reason.UNKNOWN_STATUS,
+        Reason.DEPENDENCY_FAILING,
+        Reason.SIBLINGS_FAIL,
+        Reason.ALREADY_ACTED,
+        Reason.COOLDOWN,
+        Reason.SERVICE_BUDGET_SPENT,
+        Reason.NO_PROVEN_RELEASE,
+        Reason.ROLLBACK_UNSAFE,
+        Reason.HELD,
+        Reason.PUT_BACK,
+        Reason.FIX_FORWARD,
+        Reason.PAUSED,
+        Reason.BUDGET_SPENT,
+        Reason.RELEASE_PROVED,
+        Reason.BEGAN_TOO_LATE,
+        Reason.APPROVAL_NEEDED,
+        Reason.FROZEN,
+        Reason.NOT_APPROVED,
+        Reason.ORDER_LAPSED,
+        Reason.MOVED_AGAIN,
+        Reason.WRONG_VERSION,
+        Reason.UNDO_ORDERED,
+        Reason.UNDONE,
+        Reason.UNDO_FAILED,
+    }
+)
