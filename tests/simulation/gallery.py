@@ -1,9 +1,9 @@
 """Each message that real incidents come to, told into the local Slack: `make gallery`.
 
 The simulation's histories are played from seed 0 on. For the reasons that they do not meet, the
-stories of `tests/functional` are. Of every pair of a state and a reason the first incident that
-stood there is told as it went, by the real notifier, into the local Slack, which refuses what Slack
-refuses. The page shows them all, by state.
+stories of `tests/functional` are. Of every state and reason the first incident that stood there
+is told as it went, by the real notifier, into the local Slack, which refuses what Slack
+refuses; once for each way back, where one was gone. The page shows them all, by state.
 """
 
 import argparse
@@ -43,6 +43,7 @@ BEGUN = {
     Reason.METRIC_BREACHING,
     Reason.ALARM_TRUSTED,
     Reason.APPROVED,
+    Reason.ORDERED,
     Reason.FOUND_DONE,
     Reason.ROLLBACK_ADOPTED,
 }
@@ -85,6 +86,14 @@ STANDS |= {State.UNDECIDED: NOTHING_DONE, State.STOOD_DOWN: NOTHING_DONE | {Reas
 POSSIBLE = [(state, reason) for state in State for reason in Reason if reason in STANDS[state]]
 
 
+class Place(NamedTuple):
+    """Where an incident stands, why, and which way it was gone back, if it was."""
+
+    state: State
+    reason: Reason
+    way: str
+
+
 class Moment(NamedTuple):
     """An incident that came to stand somewhere, as the journal had it after each of its writes."""
 
@@ -96,7 +105,7 @@ class Moment(NamedTuple):
 
 
 def moments_of(histories, *, minutes=0):
-    """The first moment of each pair of a state and a reason, by the pair.
+    """The first moment of each place where an incident came to stand.
 
     Stories of what is judged again go on for some `minutes`.
     """
@@ -105,24 +114,37 @@ def moments_of(histories, *, minutes=0):
         seed, rate = divmod(number, len(RATES) + 1)
         _meet(met, f"simulation, seed {seed}, faults {(0.0, *RATES)[rate]}", _play(seed, rate))
     for reason, scenario in SCENARIOS.items():
-        if (scenario.state, reason) not in met:
+        if (scenario.state, reason) not in pairs_of(met):
             _meet(met, f"story of {reason.value}", _tell(scenario, minutes))
-    return {pair: met[pair] for pair in sorted(met, key=_place)}
+    return {place: met[place] for place in sorted(met, key=_order)}
 
 
-def _place(pair):
-    return list(State).index(pair[0]), list(Reason).index(pair[1])
+def pairs_of(places):
+    """The places without the way back."""
+    return {(place.state, place.reason) for place in places}
+
+
+def _order(place):
+    return list(State).index(place.state), list(Reason).index(place.reason), place.way
 
 
 def _meet(met, source, written):
-    """Notes where the incidents of one history came to stand at last, or else passed."""
+    """Notes where the incidents of one history came to stand, if nobody stood there before."""
     by_id = {}
     for incident in written:
         by_id.setdefault(incident.id, []).append(incident)
     for incidents in by_id.values():
         for count, incident in enumerate(incidents, start=1):
-            so_far = Moment(source, tuple(incidents[:count]))
-            met.setdefault((incident.state, incident.reason), so_far)
+            place = Place(incident.state, incident.reason, _way(incident))
+            met.setdefault(place, Moment(source, tuple(incidents[:count])))
+
+
+def _way(incident):
+    if incident.acted_at is None:
+        return ""
+    ways = {f"{leg.how.value} {leg.target.kind}" for leg in incident.legs}
+    several = " of several" if len(incident.legs) > 1 else ""
+    return f"{', '.join(sorted(ways))}{several}"
 
 
 class _Stream(list):
@@ -186,22 +208,21 @@ def told_by_slack(moments, *, draw=png_of):
 def page_of(moments, *, draw=png_of):
     """The page, as HTML."""
     parts, shown = [_never_met(moments)], None
-    for (state, reason), messages in zip(
-        moments, told_by_slack(moments.values(), draw=draw), strict=True
-    ):
-        if state is not shown:
-            parts.append(f'<h2 id="{state.value}">{state.value}</h2>')
-            shown = state
-        parts.append(_about(state, reason, moments[state, reason], messages[0]))
+    for place, messages in zip(moments, told_by_slack(moments.values(), draw=draw), strict=True):
+        if place.state is not shown:
+            parts.append(f'<h2 id="{place.state.value}">{place.state.value}</h2>')
+            shown = place.state
+        parts.append(_about(place, moments[place], messages[0]))
         parts.append(page.threads(messages))
-    heading = f"Slack messages<small>{len(moments)} states and reasons</small>"
+    heading = f"Slack messages<small>{len(moments)} places where an incident may stand</small>"
     return page.document("Slack messages", heading, "".join(parts))
 
 
-def _about(state, reason, moment, head):
+def _about(place, moment, head):
+    where = " · ".join(part for part in (place.state.value, place.reason.value, place.way) if part)
     return (
-        f'<p class="about" id="{state.value}-{reason.value}"><b>{state.value} · {reason.value}</b>'
-        f" · {html.escape(moment.source)}<br>Notification: {mrkdwn.render(head.text)}</p>"
+        f'<p class="about" id="{place.state.value}-{place.reason.value}"><b>{html.escape(where)}'
+        f"</b> · {html.escape(moment.source)}<br>Notification: {mrkdwn.render(head.text)}</p>"
     )
 
 
@@ -212,10 +233,16 @@ def _never_met(moments):
 
 def never_met(moments):
     """The reasons that no incident came to stand at, by state."""
+    met = pairs_of(moments)
     for state in State:
-        missing = [r.value for s, r in POSSIBLE if s is state and (s, r) not in moments]
+        missing = [r.value for s, r in POSSIBLE if s is state and (s, r) not in met]
         if missing:
             yield state.value, missing
+
+
+def unforeseen(moments):
+    """The pairs of a state and a reason that should not be."""
+    return [f"{s.value} {r.value}" for s, r in pairs_of(moments) if r not in STANDS[s]]
 
 
 def main(arguments):
@@ -230,13 +257,13 @@ def main(arguments):
     moments = moments_of(options.histories, minutes=AFTER_MINUTES)
     options.page.parent.mkdir(parents=True, exist_ok=True)
     options.page.write_text(page_of(moments), encoding="utf-8")
-    print(f"{len(moments)} of {len(POSSIBLE)} pairs of a state and a reason, in {options.page}")
+    met = len(pairs_of(moments))
+    print(f"{met} of {len(POSSIBLE)} pairs of a state and a reason, in {options.page}")
     for state, reasons in never_met(moments):
         print(f"never met: {state}: {', '.join(reasons)}")
-    strange = [f"{s.value} {r.value}" for s, r in moments if r not in STANDS[s]]
-    if strange:
-        print(f"met and not foreseen: {', '.join(strange)}")
-    return 1 if strange else 0
+    for pair in unforeseen(moments):
+        print(f"met and not foreseen: {pair}")
+    return 1 if unforeseen(moments) else 0
 
 
 if __name__ == "__main__":
