@@ -7,7 +7,7 @@ decide or to do; it never touches a target itself.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rollback_responder.domain.case import live_order, seen
@@ -17,6 +17,7 @@ from rollback_responder.domain.incident import PENDING, Incident, State
 from rollback_responder.domain.metric import tells_versions_apart
 from rollback_responder.domain.policy import Service, Watched
 from rollback_responder.domain.release import Ledger, Observation
+from rollback_responder.domain.reminder import reminded
 from rollback_responder.domain.response import Responses
 from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.signal import AlarmReading, AlarmState
@@ -121,6 +122,10 @@ class Watcher:
             # Its holder never came back: `respond` inherits the claim and settles it.
             self._wake_for(_likeliest(look), look)
             return
+        if incident and (again := reminded(incident, look.now)):
+            self._write(look, row.ledgers, again)
+            look = replace(look, row=replace(row, incident=again))
+            incident = again
         if alarm_name := _to_undo(look) or _to_roll_back(look):
             self._wake_for(alarm_name, look)
             return

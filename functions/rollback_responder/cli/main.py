@@ -14,6 +14,7 @@ from rollback_responder.cli.now import now
 from rollback_responder.cli.orders import (
     approve,
     fix_forward,
+    freeze,
     hold,
     label,
     pause,
@@ -43,7 +44,7 @@ def build() -> typer.Typer:
     )
     for command in (status, incidents, show, report, check, explain, backtest):
         app.command(rich_help_panel=LOOK)(command)
-    for order in (now, approve, hold, undo, fix_forward, pause, resume, label):
+    for order in (now, approve, hold, undo, fix_forward, freeze, pause, resume, label):
         app.command(rich_help_panel=SAY)(order)
     return app
 

@@ -260,3 +260,8 @@ def stepped(case: Case, incident: Incident, state: State, reason: Reason, text: 
         incident = answering(case, incident)
     incident = incident.step(case.now, state, reason, text)
     return Entry(ledgers=case.ledgers, incident=incident, text=text, news=reason)
+
+
+def said(case: Case, incident: Incident, text: str) -> Entry:
+    """The entry of something that changes nothing about how the incident stands."""
+    return Entry(ledgers=case.ledgers, incident=incident.say(case.now, text), text=text)

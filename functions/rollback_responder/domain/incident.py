@@ -81,6 +81,7 @@ class Step:
     state: Annotated[State, Doc("Where the incident stood afterwards.")]
     reason: Annotated[Reason, Doc("Why.")]
     text: Annotated[str, Doc("The numbers that led there.")]
+    aside: Annotated[bool, Doc("Whether it changes nothing about how the incident stands.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +159,11 @@ class Incident:
         return self.steps[-1].reason
 
     @property
+    def news(self) -> Step:
+        """The step that brought it to where it stands."""
+        return next(step for step in reversed(self.steps) if not step.aside)
+
+    @property
     def is_open(self) -> bool:
         """Whether anything is still to be done."""
         return self.state in OPEN
@@ -213,6 +219,12 @@ class Incident:
         whole = self.release is not None and self.release.whole_since_at is not None
         tried = any(step.state is State.UNDOING for step in self.steps)
         return moved and whole and self.state in UNDOABLE and not tried
+
+    def say(self, at: datetime, text: str) -> "Incident":
+        """The incident after something was said that changes nothing about how it stands."""
+        last = self.steps[-1]
+        step = Step(at=at, state=last.state, reason=last.reason, text=text, aside=True)
+        return replace(self, steps=(*self.steps, step))
 
     def leg_counts(self) -> tuple[int, int]:
         """How many legs are back, of how many."""

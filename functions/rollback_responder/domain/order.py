@@ -12,6 +12,7 @@ from rollback_responder.domain.controls import (
     Approval,
     Controls,
     FixingForward,
+    Frozen,
     Held,
     RollbackOrdered,
     UndoAsked,
@@ -24,6 +25,8 @@ from rollback_responder.domain.leg import name_of
 LONGEST_MEMORY = 20
 # Somebody who fixes forward says so again after a day.
 LONGEST_FIX = timedelta(hours=24)
+# What is to hold for longer belongs into the policy.
+LONGEST_FREEZE = timedelta(days=31)
 # Whoever wants back what was rolled back a day ago deploys it.
 UNDO_WITHIN = timedelta(hours=24)
 
@@ -61,6 +64,16 @@ class FixForward:
 
     service: str
     until_at: datetime
+    by: str
+    incident_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """Ask before anything of a service is rolled back, until then; None ends that."""
+
+    service: str
+    until_at: datetime | None
     by: str
     incident_id: str | None = None
 
@@ -105,7 +118,7 @@ class RollBackNow:
     incident_id: str | None = None
 
 
-OfControls = Approve | Hold | Undo | FixForward | RollBackNow
+OfControls = Approve | Hold | Undo | FixForward | Freeze | RollBackNow
 Order = OfControls | Label | Pause | Resume
 
 
@@ -137,6 +150,8 @@ def taken(order: OfControls, controls: Controls, incident: Incident | None, now:
             if order.incident_id is not None:
                 _of(incident, order.incident_id)
             return _fixed_forward(order, controls, now)
+        case Freeze():
+            return _frozen(order, controls, now)
         case RollBackNow():
             return _ordered(order, controls, incident, now)
         case _:
@@ -215,6 +230,24 @@ def _fixed_forward(order: FixForward, controls: Controls, now: datetime) -> Take
     fix = FixingForward(by=order.by, until_at=order.until_at)
     text = f"{order.by} fixes it forward, until {order.until_at:%d %b %H:%M:%S} UTC"
     return Taken(controls=replace(controls, fix_forward=fix), text=text)
+
+
+def _frozen(order: Freeze, controls: Controls, now: datetime) -> Taken:
+    before = controls.freeze(now)
+    if order.until_at is None:
+        if before is None:
+            return Taken(controls=controls, text=f"{order.service} is not frozen by anybody")
+        text = f"{order.by} ended the freeze of {order.service}"
+        return Taken(controls=replace(controls, frozen=None), text=text)
+    if not now < order.until_at <= now + LONGEST_FREEZE:
+        raise OrderRefused(f"a freeze must end within {LONGEST_FREEZE.days} days, and after now")
+    if before and before.until_at >= order.until_at:
+        until = f"{before.until_at:%d %b %H:%M:%S} UTC"
+        return Taken(controls=controls, text=f"{before.by} froze it already, until {until}")
+    until = f"{order.until_at:%d %b %H:%M:%S} UTC"
+    text = f"{order.by} froze {order.service} until {until}: a rollback is asked about first"
+    frozen = Frozen(by=order.by, until_at=order.until_at)
+    return Taken(controls=replace(controls, frozen=frozen), text=text)
 
 
 def _ordered(

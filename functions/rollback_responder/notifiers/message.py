@@ -139,7 +139,7 @@ def _headline_of_rollback(incident: Incident, said: str) -> str:
     if incident.state is State.UNDOING:
         return f"{service} rolled back {what}, and a person wants it undone"
     if incident.state is State.UNDONE:
-        return f"{service} rolled back {what}, and a person undid it: {incident.steps[-1].text}"
+        return f"{service} rolled back {what}, and a person undid it: {incident.news.text}"
     if incident.state is State.INCOMPLETE and count > 1:
         return f"{service} rolled back in part, {back} of {count}: {said}"
     if incident.state is State.INCOMPLETE:
@@ -238,16 +238,16 @@ def _done(incident: Incident) -> str:
     if incident.legs:
         would = ", ".join(_would(incident, leg) for leg in incident.legs)
         if incident.state is State.ASKING:
-            return f"Nothing yet ({incident.steps[-1].text}). With a yes it would have {would}."
-        because = "" if incident.reason in EVIDENT else f" ({incident.steps[-1].text})"
+            return f"Nothing yet ({incident.news.text}). With a yes it would have {would}."
+        because = "" if incident.reason in EVIDENT else f" ({incident.news.text})"
         return f"Nothing{because}. It would have {would}."
     unclear = incident.is_open and incident.reason is Reason.ACTION_UNCLEAR
     if unclear or incident.state is State.INDETERMINATE:
         return "An attempt was made to roll back. Whether it did is not known."
     said = WORDS[incident.reason].said
-    if incident.reason in EVIDENT or said in incident.steps[-1].text:
+    if incident.reason in EVIDENT or said in incident.news.text:
         return f"Nothing: {said}."
-    return f"Nothing: {said} ({incident.steps[-1].text})."
+    return f"Nothing: {said} ({incident.news.text})."
 
 
 LEG_STATES: dict[LegState, str] = {
@@ -304,7 +304,7 @@ PAST = {"move": "moved", "stop": "stopped", "deploy": "deployed", "follow": "fol
 
 
 def _stands(incident: Incident) -> str:
-    last = incident.steps[-1]
+    last = incident.news
     standing = {
         State.UNDECIDED: "Open. It is judged again each minute",
         State.ASKING: _asks(incident),
@@ -332,7 +332,7 @@ def _asks(incident: Incident) -> str:
 
 def _said_last(incident: Incident) -> str:
     """The latest step; of failed rollbacks all of them: what failed, the command, what AWS said."""
-    last = incident.steps[-1]
+    last = incident.news
     if last.reason is not Reason.ROLLBACK_STUCK:
         return last.text
     told = (step.text for step in incident.steps if step.reason is Reason.ROLLBACK_STUCK)
