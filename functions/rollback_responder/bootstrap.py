@@ -37,9 +37,10 @@ from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.notices import DynamoDbNotices
+from rollback_responder.journal.storms import DynamoDbStorms
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
 from rollback_responder.metrics.pulse import CloudWatchPulse
-from rollback_responder.ports import Notices, Wake
+from rollback_responder.ports import Notices, Storms, Wake
 from rollback_responder.responder import Responder
 from rollback_responder.rooms import Rooms
 from rollback_responder.signals import wake
@@ -112,6 +113,7 @@ class NotifyHouse:
     wiring: NotifyWiring
     policy: Policy
     notices: Notices
+    storms: Storms
     read_secret: Callable[[], str]
     park: Callable[[str, str, str], None]
     week: Callable[[datetime], Week]
@@ -166,6 +168,7 @@ def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
         wiring=wiring,
         policy=policy,
         notices=DynamoDbNotices(dynamodb, wiring.journal_table, LEASE),
+        storms=DynamoDbStorms(dynamodb, wiring.journal_table, LEASE),
         read_secret=_reading(wiring.slack_secret_arn),
         park=_parking(wiring.failure_queue_url),
         week=read_week,

@@ -26,6 +26,7 @@ from rollback_responder.journal.codec import decode_incident, decode_said
 from rollback_responder.notifiers.slack import parse_secret
 from rollback_responder.notifiers.telling import Teller
 from tests.infra.test_template_grants import held_by
+from tests.tables import make_table
 
 FUNCTIONS = {
     "respond": "Responder/Respond/Role",
@@ -69,13 +70,16 @@ AUTHORISED_AS = {
 class SilentThread:
     takes_pictures = True
 
-    def announce(self, digest):
+    def announce(self, bulletin, *, rings=False):
         return "here"
+
+    def amend(self, head, bulletin, *, news):
+        pass
 
     def show(self, head, png, *, alt, title):
         pass
 
-    def open(self, message):
+    def open(self, message, *, under=None):
         return "here"
 
     def reply(self, head, text, *, rings):
@@ -98,7 +102,7 @@ class Deployed(House):
         self.recorded = recorded
         monkeypatch.setattr(bootstrap, "utc_now", self.clock)
         monkeypatch.setattr(bootstrap, "load_policy", lambda: self.policy)
-        self.table = self._make_table()
+        self.table = make_table(REGION)
         sqs = boto3.client("sqs", region_name=REGION)
         self.queue = sqs.create_queue(QueueName="alarms")["QueueUrl"]
         self.dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
@@ -136,15 +140,6 @@ class Deployed(House):
         self.desk = self.interact_house.desk
         self.responder, self.watcher = self.respond_house.responder, watch.watcher
 
-    def _make_table(self):
-        keys = [("pk", "HASH"), ("sk", "RANGE")]
-        boto3.client("dynamodb", region_name=REGION).create_table(
-            TableName="journal",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": n, "KeyType": k} for n, k in keys],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
-        )
-
     def _furnish(self, monkeypatch, function, furnish, environment):
         def client(service, _config):
             made = {
@@ -180,7 +175,11 @@ class Deployed(House):
     def tell(self):
         parse_secret(self.notify_house.read_secret())
         teller = Teller(
-            SilentThread(), self.notify_house.notices, account_id=ACCOUNT, region=REGION
+            SilentThread(),
+            self.notify_house.notices,
+            self.notify_house.storms,
+            account_id=ACCOUNT,
+            region=REGION,
         )
         items = boto3.client("dynamodb", region_name=REGION).scan(TableName="journal")["Items"]
         for item in items:
