@@ -32,6 +32,7 @@ from rollback_responder.domain.errors import (
 )
 from rollback_responder.domain.policy import Policy, parse_policy
 from rollback_responder.domain.week import Week
+from rollback_responder.driller import Driller
 from rollback_responder.journal.annals import DynamoDbAnnals
 from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.budget import DynamoDbBudget
@@ -100,6 +101,7 @@ class WatchHouse:
 
     policy: Policy
     watcher: Watcher
+    driller: Driller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +150,10 @@ def watch_house(environment: Mapping[str, str]) -> WatchHouse:
     """Everything the watcher needs; errors as `respond_house`."""
     wiring = WatchWiring.from_environment(environment)
     policy = load_policy()
-    watcher = Watcher(_rooms(policy, wiring), _waking(wiring, wiring.alarm_queue_url))
-    return WatchHouse(policy=policy, watcher=watcher)
+    rooms, wake = _rooms(policy, wiring), _waking(wiring, wiring.alarm_queue_url)
+    desk = _desk(policy, wiring.journal_table, wake)
+    driller = Driller(policy=policy, journal=rooms.journal, desk=desk, clock=utc_now)
+    return WatchHouse(policy=policy, watcher=Watcher(rooms, wake), driller=driller)
 
 
 def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
@@ -179,13 +183,13 @@ def interact_house(environment: Mapping[str, str]) -> InteractHouse:
     """Everything behind the buttons; errors as `respond_house`."""
     wiring = InteractWiring.from_environment(environment)
     policy = load_policy()
-    desk = Desk(
-        policy=policy,
-        book=DynamoDbBook(_client("dynamodb", READS), wiring.journal_table),
-        wake=_waking(wiring, wiring.alarm_queue_url),
-        clock=utc_now,
-    )
+    desk = _desk(policy, wiring.journal_table, _waking(wiring, wiring.alarm_queue_url))
     return InteractHouse(policy=policy, desk=desk, read_secret=_reading(wiring.slack_secret_arn))
+
+
+def _desk(policy: Policy, table: str, wake: Wake) -> Desk:
+    book = DynamoDbBook(_client("dynamodb", READS), table)
+    return Desk(policy=policy, book=book, wake=wake, clock=utc_now)
 
 
 def operator_clients(*, region: str | None, profile: str | None) -> Clients:

@@ -24,6 +24,7 @@ from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.domain.trial import on_trial
 from rollback_responder.domain.trigger import PointerTrigger
+from rollback_responder.domain.undo import wish
 from rollback_responder.domain.verification import (
     Outcome,
     last_recorded,
@@ -336,7 +337,7 @@ def _to_undo(look: Look) -> str | None:
     incident = look.row.incident
     if incident is None or not (incident.may_be_undone or incident.state is State.UNDOING):
         return None
-    if look.row.controls.undo_of(incident.id) is None:
+    if wish(look.row.controls, incident) is None:
         return None
     target_id = incident.target.target_id
     names = [e.alarm_name for e in look.entries if e.pointer and e.pointer.target_id == target_id]

@@ -251,7 +251,7 @@ def answering(case: Case, incident: Incident) -> Incident:
     order = case.ordered
     if order is None:
         return incident
-    return replace(incident, ordered_by=order.by, order_at=order.at, early=False)
+    return replace(incident, ordered_by=order.by, order_at=order.at, drill=order.drill, early=False)
 
 
 def stepped(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:

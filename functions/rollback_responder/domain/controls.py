@@ -79,6 +79,7 @@ class RollbackOrdered:
     changes: Annotated[tuple[str, ...], Doc("What is to be undone: each target and its change.")]
     alarm_name: Annotated[str, Doc("The alarm by which it is looked at.")]
     to_version: Annotated[str | None, Doc("Where a pointer goes back to, if one is moved.")] = None
+    drill: Annotated[bool, Doc("Whether it is a rehearsal, and goes forward again.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

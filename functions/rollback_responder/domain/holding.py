@@ -82,7 +82,9 @@ def order_refused(case: Case, assessment: Assessment, decision: StandDown) -> En
     text = f"{order.by} ordered a rollback: {decision.text}"
     if pending:
         incident = answering(case, pending)
-        incident = replace(incident, ordered_by=pending.ordered_by, early=pending.early)
+        incident = replace(
+            incident, ordered_by=pending.ordered_by, early=pending.early, drill=False
+        )
         return said(case, incident, text)
     incident = _judged(case, assessment, decision.would)
     return stepped(case, incident, State.STOOD_DOWN, decision.reason, text)

@@ -146,6 +146,7 @@ class Incident:
     acted_at: Annotated[datetime | None, Doc("When the rollback began.")] = None
     back_at: Annotated[datetime | None, Doc("When everything was back.")] = None
     ordered_by: Annotated[str | None, Doc("Who ordered it, if a person did.")] = None
+    drill: Annotated[bool, Doc("Whether it is a rehearsal.")] = False
     order_at: Annotated[datetime | None, Doc("The latest order that is answered.")] = None
 
     @property
@@ -178,6 +179,9 @@ class Incident:
         """Whether somebody must look: it ended, and not well, or it goes badly."""
         if self.reason is Reason.SEVERITY_TELLS:
             return self.severity in {Severity.CRITICAL, Severity.HIGH}
+        if self.drill and self.state in {State.STOOD_DOWN, State.NOT_FIXED}:
+            # Nothing is lost by it, and it is told.
+            return False
         if self.reason is Reason.HELD:
             # Whoever held it knows; of another alarm on it nobody does.
             return len(self.steps) == 1 and not self.is_open

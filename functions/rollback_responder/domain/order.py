@@ -106,7 +106,8 @@ class Resume:
 class RollBackNow:
     """Undo what is live or under way, whatever the alarms say: just this, and back to just that.
 
-    It overrules whoever held one of these `changes`, or fixes the service forward.
+    It overrules whoever held one of these `changes`, or fixes the service forward. A `drill` goes
+    forward again as soon as it is back, and overrules nobody.
     """
 
     service: str
@@ -115,6 +116,7 @@ class RollBackNow:
     to_version: str | None
     alarm_name: str
     by: str
+    drill: bool = False
     incident_id: str | None = None
 
 
@@ -255,6 +257,8 @@ def _ordered(
 ) -> Taken:
     if incident and incident.is_open and incident.state not in PENDING:
         raise OrderRefused(f"{incident.id} is on it already: {incident.state.value}")
+    if order.drill and (why := _no_time_for_a_drill(order, controls, incident, now)):
+        raise OrderRefused(why)
     if before := live_order(controls, incident):
         return Taken(controls=controls, text=f"{before.by} has ordered a rollback already")
     ordered = RollbackOrdered(
@@ -263,9 +267,27 @@ def _ordered(
         changes=order.changes,
         to_version=order.to_version,
         alarm_name=order.alarm_name,
+        drill=order.drill,
     )
     where = f" to version {order.to_version}" if order.to_version else ""
+    if order.drill:
+        text = f"{order.by} began a drill of {order.service}: {order.title} goes back{where}"
+        controls = replace(controls, rollback=ordered)
+        return Taken(controls=controls, text=f"{text} and forward again")
     text = f"{order.by} ordered a rollback of {order.service}: {order.title} goes back{where}"
     holds = tuple(hold for hold in controls.holds if not set(hold.changes) & set(order.changes))
     controls = replace(controls, rollback=ordered, holds=holds, fix_forward=None)
     return Taken(controls=controls, text=text)
+
+
+def _no_time_for_a_drill(
+    order: RollBackNow, controls: Controls, incident: Incident | None, now: datetime
+) -> str | None:
+    if incident and incident.is_open:
+        return f"{incident.id} is open: {incident.reason.value}"
+    if hold := controls.held(order.changes):
+        return f"{hold.by} holds it"
+    if fix := controls.fixing(now):
+        return f"{fix.by} fixes it forward"
+    freeze = controls.freeze(now)
+    return f"{freeze.by} froze it" if freeze else None

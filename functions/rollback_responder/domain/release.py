@@ -200,6 +200,26 @@ def put_back(ledger: Ledger, *, version: str, revision: str, now: datetime) -> L
     )
 
 
+def rehearsed(
+    ledger: Ledger, release: Release, *, revision: str, incident_id: str, acted_at: datetime
+) -> Ledger:
+    """The ledger after a drill: as if nothing had been done to the release that serves again."""
+    proven = release.proven_at
+    good = tuple(entry for entry in ledger.good if entry.version != release.version)
+    if proven:
+        again = Good(version=release.version, proven_at=proven, code_sha256=release.code_sha256)
+        good = (again, *good)
+    return replace(
+        ledger,
+        current=release,
+        revision=revision,
+        good=good[:LONGEST_HISTORY],
+        bad=tuple(entry for entry in ledger.bad if entry.incident_id != incident_id),
+        acted=tuple(change for change in ledger.acted if change != release.key),
+        acted_at=tuple(at for at in ledger.acted_at if at != acted_at),
+    )
+
+
 def condemned(ledger: Ledger, release: Release, *, incident_id: str, now: datetime) -> Ledger:
     """The ledger after a release was rolled back from, by whatever.
 

@@ -106,6 +106,8 @@ EVIDENT = frozenset(
 def headline(incident: Incident) -> str:
     """One line that tells the whole story so far."""
     service, said = incident.service, WORDS[incident.reason].said
+    if incident.drill:
+        return _headline_of_drill(incident, said)
     if incident.acted_at:
         return _headline_of_rollback(incident, said)
     if incident.state is State.INDETERMINATE:
@@ -147,6 +149,18 @@ def _headline_of_rollback(incident: Incident, said: str) -> str:
         why = said if anyway else f"the rollback of {what} failed"
         return f"{service} not rolled back: {why}"
     return f"{service} rolled back {what}, but {said}"
+
+
+def _headline_of_drill(incident: Incident, said: str) -> str:
+    drill, what = f"Drill of {incident.service}", _what(incident)
+    if incident.acted_at is None:
+        return f"{drill} failed: {said}"
+    if incident.state is State.UNDONE:
+        seconds = (incident.steps[-1].at - incident.acted_at) / timedelta(seconds=1)
+        return f"{drill} passed: {what} and forward again in {seconds:.0f} s"
+    if incident.is_open:
+        return f"{drill}: rolled back {what}, and forward again in a minute"
+    return f"{drill} failed: rolled back {what}, but {said}"
 
 
 def _headline_of_adopted(incident: Incident, said: str) -> str:
@@ -341,6 +355,8 @@ def _said_last(incident: Incident) -> str:
 
 def _next_step(incident: Incident) -> str:
     words = WORDS[incident.reason]
+    if incident.drill and incident.state is State.UNDONE:
+        return "Nothing: it was a rehearsal, and all is as it was."
     if incident.is_open and (incident.needs_a_person or incident.reason is Reason.PAUSED):
         return words.next_step
     if incident.state in {State.ROLLING_BACK, State.WATCHING}:
@@ -381,7 +397,7 @@ def _buttons(incident: Incident) -> Iterator[Button]:
             style="danger",
             confirm=f"Version {version} will serve again, and is not rolled back any more.",
         )
-    if not incident.is_open:
+    if not incident.is_open and not incident.drill:
         yield RIGHT
         yield WRONG
 

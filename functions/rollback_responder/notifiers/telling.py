@@ -93,6 +93,8 @@ class Teller:
 
     def _storm(self, incident: Incident, now: datetime, *, is_new: bool) -> str | None:
         """The message of the storm that the incident is part of, brought up to date."""
+        if incident.drill:
+            return None
         member = Member(
             service=incident.service,
             state=incident.state,
@@ -175,6 +177,8 @@ class Teller:
 
 def moment_of(incident: Incident) -> str | None:
     """What a picture would be of: a question, or how a rollback ended."""
+    if incident.drill:
+        return None
     if incident.state is State.ASKING:
         return ASKED
     return OUTCOME if incident.acted_at and not incident.is_open else None
