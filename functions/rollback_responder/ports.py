@@ -9,7 +9,7 @@ from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.measurement import Bucket
 from rollback_responder.domain.metric import Question
-from rollback_responder.domain.release import Ledger, Observation
+from rollback_responder.domain.release import Build, Ledger, Observation
 from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.said import Said
 from rollback_responder.domain.signal import AlarmReading
@@ -96,8 +96,8 @@ class PointerAction(Protocol):
         """
         ...
 
-    def fingerprint(self, target: Any, version: str) -> str | None:
-        """The hash of a version's code, or None if the version does not exist any more.
+    def build(self, target: Any, version: str) -> Build | None:
+        """What a version is made of, or None if the version does not exist any more.
 
         Raises:
             ActionError: it could not be read.

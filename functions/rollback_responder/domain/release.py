@@ -38,11 +38,20 @@ class Release:
     whole_since_at: Annotated[datetime | None, Doc("Since when it takes all traffic.")] = None
     proven_at: Annotated[datetime | None, Doc("When it had proved itself.")] = None
     code_sha256: Annotated[str | None, Doc("Its code's hash.")] = None
+    about: Annotated[str | None, Doc("What whoever published it wrote about it.")] = None
 
     @property
     def key(self) -> str:
         """Names the release within its target."""
         return f"{self.version}@{self.since_at.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What a version is made of: the hash of its code, and what its publisher wrote about it."""
+
+    code_sha256: str
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -221,8 +221,9 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
     if incident.release:
         origin = incident.release.origin.value.replace("_", " ")
         since = _clock(incident.release.since_at)
+        about = f" ({incident.release.about})" if incident.release.about else ""
         facts.append(
-            ("Deploy", f"version {incident.release.version}, {origin}, first seen {since}")
+            ("Deploy", f"version {incident.release.version}{about}, {origin}, first seen {since}")
         )
     return tuple(facts)
 
