@@ -7,7 +7,7 @@ HISTORIES ?= 100000
 UV       := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint e2e simulate soak gallery bench guard synth deploy docs lock format clean
+.PHONY: help demo test check lint e2e simulate soak gallery bench guard synth deploy docs site lock format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -19,7 +19,7 @@ test: $(VENV)/.ready ## the test suite, with branch coverage of the domain
 	@$(BIN)/pytest -m "not e2e" -n auto --dist loadfile --cov --cov-report=term
 
 check: HISTORIES = 12000
-check: test simulate guard lint e2e ## everything CI runs; of the histories an eighth
+check: test simulate guard lint site e2e ## everything CI runs; of the histories an eighth
 
 simulate: $(VENV)/.ready ## a hundred thousand interleaved histories, and every schedule of faults
 	@$(BIN)/python -m tests.simulation.soak --histories $(HISTORIES) --seed 0 $(FREEZE)
@@ -54,6 +54,11 @@ deploy: $(VENV)/.ready ## into the AWS account of your credentials
 
 docs: $(VENV)/.ready ## docs/configuration.md and schema/, from the policy's types
 	@$(BIN)/python docs/generate.py
+
+site: $(VENV)/.ready ## the documentation as a site, into build/site; a dead link or anchor ends it
+	@rm -rf build/site
+	@$(BIN)/sphinx-build -q -n -W --keep-going -E -d .cache/site -c docs . build/site
+	@echo "the site is build/site/index.html"
 
 lock: $(VENV)/.ready ## pin the world again, after a change in pyproject.toml
 	@$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 \

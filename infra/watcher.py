@@ -13,7 +13,7 @@ from infra.function import HouseFunction
 from infra.grants import watch_grants
 from infra.grants.grant import allow, grant_to
 from infra.patterns import Pattern, alarm_patterns, rollout_patterns
-from rollback_responder.domain.policy import Policy
+from rollback_responder.domain.policy import Drills, Policy
 from rollback_responder.wiring import WatchWiring
 
 EVERY = Duration.minutes(1)
@@ -47,11 +47,13 @@ class Watcher(Construct):
             wiring=wiring,
             # Two at once would read every alarm twice.
             reserved_concurrency=1,
-            statements=_permissions(journal, alarms),
+            statements=_permissions(journal, alarms, policy.drills),
             on_everything=["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"],
         )
         grant_to(self.watch.role, self, watch_grants(policy))
         self.tick = _tick(self, self.watch.function, dead_letters)
+        if policy.drills:
+            _drill(self, policy.drills, self.watch.function, dead_letters)
         patterns = [*alarm_patterns(policy, state="OK"), *rollout_patterns(policy)]
         self.rules = [
             _rule(self, number, pattern, self.watch.function, dead_letters)
@@ -59,11 +61,15 @@ class Watcher(Construct):
         ]
 
 
-def _permissions(journal: dynamodb.ITable, alarms: sqs.IQueue) -> list[iam.PolicyStatement]:
+def _permissions(
+    journal: dynamodb.ITable, alarms: sqs.IQueue, drills: Drills | None
+) -> list[iam.PolicyStatement]:
     return [
         allow(
             journal.table_arn,
             "dynamodb:BatchGetItem",
+            # An order is written as a person's is, upon the page as it was read.
+            *(["dynamodb:GetItem"] if drills else []),
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
         ),
@@ -82,6 +88,30 @@ def _tick(scope: Construct, watch: lambda_.Function, dead_letters: sqs.IQueue) -
         targets=[
             targets.LambdaFunction(
                 watch, dead_letter_queue=dead_letters, max_event_age=EVERY, retry_attempts=0
+            )
+        ],
+    )
+
+
+def _drill(
+    scope: Construct,
+    drills: Drills,
+    watch: lambda_.Function,
+    dead_letters: sqs.IQueue,
+) -> None:
+    """Once a day the clock asks for the drills of that day; what is lost comes next month."""
+    events.Rule(
+        scope,
+        "Drills",
+        description="Lets the rollback responder rehearse the rollbacks of the day.",
+        schedule=events.Schedule.cron(minute="30", hour=str(drills.hour)),
+        targets=[
+            targets.LambdaFunction(
+                watch,
+                event=events.RuleTargetInput.from_object({"drills": "day"}),
+                dead_letter_queue=dead_letters,
+                max_event_age=EVERY,
+                retry_attempts=0,
             )
         ],
     )

@@ -32,14 +32,16 @@ from rollback_responder.domain.errors import (
 )
 from rollback_responder.domain.policy import Policy, parse_policy
 from rollback_responder.domain.week import Week
+from rollback_responder.driller import Driller
 from rollback_responder.journal.annals import DynamoDbAnnals
 from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.notices import DynamoDbNotices
+from rollback_responder.journal.storms import DynamoDbStorms
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
 from rollback_responder.metrics.pulse import CloudWatchPulse
-from rollback_responder.ports import Notices, Wake
+from rollback_responder.ports import Notices, Storms, Wake
 from rollback_responder.responder import Responder
 from rollback_responder.rooms import Rooms
 from rollback_responder.signals import wake
@@ -99,6 +101,7 @@ class WatchHouse:
 
     policy: Policy
     watcher: Watcher
+    driller: Driller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +115,7 @@ class NotifyHouse:
     wiring: NotifyWiring
     policy: Policy
     notices: Notices
+    storms: Storms
     read_secret: Callable[[], str]
     park: Callable[[str, str, str], None]
     week: Callable[[datetime], Week]
@@ -146,8 +150,10 @@ def watch_house(environment: Mapping[str, str]) -> WatchHouse:
     """Everything the watcher needs; errors as `respond_house`."""
     wiring = WatchWiring.from_environment(environment)
     policy = load_policy()
-    watcher = Watcher(_rooms(policy, wiring), _waking(wiring, wiring.alarm_queue_url))
-    return WatchHouse(policy=policy, watcher=watcher)
+    rooms, wake = _rooms(policy, wiring), _waking(wiring, wiring.alarm_queue_url)
+    desk = _desk(policy, wiring.journal_table, wake)
+    driller = Driller(policy=policy, journal=rooms.journal, desk=desk, clock=utc_now)
+    return WatchHouse(policy=policy, watcher=Watcher(rooms, wake), driller=driller)
 
 
 def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
@@ -166,6 +172,7 @@ def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
         wiring=wiring,
         policy=policy,
         notices=DynamoDbNotices(dynamodb, wiring.journal_table, LEASE),
+        storms=DynamoDbStorms(dynamodb, wiring.journal_table, LEASE),
         read_secret=_reading(wiring.slack_secret_arn),
         park=_parking(wiring.failure_queue_url),
         week=read_week,
@@ -176,13 +183,13 @@ def interact_house(environment: Mapping[str, str]) -> InteractHouse:
     """Everything behind the buttons; errors as `respond_house`."""
     wiring = InteractWiring.from_environment(environment)
     policy = load_policy()
-    desk = Desk(
-        policy=policy,
-        book=DynamoDbBook(_client("dynamodb", READS), wiring.journal_table),
-        wake=_waking(wiring, wiring.alarm_queue_url),
-        clock=utc_now,
-    )
+    desk = _desk(policy, wiring.journal_table, _waking(wiring, wiring.alarm_queue_url))
     return InteractHouse(policy=policy, desk=desk, read_secret=_reading(wiring.slack_secret_arn))
+
+
+def _desk(policy: Policy, table: str, wake: Wake) -> Desk:
+    book = DynamoDbBook(_client("dynamodb", READS), table)
+    return Desk(policy=policy, book=book, wake=wake, clock=utc_now)
 
 
 def operator_clients(*, region: str | None, profile: str | None) -> Clients:

@@ -58,6 +58,8 @@ def _still_on(rows: Mapping[str, Row], now: datetime) -> Iterator[StillOn]:
     for name, row in sorted(rows.items()):
         if fix := row.controls.fixing(now):
             yield StillOn(service=name, text="fixed forward", by=fix.by, until_at=fix.until_at)
+        if frozen := row.controls.freeze(now):
+            yield StillOn(service=name, text="frozen", by=frozen.by, until_at=frozen.until_at)
         for mark in row.controls.unsafe:
             if mark.until_at is None or now < mark.until_at:
                 which = "any version" if mark.version is None else f"version {mark.version}"

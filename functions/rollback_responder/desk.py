@@ -13,6 +13,7 @@ from rollback_responder.domain.errors import JournalError, OrderRefused, QueueEr
 from rollback_responder.domain.order import (
     Approve,
     FixForward,
+    Freeze,
     Hold,
     Label,
     OfControls,
@@ -50,7 +51,7 @@ class Desk:
         """
         now = self.clock()
         match order:
-            case Approve() | Hold() | Undo() | FixForward() | RollBackNow():
+            case Approve() | Hold() | Undo() | FixForward() | Freeze() | RollBackNow():
                 return self._about_service(order, now)
             case Label(service=service, incident_id=incident_id, right=right, by=by):
                 text = f"{by} says that this was {'right' if right else 'a false alarm'}"

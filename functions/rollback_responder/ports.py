@@ -9,11 +9,12 @@ from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.measurement import Bucket
 from rollback_responder.domain.metric import Question
-from rollback_responder.domain.release import Ledger, Observation
+from rollback_responder.domain.release import Build, Ledger, Observation
 from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.said import Said
 from rollback_responder.domain.signal import AlarmReading
 from rollback_responder.domain.situation import Switches
+from rollback_responder.domain.storm import Gathering, Member
 from rollback_responder.domain.target import Pointer
 
 T = TypeVar("T")
@@ -95,8 +96,8 @@ class PointerAction(Protocol):
         """
         ...
 
-    def fingerprint(self, target: Any, version: str) -> str | None:
-        """The hash of a version's code, or None if the version does not exist any more.
+    def build(self, target: Any, version: str) -> Build | None:
+        """What a version is made of, or None if the version does not exist any more.
 
         Raises:
             ActionError: it could not be read.
@@ -382,6 +383,30 @@ class Notices(Protocol):
         ...
 
 
+class Storms(Protocol):
+    """Which incidents were opened close together, so that a storm is told as one."""
+
+    def join(self, incident_id: str, member: Member, now: datetime) -> Gathering:
+        """Puts an incident into its gathering, the first time or as it stands by now.
+
+        Raises:
+            JournalError: it could not be read or written.
+        """
+        ...
+
+    def take(self, name: str, now: datetime) -> bool:
+        """Takes the posting of a gathering's message; False where somebody else has.
+
+        Raises:
+            JournalError: it could not be written.
+        """
+        ...
+
+    def record(self, name: str, head: str) -> None:
+        """Writes down what names its message; errors as `take`."""
+        ...
+
+
 class Thread(Protocol):
     """One place where incidents are told; whether it can show pictures, it says itself."""
 
@@ -394,12 +419,19 @@ class Thread(Protocol):
         """Posts what somebody said, under a message or by itself; errors as `open`."""
         ...
 
-    def announce(self, digest: Any) -> str:
+    def announce(self, bulletin: Any, *, rings: bool = False) -> str:
         """Posts a message of its own, under no incident; returns and raises as `open`."""
         ...
 
-    def open(self, message: Any) -> str:
-        """Posts an incident's message; returns what names it.
+    def amend(self, head: str, bulletin: Any, *, news: bool) -> None:
+        """Makes such a message say how things stand now; errors as `open`.
+
+        `news` means that it is worth a message where nothing can be edited.
+        """
+        ...
+
+    def open(self, message: Any, *, under: str | None = None) -> str:
+        """Posts an incident's message, or adds it under another one; returns what names it.
 
         Raises:
             NotificationError: it was not taken.

@@ -54,14 +54,16 @@ class Prover:
             return ledger
         action = self._rooms.pointer(pointer)
         if release.code_sha256 is None:
-            release = replace(release, code_sha256=action.fingerprint(pointer, release.version))
-            ledger = replace(ledger, current=release)
+            build = action.build(pointer, release.version)
+            if build:
+                release = replace(release, code_sha256=build.code_sha256, about=build.about)
+                ledger = replace(ledger, current=release)
         if self._is_proved(live, release):
             return ledgers.proved(ledger, release, live.now)
         back = ledgers.way_back(ledger, live.observation)
         # The way back matters while a rollback may be needed; CDK deletes it by default (D19).
         young = live.now - release.since_at < self._rooms.policy.responses.horizon
-        if back and young and action.fingerprint(pointer, back) is None:
+        if back and young and action.build(pointer, back) is None:
             logger.error("version %s of %s was deleted: it is no way back", back, pointer.title)
             ledger = ledgers.vanished(ledger, back)
         return ledger

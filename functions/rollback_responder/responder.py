@@ -205,7 +205,8 @@ class _Attempt:
             # Whoever inherits this claim can then tell an untouched target from a changed one.
             rooms.journal.keep(claim, ledgers=case.ledgers, incident=case.incident)
         self._stopwatch.check()
-        self._acted = True
+        # A drill takes nothing from the budget.
+        self._acted = case.ordered is None or not case.ordered.drill
         try:
             if leg.how is How.MOVE:
                 assert decision.to_version is not None

@@ -7,7 +7,7 @@ decide or to do; it never touches a target itself.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rollback_responder.domain.case import live_order, seen
@@ -17,12 +17,14 @@ from rollback_responder.domain.incident import PENDING, Incident, State
 from rollback_responder.domain.metric import tells_versions_apart
 from rollback_responder.domain.policy import Service, Watched
 from rollback_responder.domain.release import Ledger, Observation
+from rollback_responder.domain.reminder import reminded
 from rollback_responder.domain.response import Responses
 from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.domain.trial import on_trial
 from rollback_responder.domain.trigger import PointerTrigger
+from rollback_responder.domain.undo import wish
 from rollback_responder.domain.verification import (
     Outcome,
     last_recorded,
@@ -121,6 +123,10 @@ class Watcher:
             # Its holder never came back: `respond` inherits the claim and settles it.
             self._wake_for(_likeliest(look), look)
             return
+        if incident and (again := reminded(incident, look.now)):
+            self._write(look, row.ledgers, again)
+            look = replace(look, row=replace(row, incident=again))
+            incident = again
         if alarm_name := _to_undo(look) or _to_roll_back(look):
             self._wake_for(alarm_name, look)
             return
@@ -331,7 +337,7 @@ def _to_undo(look: Look) -> str | None:
     incident = look.row.incident
     if incident is None or not (incident.may_be_undone or incident.state is State.UNDOING):
         return None
-    if look.row.controls.undo_of(incident.id) is None:
+    if wish(look.row.controls, incident) is None:
         return None
     target_id = incident.target.target_id
     names = [e.alarm_name for e in look.entries if e.pointer and e.pointer.target_id == target_id]

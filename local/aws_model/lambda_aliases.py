@@ -138,7 +138,8 @@ class LambdaAliases:
         sha256 = self._versions.get(FunctionName, {}).get(Qualifier)
         if not sha256:
             raise _gone(f"version {Qualifier}")
-        return {"FunctionName": FunctionName, "Version": Qualifier, "CodeSha256": sha256}
+        shown = {"FunctionName": FunctionName, "Version": Qualifier, "CodeSha256": sha256}
+        return shown | {"Description": ""}
 
     def list_versions_by_function(
         self, *, FunctionName: str, Marker: str | None = None

@@ -40,7 +40,9 @@ class Shop(cdk.Stack):
             timeout=cdk.Duration.seconds(10),
             environment={"PAYMENTS_URL": payments} if payments else {},
             # CDK's default deletes the former version, and with it the way back.
-            current_version_options=lambda_.VersionOptions(removal_policy=cdk.RemovalPolicy.RETAIN),
+            current_version_options=lambda_.VersionOptions(
+                removal_policy=cdk.RemovalPolicy.RETAIN, description=f"release {release}"
+            ),
         )
         version = function.current_version
         if canary_from is None:

@@ -26,6 +26,7 @@ from tests.builders import (
     a_rolled_back_incident,
     an_incident,
 )
+from tests.tables import make_table
 
 LATER = NOW + timedelta(minutes=10)
 REGION = ["--region", "us-east-1"]
@@ -45,14 +46,7 @@ class Deployment:
     """A deployed responder: its stack with outputs, its table, its queue."""
 
     def __init__(self):
-        self.dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-        keys = (("pk", "HASH"), ("sk", "RANGE"))
-        self.dynamodb.create_table(
-            TableName="journal",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
-        )
+        self.dynamodb = make_table()
         self.sqs = boto3.client("sqs", region_name="us-east-1")
         self.queue = self.sqs.create_queue(QueueName="alarms")["QueueUrl"]
         self.deploy()

@@ -11,6 +11,7 @@ from rollback_responder import bootstrap
 from rollback_responder.bootstrap import RespondHouse, WatchHouse
 from rollback_responder.domain import naming
 from rollback_responder.domain.incident import State
+from rollback_responder.driller import Driller
 from rollback_responder.signals import wake
 from rollback_responder.wiring import RespondWiring
 
@@ -31,7 +32,10 @@ class Functions:
             responder=house.responder,
             dead_letter=lambda *_: None,
         )
-        watch = WatchHouse(policy=house.policy, watcher=house.watcher)
+        driller = Driller(
+            policy=house.policy, journal=house.journal, desk=house.desk, clock=house.clock
+        )
+        watch = WatchHouse(policy=house.policy, watcher=house.watcher, driller=driller)
         monkeypatch.setattr(bootstrap, "respond_house", lambda _: respond)
         monkeypatch.setattr(bootstrap, "watch_house", lambda _: watch)
         monkeypatch.setattr(bootstrap, "utc_now", house.clock)

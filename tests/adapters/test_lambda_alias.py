@@ -18,6 +18,7 @@ from rollback_responder.domain.errors import (
     TargetChanged,
     TargetGone,
 )
+from rollback_responder.domain.release import Build
 from rollback_responder.ports import Move
 from tests.builders import TARGET, an_observation
 
@@ -174,16 +175,19 @@ def test_what_does_not_exist_is_seen_as_nothing(stub):
     stub.add_client_error("get_function_configuration", "ResourceNotFoundException")
 
     assert action(stub).observe(TARGET) is None
-    assert action(stub).fingerprint(TARGET, "1") is None
+    assert action(stub).build(TARGET, "1") is None
 
 
-def test_a_versions_fingerprint_is_the_hash_of_its_code(stub):
+@pytest.mark.parametrize(
+    ("description", "about"), [("build 811", "build 811"), ("", None)], ids=["said", "unsaid"]
+)
+def test_a_version_is_its_code_and_what_its_publisher_wrote(stub, description, about):
     stub.add_response(
         "get_function_configuration",
-        {"CodeSha256": "abc="},
+        {"CodeSha256": "abc=", "Description": description},
         {"FunctionName": "shop", "Qualifier": "1"},
     )
-    assert action(stub).fingerprint(TARGET, "1") == "abc="
+    assert action(stub).build(TARGET, "1") == Build(code_sha256="abc=", about=about)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "TooManyRequestsException", "Odd"])
@@ -192,7 +196,7 @@ def test_what_cannot_be_read_is_an_error_never_an_absence(stub, code):
         stub.add_client_error(operation, code, "arn:secret")
     for look in (
         lambda: action(stub).observe(TARGET),
-        lambda: action(stub).fingerprint(TARGET, "1"),
+        lambda: action(stub).build(TARGET, "1"),
     ):
         with pytest.raises(ActionError, match=code) as raised:
             look()

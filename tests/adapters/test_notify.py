@@ -14,7 +14,7 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.week import WEEK, Week
 from rollback_responder.journal.codec import encode
-from rollback_responder.journal.memory import MemoryNotices
+from rollback_responder.journal.memory import MemoryNotices, MemoryStorms
 from rollback_responder.wiring import NotifyWiring
 from tests.builders import MINUTE, NOW, a_policy, a_rolled_back_incident
 
@@ -46,6 +46,7 @@ def handler(monkeypatch, inbox):
         ),
         policy=a_policy(),
         notices=MemoryNotices(90 * MINUTE / 60),
+        storms=MemoryStorms(90 * MINUTE / 60),
         read_secret=lambda: secret,
         park=lambda *_: pytest.fail("nothing here is to be parked"),
         week=week,

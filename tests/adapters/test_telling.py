@@ -16,7 +16,7 @@ from rollback_responder.domain.policy import Slack
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recording import record
 from rollback_responder.domain.trigger import ErrorRate
-from rollback_responder.journal.memory import MemoryNotices
+from rollback_responder.journal.memory import MemoryNotices, MemoryStorms
 from rollback_responder.notifiers.picture import picture_words, png_of
 from rollback_responder.notifiers.slack import SlackSecret, open_slack
 from rollback_responder.notifiers.telling import Teller
@@ -50,7 +50,14 @@ class Places:
             raise NotificationError("Slack answered 500", retryable=True)
         self.taken.append(what)
 
-    def open(self, message):
+    def announce(self, bulletin, *, rings=False):
+        self._take(("announce", bulletin.headline, rings))
+        return "storm"
+
+    def amend(self, head, bulletin, *, news):
+        self._take(("amend", bulletin.headline, news))
+
+    def open(self, message, *, under=None):
         self._take(("open", message.headline, message.pages))
         return "head"
 
@@ -66,7 +73,12 @@ class Told:
         self.thread = thread
         self.notices = notices or MemoryNotices(90 * MINUTE / 60)
         self.teller = Teller(
-            thread, self.notices, account_id="111122223333", region="us-east-1", draw=draw
+            thread,
+            self.notices,
+            MemoryStorms(90 * MINUTE / 60),
+            account_id="111122223333",
+            region="us-east-1",
+            draw=draw,
         )
 
     def tell(self, incident, now=NOW):
@@ -328,3 +340,115 @@ def test_without_the_scope_for_files_the_words_are_told(inbox, monkeypatch):
 
     assert Told(open_slack(secret, POLICY)).tell(FIXED) == 2
     assert len(inbox.messages()) == 3
+
+
+# -- a storm --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["bot", "webhook"])
+def storm(request):
+    """A Slack, and a teller of its own for each incident: news comes from several shards."""
+    with SlackInbox(channel="deploys", clock=lambda: NOW) as slack:
+        secret = (
+            SlackSecret(bot_token=slack.token, api_url=slack.api_url)
+            if request.param == "bot"
+            else SlackSecret(webhook_url=slack.webhook_url)
+        )
+        yield Storm(slack, open_slack(secret, POLICY))
+
+
+class Storm:
+    def __init__(self, slack, thread):
+        self.slack, self.thread = slack, thread
+        self.is_bot = thread.takes_pictures
+        self.notices = MemoryNotices(90 * MINUTE / 60)
+        self.storms = MemoryStorms(90 * MINUTE / 60)
+
+    def tell(self, incident, now=NOW):
+        teller = Teller(
+            self.thread, self.notices, self.storms, account_id="1", region="r", draw=lambda _: None
+        )
+        return teller.tell(incident, now)
+
+    @property
+    def in_the_channel(self):
+        return [m for m in self.slack.messages() if m.thread_ts is None]
+
+    @property
+    def rung(self):
+        return [m for m in self.slack.messages() if "<!here>" in m.text]
+
+
+def of(number, incident=UNDECIDED):
+    return replace(incident, id=f"inc-{number}", service=f"service-{number:03d}")
+
+
+def headlines(messages):
+    return [m.text.partition(". ")[0].removeprefix("<!here> ") for m in messages]
+
+
+def test_a_hundred_services_are_not_a_hundred_messages(storm):
+    for number in range(100):
+        assert storm.tell(of(number)) == 1
+        # A bot's head rang when it was posted; an edit takes the word away, and rings nobody.
+        assert len(storm.rung) == (number >= 4 if number == 4 or not storm.is_bot else 0)
+
+    told = headlines(storm.in_the_channel)
+    assert told[3].startswith("service-003: not rolled back yet")
+    if storm.is_bot:
+        assert told[4:] == ["100 services have alarms at the same time"]
+        assert len(storm.slack.messages()) > 200
+    else:
+        # It cannot edit, so it says so again when there are twice as many.
+        assert told[4:] == [
+            f"{count} services have alarms at the same time" for count in (5, 10, 20, 40, 80)
+        ]
+
+
+@pytest.mark.parametrize("storm", ["bot"], indirect=True)
+def test_its_message_says_how_each_stands_by_now(storm):
+    for number in range(6):
+        storm.tell(of(number))
+    storm.tell(of(5, ENDED))
+    storm.tell(of(0, ENDED))
+    (told,) = [m for m in storm.in_the_channel if "at the same time" in m.text]
+
+    assert told.text == "6 services have alarms at the same time; 2 need you"
+    texts = [block["text"]["text"] for block in told.blocks if "text" in block]
+    assert "*Rolled back, and it did not help (2)*\nservice-000, service-005" in texts
+    assert "*Not decided yet (4)*\nservice-001, service-002, service-003, service-004" in texts
+
+
+@pytest.mark.parametrize("storm", ["bot"], indirect=True)
+def test_within_a_storm_each_step_is_told_in_its_thread_and_rings_nobody(storm):
+    for number in range(6):
+        storm.tell(of(number))
+    before = len(storm.rung)
+    storm.tell(of(5, ENDED))
+    (head,) = [m for m in storm.in_the_channel if "at the same time" in m.text]
+    threaded = [m for m in storm.slack.messages() if m.thread_ts == head.ts]
+
+    assert len(storm.rung) == before
+    assert any(m.text.endswith("three") for m in threaded)
+    assert any("service-005 rolled back" in m.text for m in threaded)
+
+
+def test_what_comes_an_hour_later_has_a_message_of_its_own(storm):
+    for number in range(6):
+        storm.tell(of(number))
+    storm.tell(of(7), NOW + 60 * MINUTE)
+
+    assert "service-007" in storm.in_the_channel[-1].text
+
+
+def test_a_storm_whose_message_is_not_taken_is_told_later():
+    thread = Places()
+    told = Told(thread)
+    for number in range(4):
+        told.tell(of(number))
+    thread.failing = {thread.count + 1}
+    with pytest.raises(NotificationError):
+        told.tell(of(4))
+
+    assert told.until_told(of(4)) == 1
+    assert [what[0] for what in thread.taken].count("announce") == 1

@@ -1,10 +1,8 @@
 """The book of what people said: one suite for the table and for memory."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -19,8 +17,8 @@ from rollback_responder.journal.codec import decode_said
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.memory import MemoryBook, MemoryBudget, MemoryJournal
 from tests.builders import NOW, an_incident
+from tests.tables import LEASE, TABLE, make_table
 
-LEASE, TABLE = timedelta(seconds=90), "journal"
 BOB = Said(at=NOW, by="bob", text="bob said so", incident_id="inc-1")
 EVE = replace(BOB, by="eve", text="eve said so", incident_id=None)
 FIXING = Controls(fix_forward=FixingForward(by="bob", until_at=NOW))
@@ -55,14 +53,7 @@ def kept(request):
         yield Kept(MemoryBook(journal, budget), journal, budget)
         return
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        keys = [("pk", "HASH"), ("sk", "RANGE")]
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
-        )
+        client = make_table()
         journal = DynamoDbJournal(client, TABLE, LEASE)
         yield Kept(DynamoDbBook(client, TABLE), journal, DynamoDbBudget(client, TABLE), client)
 

@@ -6,6 +6,7 @@ as in Lambda, live through a bad deploy of each kind, a good one, and bad input.
 
 import json
 from collections import defaultdict
+from datetime import timedelta
 
 import boto3
 import pytest
@@ -20,12 +21,14 @@ from local.aws_model.clients import (
 )
 from local.aws_model.codedeploy import canary
 from rollback_responder import bootstrap, signals
+from rollback_responder.domain.drill import due
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.order import FixForward, Label, Pause, Resume
 from rollback_responder.journal.codec import decode_incident, decode_said
 from rollback_responder.notifiers.slack import parse_secret
 from rollback_responder.notifiers.telling import Teller
 from tests.infra.test_template_grants import held_by
+from tests.tables import make_table
 
 FUNCTIONS = {
     "respond": "Responder/Respond/Role",
@@ -69,13 +72,16 @@ AUTHORISED_AS = {
 class SilentThread:
     takes_pictures = True
 
-    def announce(self, digest):
+    def announce(self, bulletin, *, rings=False):
         return "here"
+
+    def amend(self, head, bulletin, *, news):
+        pass
 
     def show(self, head, png, *, alt, title):
         pass
 
-    def open(self, message):
+    def open(self, message, *, under=None):
         return "here"
 
     def reply(self, head, text, *, rings):
@@ -98,7 +104,7 @@ class Deployed(House):
         self.recorded = recorded
         monkeypatch.setattr(bootstrap, "utc_now", self.clock)
         monkeypatch.setattr(bootstrap, "load_policy", lambda: self.policy)
-        self.table = self._make_table()
+        self.table = make_table(REGION)
         sqs = boto3.client("sqs", region_name=REGION)
         self.queue = sqs.create_queue(QueueName="alarms")["QueueUrl"]
         self.dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
@@ -112,7 +118,7 @@ class Deployed(House):
             bootstrap.respond_house,
             base | {"DEAD_LETTER_QUEUE_URL": self.dead},
         )
-        watch = self._furnish(
+        self.watch_house = self._furnish(
             monkeypatch, "watch", bootstrap.watch_house, base | {"ALARM_QUEUE_URL": self.queue}
         )
         self.interact_house = self._furnish(
@@ -133,17 +139,8 @@ class Deployed(House):
                 "MPLCONFIGDIR": "matplotlib",
             },
         )
-        self.desk = self.interact_house.desk
-        self.responder, self.watcher = self.respond_house.responder, watch.watcher
-
-    def _make_table(self):
-        keys = [("pk", "HASH"), ("sk", "RANGE")]
-        boto3.client("dynamodb", region_name=REGION).create_table(
-            TableName="journal",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": n, "KeyType": k} for n, k in keys],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
-        )
+        self.desk, self.driller = self.interact_house.desk, self.watch_house.driller
+        self.responder, self.watcher = self.respond_house.responder, self.watch_house.watcher
 
     def _furnish(self, monkeypatch, function, furnish, environment):
         def client(service, _config):
@@ -180,7 +177,11 @@ class Deployed(House):
     def tell(self):
         parse_secret(self.notify_house.read_secret())
         teller = Teller(
-            SilentThread(), self.notify_house.notices, account_id=ACCOUNT, region=REGION
+            SilentThread(),
+            self.notify_house.notices,
+            self.notify_house.storms,
+            account_id=ACCOUNT,
+            region=REGION,
         )
         items = boto3.client("dynamodb", region_name=REGION).scan(TableName="journal")["Items"]
         for item in items:
@@ -217,7 +218,7 @@ def document(*rollouts):
     cart = {"name": "cart", "targets": [alias], "triggers": shop["triggers"][:1]}
     shop["targets"] += rollouts
     shop["siblings"] = ["cart"]
-    return given | {"services": [shop, cart]}
+    return given | {"services": [shop, cart], "drills": {}}
 
 
 def an_alias(house):
@@ -232,6 +233,20 @@ def an_alias(house):
     assert house.live == "3"
     house.respond_house.dead_letter("body", "not_json", "detail")
     house.tell()
+
+
+def a_drill(house):
+    """On the day that the calendar gives it."""
+    house.deploy("v1")
+    house.traffic(8)
+    house.deploy("v2")
+    house.traffic(12)
+    while "shop" not in [service.name for service in due(house.policy, house.now)]:
+        house.now += timedelta(days=1)
+    assert "began a drill" in house.driller.begin()["shop"]
+    house.traffic(3)
+    assert house.live == "2"
+    assert house.archived()[-1].state is State.UNDONE
 
 
 def a_deployment(house):
@@ -290,7 +305,7 @@ def publish(house, code, *, errors):
     return version
 
 
-STORIES = {an_alias: (), a_person: (), a_deployment: (GROUP,), a_stack: (STACK,)}
+STORIES = {an_alias: (), a_person: (), a_drill: (), a_deployment: (GROUP,), a_stack: (STACK,)}
 # What the model of AWS answers, moto is not asked: it refuses what it does not know.
 MODELLED = {"core": {"passthrough": {"services": ["cloudwatch", "lambda"], "urls": []}}}
 

@@ -5,13 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from rollback_responder.domain import naming
 from rollback_responder.domain.controls import Approval, Controls, FixingForward, Unsafe
@@ -34,31 +31,11 @@ from rollback_responder.journal.memory import (
 from rollback_responder.journal.notices import DynamoDbNotices
 from rollback_responder.ports import Notice
 from tests.builders import GROUP, MINUTE, NOW, a_ledger, an_incident
+from tests.tables import LEASE, TABLE, stubbed
 
-LEASE = timedelta(seconds=90)
-TABLE = "journal"
 SHOP = "shop"
 ALIAS = "lambda_alias/shop/live"
 AFTER = NOW + LEASE + timedelta(seconds=1)
-
-
-@pytest.fixture
-def dynamodb():
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-        )
-        yield client
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -569,11 +546,6 @@ def test_a_damaged_row_names_its_damage(dynamodb, attribute, text, names):
     assert names in str(raised.value)
     # The others are read all the same.
     assert names in journal.rows([SHOP])[SHOP].damage
-
-
-def stubbed():
-    client = boto3.client("dynamodb", region_name="us-east-1")
-    return client, Stubber(client)
 
 
 def key(name):

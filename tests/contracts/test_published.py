@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from rollback_responder.domain.incident import TRANSITIONS, State
 from rollback_responder.domain.policy import parse_policy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,3 +43,16 @@ def test_every_link_leads_somewhere(page):
     local = [link for link in links if "://" not in link]
 
     assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def test_the_table_of_an_incidents_states_is_the_one_of_the_code():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    section = page.partition("## An incident's states")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("| ")]
+    told = {
+        state: {State(word) for word in re.findall(r"`([a-z_]+)`", becomes)}
+        for states, _, becomes in rows[1:]
+        for state in re.findall(r"none yet|`[a-z_]+`", states)
+    }
+
+    assert told == {f"`{state}`" if state else "none yet": to for state, to in TRANSITIONS.items()}

@@ -24,13 +24,14 @@ from local.aws_model.clients import (
 )
 from rollback_responder.actions import Clients
 from rollback_responder.domain import naming
+from rollback_responder.domain.target import LambdaAlias
 from rollback_responder.journal.codec import encode_ledgers
 
 REGION = "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/respond"
-FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:shop"
-TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:rollback-alarms-test"
-RESPONDER = naming.stack_name("test")
+FUNCTIONS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
+FUNCTION = f"{FUNCTIONS}:shop"
+TOPICS = f"arn:aws:sns:{REGION}:{ACCOUNT}"
 METADATA = {"HTTPStatusCode": 200, "RequestId": "r", "RetryAttempts": 0, "HTTPHeaders": {}}
 
 
@@ -60,31 +61,43 @@ def document():
     return policy
 
 
+def ready_house() -> House:
+    """The house of one shop: version 2 is live, and both of its versions have proved themselves."""
+    house = House(document())
+    house.codedeploy.add_group(
+        "shop",
+        "live",
+        function="shop",
+        alias="live",
+        auto_rollback_events=["DEPLOYMENT_FAILURE"],
+    )
+    house.cloudformation.add_stack("shop", monitoring_minutes=10)
+    house.deploy("v1")
+    house.traffic(7, requests=10)
+    house.deploy("v2")
+    house.traffic(7, requests=10)
+    assert house.incident is None
+    return house
+
+
 class CheckedAccount:
     """A house that is ready; a test breaks one thing. `answers` are by operation."""
 
-    def __init__(self, policy: dict[str, Any] | None = None) -> None:
-        self.house = House(policy or document())
-        house = self.house
-        house.codedeploy.add_group(
-            "shop",
-            "live",
-            function="shop",
-            alias="live",
-            auto_rollback_events=["DEPLOYMENT_FAILURE"],
-        )
-        house.cloudformation.add_stack("shop", monitoring_minutes=10)
-        house.cloudformation.add_stack(RESPONDER)
-        self.publish_alarms(TOPIC)
-        house.deploy("v1")
-        house.traffic(7, requests=10)
-        house.deploy("v2")
-        house.traffic(7, requests=10)
-        assert house.incident is None
-        self.items = rows_of(house)
+    def __init__(self, house: House | None = None) -> None:
+        self.house = house or ready_house()
+        environment = self.house.policy.environment
+        self.responder = naming.stack_name(environment)
+        self.house.cloudformation.add_stack(self.responder)
+        self.publish_alarms(f"{TOPICS}:{naming.topic_name(environment)}")
+        self.items = rows_of(self.house)
         self.answers: dict[str, Any] = self._answers()
         self.denied: set[str] = set()
         self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    @property
+    def pointers(self) -> list[LambdaAlias]:
+        """Every alias of the policy."""
+        return [pointer for service in self.house.policy.services for pointer in service.pointers]
 
     def publish_alarms(self, *topics: str, enabled: bool = True) -> None:
         actions = Actions(enabled=enabled, alarm=topics)
@@ -145,9 +158,9 @@ class CheckedAccount:
             return {"Item": item} if item else {}
 
         def describe_stacks(asked: Any) -> Any:
-            if asked["StackName"] != RESPONDER:
+            if asked["StackName"] != self.responder:
                 return None
-            stack = self.house.cloudformation.describe_stacks(StackName=RESPONDER)["Stacks"][0]
+            (stack,) = self.house.cloudformation.describe_stacks(**asked)["Stacks"]
             outputs = {"JournalTable": "journal", "RespondRole": ROLE, "AlarmQueueUrl": "q"}
             pairs = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
             return {"Stacks": [stack | {"Outputs": pairs}]}
@@ -164,8 +177,7 @@ class CheckedAccount:
             return {"EvaluationResults": decided, "IsTruncated": False}
 
         def own_resources(asked: Any) -> Any:
-            assert asked == {"PhysicalResourceId": "shop"}
-            return {"StackResources": [_resource("Shop", "AWS::Lambda::Function", "shop")]}
+            return {"StackResources": [_function(asked["PhysicalResourceId"])]}
 
         return {
             "GetCallerIdentity": {
@@ -177,31 +189,33 @@ class CheckedAccount:
             "DescribeStacks": describe_stacks,
             "SimulatePrincipalPolicy": simulate,
             "GetSecretValue": {"SecretString": json.dumps({"webhook_url": "https://hooks.x/y"})},
-            "ListVersionsByFunction": {
-                "Versions": [{"Version": version} for version in ("$LATEST", "1", "2")]
-            },
             "ListProvisionedConcurrencyConfigs": {"ProvisionedConcurrencyConfigs": []},
             "ListEventSourceMappings": {
-                "EventSourceMappings": [mapping(f"{FUNCTION}:live", "orders")]
+                "EventSourceMappings": [
+                    mapping(f"{FUNCTIONS}:{one.function}:{one.alias}", "orders")
+                    for one in self.pointers
+                ]
             },
             "GetPolicy": refused("ResourceNotFoundException"),
             "GetFunctionUrlConfig": refused("ResourceNotFoundException"),
             "GetIntegrations": {"Items": [{"IntegrationUri": f"{FUNCTION}:live"}]},
             "GetResources": refused("NotFoundException"),
+            "GetRestApis": {"items": []},
             "DescribeStackResources": own_resources,
             "GetTemplate": {"TemplateBody": template("Retain")},
         }
 
 
 def rows_of(house: House) -> list[dict[str, Any]]:
-    """A row without an incident, as the journal writes it."""
-    row = house.journal.rows(["shop"])["shop"]
+    """Rows without an incident, as the journal writes them."""
+    names = [service.name for service in house.policy.services]
     return [
         {
-            "pk": {"S": "service#shop"},
+            "pk": {"S": f"service#{name}"},
             "sk": {"S": "row"},
             "ledgers": {"S": encode_ledgers(row.ledgers)},
         }
+        for name, row in house.journal.rows(names).items()
     ]
 
 
@@ -214,12 +228,12 @@ def template(deletion: str | None) -> str:
     )
 
 
-def _resource(logical_id: str, kind: str, physical_id: str) -> dict[str, Any]:
+def _function(name: str) -> dict[str, Any]:
     return {
-        "StackName": "shop",
-        "LogicalResourceId": logical_id,
-        "PhysicalResourceId": physical_id,
-        "ResourceType": kind,
+        "StackName": name,
+        "LogicalResourceId": "Shop",
+        "PhysicalResourceId": name,
+        "ResourceType": "AWS::Lambda::Function",
         "ResourceStatus": "CREATE_COMPLETE",
         "Timestamp": START - MINUTE,
     }

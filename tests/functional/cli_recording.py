@@ -12,10 +12,9 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import boto3
 from moto import mock_aws
 
-from house import LEASE, MINUTE, House, policy_document
+from house import MINUTE, House, policy_document
 from rollback_responder import bootstrap
 from rollback_responder.cli import main
 from rollback_responder.domain.controls import FixingForward, Unsafe
@@ -24,11 +23,11 @@ from rollback_responder.domain.said import Said
 from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.budget import KEY, DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
+from tests.tables import LEASE, TABLE, make_table
 
 HERE = Path(__file__).resolve().parent
 EXPORT = HERE / "recordings" / "journal.json"
 GOLDEN = HERE / "recordings" / "cli"
-TABLE = "journal"
 # What is printed does not depend on who tests.
 ENVIRONMENT = {"COLUMNS": "160", "TERM": "dumb", "NO_COLOR": "1", "LANG": "C.UTF-8"}
 JOURNAL = ["--journal", str(EXPORT)]
@@ -71,14 +70,7 @@ def story() -> House:
 def export(house: House) -> dict:
     """The table as `aws dynamodb scan` prints it, written by the journal itself."""
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        keys = (("pk", "HASH"), ("sk", "RANGE"))
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
-        )
+        client = make_table()
         journal = DynamoDbJournal(client, TABLE, LEASE)
         row = house.journal.rows(["shop"])["shop"]
         for incident in [*house.journal.archive.values(), row.incident]:

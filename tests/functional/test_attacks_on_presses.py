@@ -2,7 +2,6 @@
 
 import json
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -14,14 +13,13 @@ from rollback_responder.domain import naming
 from rollback_responder.domain.policy import Slack
 from rollback_responder.domain.said import Said
 from rollback_responder.journal.book import DynamoDbBook
-from rollback_responder.journal.memory import MemoryNotices
+from rollback_responder.journal.memory import MemoryNotices, MemoryStorms
 from rollback_responder.notifiers.slack import SlackSecret, open_slack
 from rollback_responder.notifiers.telling import Teller
 from rollback_responder.presses import press_of
 from tests.builders import MINUTE, NOW
+from tests.tables import TABLE, make_table
 from tests.unit.test_presses import PAYLOAD, signed
-
-TABLE = "journal"
 
 
 class Repeats:
@@ -37,14 +35,7 @@ class Repeats:
 
 def test_a_press_whose_first_write_is_repeated_by_the_sdk_is_not_swallowed():
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        keys = [("pk", "HASH"), ("sk", "RANGE")]
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
-        )
+        client = make_table()
         book = DynamoDbBook(Repeats(client), TABLE)
 
         assert book.is_new("a-press", NOW)
@@ -93,7 +84,7 @@ def teller_of(inbox, notices):
     thread = open_slack(
         SlackSecret(bot_token=inbox.token, api_url=inbox.api_url), Slack(channel="#deploys")
     )
-    return Teller(thread, notices, account_id="1", region="r")
+    return Teller(thread, notices, MemoryStorms(MINUTE), account_id="1", region="r")
 
 
 SAID = Said(at=NOW, by="bob", text="bob holds it", incident_id="inc-1")

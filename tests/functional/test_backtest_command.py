@@ -5,7 +5,6 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from faults import client_error, on, refuse
@@ -26,6 +25,7 @@ from rollback_responder.cli.whole import backtest, with_mode
 from rollback_responder.domain.response import Mode
 from rollback_responder.domain.situation import Switches
 from rollback_responder.journal.dynamodb import DynamoDbJournal
+from tests.tables import make_table
 
 DAY = timedelta(days=1)
 NOTHING = Kept(rows={}, incidents=(), switches=Switches())
@@ -193,14 +193,7 @@ def test_where_versions_are_not_told_apart_the_journal_says_when_each_went_live(
 
 def test_the_journals_rows_and_its_archive_are_read_from_the_table(observed):
     with mock_aws():
-        client = boto3.client("dynamodb", region_name=REGION)
-        keys = [("pk", "HASH"), ("sk", "RANGE")]
-        client.create_table(
-            TableName="journal",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": n, "KeyType": k} for n, k in keys],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
-        )
+        client = make_table(REGION)
         journal = DynamoDbJournal(client, "journal", timedelta(seconds=90))
         row = observed.journal.rows(["shop"])["shop"]
         claim = journal.claim("shop", claim_id="c", may_act=False, now=observed.now)

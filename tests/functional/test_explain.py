@@ -22,6 +22,7 @@ from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.situation import RollBack
 from rollback_responder.ports import Move
 from rollback_responder.signals import wake
+from tests.tables import make_table
 
 EVENTS = Path(__file__).resolve().parents[1] / "events"
 NAME = "rollback.prod.shop.shop.live.error-rate"
@@ -152,16 +153,6 @@ def in_an_account(house, monkeypatch):
     monkeypatch.setattr(bootstrap, "utc_now", house.clock)
     rooms = bootstrap.looking_rooms(house.policy, "journal", bootstrap.Place(region=REGION))
     return rooms, sent
-
-
-def make_table():
-    keys = [("pk", "HASH"), ("sk", "RANGE")]
-    boto3.client("dynamodb", region_name=REGION).create_table(
-        TableName="journal",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": n, "KeyType": k} for n, k in keys],
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
-    )
 
 
 MODELLED = {"core": {"passthrough": {"services": ["cloudwatch", "lambda"], "urls": []}}}

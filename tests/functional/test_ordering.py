@@ -5,7 +5,6 @@ import json
 import sys
 from dataclasses import replace
 
-import boto3
 import pytest
 from faults import FAULTS, MINUTE, Operations, client_error, healthy_v1, meet, on, refuse
 from moto import mock_aws
@@ -13,7 +12,7 @@ from recording import clients_of
 from rollout_scenarios import GROUP, canary_deploy, house_of
 from scenarios import ERROR_RATE, bad_deploy, rollback_order
 
-from house import LEASE, REGION, House, policy_document
+from house import REGION, House, policy_document
 from rollback_responder import bootstrap
 from rollback_responder.cli import main, saying
 from rollback_responder.domain.controls import Controls, Unsafe
@@ -23,6 +22,7 @@ from rollback_responder.domain.order import FixForward, Hold, Undo
 from rollback_responder.domain.reason import Reason
 from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.dynamodb import DynamoDbJournal
+from tests.tables import LEASE, make_table
 
 ROLLED_BACK, PUT_BACK = ("shop", "2", "1"), ("shop", "1", "2")
 
@@ -296,18 +296,6 @@ def rollback_now(monkeypatch, tmp_path, capsys):
 
 
 MODELLED = {"core": {"passthrough": {"services": ["cloudwatch", "lambda"], "urls": []}}}
-
-
-def make_table():
-    dynamodb = boto3.client("dynamodb", region_name=REGION)
-    keys = [("pk", "HASH"), ("sk", "RANGE")]
-    dynamodb.create_table(
-        TableName="journal",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": n, "KeyType": k} for n, k in keys],
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
-    )
-    return dynamodb
 
 
 def copy_row(house, journal):

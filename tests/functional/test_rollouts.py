@@ -52,7 +52,7 @@ from local.aws_model.codedeploy import canary
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import How
 from rollback_responder.domain.reason import Reason
-from rollback_responder.journal.memory import MemoryNotices
+from rollback_responder.journal.memory import MemoryNotices, MemoryStorms
 from rollback_responder.notifiers.telling import Teller
 
 # -- deployments ----------------------------------------------------------------------------------
@@ -446,7 +446,7 @@ class Rung:
     def __init__(self):
         self.rung = []
 
-    def open(self, message):
+    def open(self, message, *, under=None):
         self.rung += [message.headline] if message.pages else []
         return "head"
 
@@ -468,7 +468,13 @@ class Rung:
 def test_whoever_is_called_on_the_way_back_is_rung_although_the_state_stays_the_same(story, words):
     """Told after each step, as the journal's stream tells it."""
     incident, thread = incidents_of(story())[0], Rung()
-    teller = Teller(thread, MemoryNotices(MINUTE), account_id="111122223333", region="us-east-1")
+    teller = Teller(
+        thread,
+        MemoryNotices(MINUTE),
+        MemoryStorms(MINUTE),
+        account_id="111122223333",
+        region="us-east-1",
+    )
     for count in range(1, len(incident.steps) + 1):
         teller.tell(replace(incident, steps=incident.steps[:count]), START + count * 2 * MINUTE)
 

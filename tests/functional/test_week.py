@@ -12,7 +12,7 @@ from rollback_responder.domain.controls import Controls, Unsafe
 from rollback_responder.domain.errors import MeasurementError, NotificationError
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import Slack
-from rollback_responder.journal.memory import MemoryAnnals, MemoryNotices
+from rollback_responder.journal.memory import MemoryAnnals, MemoryNotices, MemoryStorms
 from rollback_responder.notifiers.slack import SlackSecret, open_slack
 from rollback_responder.notifiers.telling import Teller
 
@@ -92,7 +92,13 @@ def test_a_week_is_told_once_in_blocks_that_slack_takes(house, way):
             api_url=inbox.api_url,
         )
         thread = open_slack(secret, Slack(channel="#deploys"))
-        teller = Teller(thread, MemoryNotices(90 * MINUTE / 60), account_id="1", region="eu-west-1")
+        teller = Teller(
+            thread,
+            MemoryNotices(90 * MINUTE / 60),
+            MemoryStorms(MINUTE),
+            account_id="1",
+            region="eu-west-1",
+        )
         week = house.chronicler.week(house.now)
 
         assert teller.announce(week, house.now)
@@ -105,16 +111,19 @@ def test_a_week_is_told_once_in_blocks_that_slack_takes(house, way):
 
 def test_a_week_that_slack_does_not_take_is_told_later(house):
     class Deaf:
-        def announce(self, digest):
+        def announce(self, bulletin, *, rings=False):
             raise NotificationError("Slack answered 500", retryable=True)
 
     class Open(Deaf):
-        def announce(self, digest):
+        def announce(self, bulletin, *, rings=False):
             return "here"
 
     notices = MemoryNotices(90 * MINUTE / 60)
     week = house.chronicler.week(house.now)
-    deaf, there = (Teller(t, notices, account_id="1", region="r") for t in (Deaf(), Open()))
+    deaf, there = (
+        Teller(t, notices, MemoryStorms(MINUTE), account_id="1", region="r")
+        for t in (Deaf(), Open())
+    )
     with pytest.raises(NotificationError):
         deaf.announce(week, house.now)
 

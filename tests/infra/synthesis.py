@@ -27,6 +27,7 @@ POLICY = {
         {"kind": "weekly", "name": "the night", "days": ["fri", "sat"], "from_clock": "22:00"},
     ],
     "health": {"emails": ["oncall@example.com"]},
+    "drills": {"hour": 4},
     "services": [
         {
             "name": "checkout",

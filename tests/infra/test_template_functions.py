@@ -159,3 +159,20 @@ def test_without_a_digest_nothing_is_scheduled_or_granted_for_it(synthesise):
 
     assert not [name for name in bare.of_type("AWS::Events::Rule") if "Notifier" in name]
     assert not granted & {"dynamodb:Query", "dynamodb:BatchGetItem", "cloudwatch:GetMetricData"}
+
+
+def test_drills_are_begun_once_a_day_when_the_policy_says(responder):
+    rule = responder.properties("Watcher/Drills")
+    (target,) = rule["Targets"]
+
+    assert rule["ScheduleExpression"] == "cron(30 4 * * ? *)"
+    assert target["Arn"] == "<Watcher/Watch/Function.Arn>"
+    assert json.loads(target["Input"]) == {"drills": "day"}
+
+
+def test_without_drills_nothing_is_scheduled_or_granted_for_them(synthesise):
+    bare = synthesise({key: value for key, value in POLICY.items() if key != "drills"}).responder
+    granted = {a for s in held_by(bare, "Watcher/Watch/Role") for a in s["Action"]}
+
+    assert not [name for name in bare.of_type("AWS::Events::Rule") if "Drills" in name]
+    assert "dynamodb:GetItem" not in granted

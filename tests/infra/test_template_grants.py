@@ -92,8 +92,10 @@ EXPECTED = {
     "Watcher/Watch/Role": {
         ("<Watcher/Watch/Logs.Arn>",): {"logs:CreateLogStream", "logs:PutLogEvents"},
         (QUEUE,): {"sqs:SendMessage"},
+        # An order for a drill is written upon the page as it was read.
         (JOURNAL,): {
             "dynamodb:BatchGetItem",
+            "dynamodb:GetItem",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
         },

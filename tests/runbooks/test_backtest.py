@@ -13,6 +13,7 @@ from golden import check
 from recording import record
 
 from house import MINUTE
+from rollback_responder.cli.backtest_text import document_of
 from rollback_responder.cli.findings import WOULD_BE, Kind, findings_of
 from rollback_responder.cli.history import History, load, save
 from rollback_responder.cli.main import run
@@ -281,7 +282,7 @@ def test_an_event_of_the_month_is_explained(played, capsys, tmp_path):
 
 
 def test_the_same_record_gives_the_same_answer(played):
-    _, month, folder = played
+    example, month, folder = played
     history = load(folder)
     once, again = (
         backtest(history, month.house.policy, with_sweep=False, progress=lambda _: None)
@@ -289,3 +290,8 @@ def test_the_same_record_gives_the_same_answer(played):
     )
 
     assert once.findings == again.findings
+    # The last digits of the evidence are the machine's.
+    document = json.loads(
+        json.dumps(document_of(once)), parse_float=lambda text: round(float(text), 6)
+    )
+    check(f"backtest-{example.partition('/')[0]}.json", json.dumps(document, indent=2) + "\n")

@@ -11,7 +11,6 @@ import html
 import logging
 import os
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -24,12 +23,12 @@ from local.slack_inbox.server import SlackInbox
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.policy import Slack
 from rollback_responder.domain.reason import Reason
-from rollback_responder.journal.memory import MemoryJournal, MemoryNotices
+from rollback_responder.journal.memory import MemoryJournal, MemoryNotices, MemoryStorms
 from rollback_responder.notifiers.picture import png_of
 from rollback_responder.notifiers.slack import SlackSecret, open_slack
 from rollback_responder.notifiers.telling import Teller
 from tests.conftest import CREDENTIALS
-from tests.simulation.house import ACCOUNT, REGION, decode_incident
+from tests.simulation.house import ACCOUNT, LEASE, REGION, decode_incident
 from tests.simulation.soak import RATES
 from tests.simulation.story import Story
 
@@ -144,7 +143,8 @@ def _way(incident):
         return ""
     ways = {f"{leg.how.value} {leg.target.kind}" for leg in incident.legs}
     several = " of several" if len(incident.legs) > 1 else ""
-    return f"{', '.join(sorted(ways))}{several}"
+    drill = "drill, " if incident.drill else ""
+    return f"{drill}{', '.join(sorted(ways))}{several}"
 
 
 class _Stream(list):
@@ -195,9 +195,13 @@ def told_by_slack(moments, *, draw=png_of):
         secret = SlackSecret(bot_token=inbox.token, api_url=inbox.api_url)
         for moment in moments:
             before = len(inbox.messages())
-            notices = MemoryNotices(timedelta(seconds=90))
             teller = Teller(
-                open_slack(secret, POLICY), notices, account_id=ACCOUNT, region=REGION, draw=draw
+                open_slack(secret, POLICY),
+                MemoryNotices(LEASE),
+                MemoryStorms(LEASE),
+                account_id=ACCOUNT,
+                region=REGION,
+                draw=draw,
             )
             for incident in moment.incidents:
                 now[0] = incident.steps[-1].at

@@ -26,6 +26,7 @@ from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.notices import DynamoDbNotices
+from rollback_responder.journal.storms import DynamoDbStorms
 from rollback_responder.notifiers import telling
 from rollback_responder.notifiers.telling import Teller
 from rollback_responder.responder import Responder
@@ -170,13 +171,19 @@ class SlackLog:
         except (ClientError, BotoCoreError):
             raise NotificationError("Slack cannot be reached", retryable=True) from None
 
-    def open(self, message):
+    def open(self, message, *, under=None):
         def apply():
             head = f"head-{len(self.heads)}"
             self.heads[head] = message
             return head
 
         return self._said(apply)
+
+    def announce(self, bulletin, *, rings=False):
+        return self._said(lambda: "storm")
+
+    def amend(self, head, bulletin, *, news):
+        self._said(lambda: None)
 
     def reply(self, head, text, *, rings):
         self._said(lambda: self.told.append((head, text, rings)))
@@ -215,7 +222,8 @@ class House:
             clock=world.clock,
         )
         self.slack = SlackLog(world)
-        self.teller = Teller(self.slack, self.notices, account_id=ACCOUNT, region=REGION)
+        storms = DynamoDbStorms(clients["dynamodb"], TABLE, LEASE)
+        self.teller = Teller(self.slack, self.notices, storms, account_id=ACCOUNT, region=REGION)
         self.stream = []
         self.parked = []
         world.dynamodb.listener = self._changed

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from rollback_responder.domain import decision as decision_module
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, Baseline
-from rollback_responder.domain.controls import Approval, Controls, FixingForward, Held, Unsafe
+from rollback_responder.domain.controls import (
+    Approval,
+    Controls,
+    FixingForward,
+    Frozen,
+    Held,
+    Unsafe,
+)
 from rollback_responder.domain.decision import decide
 from rollback_responder.domain.freeze import OneFreeze
 from rollback_responder.domain.gates import GATES, change_objects, guardrails_object
@@ -135,6 +142,7 @@ OBJECTIONS = [
     (Reason.SEVERITY_ASKS, {"severity": Severity.MEDIUM}),
     (Reason.APPROVAL_NEEDED, {"mode": Mode.APPROVE}),
     (Reason.FROZEN, {"freezes": (FREEZE,)}),
+    (Reason.FROZEN, {"controls": {"frozen": Frozen(by="ann", until_at=LATER)}}),
 ]
 ASKING = {
     Reason.RELEASE_PROVED,

@@ -7,11 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_responder.domain.controls import Approval, Controls, FixingForward, Held, UndoAsked
+from rollback_responder.domain.controls import (
+    Approval,
+    Controls,
+    FixingForward,
+    Frozen,
+    Held,
+    UndoAsked,
+)
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import How, name_of
-from rollback_responder.domain.order import LONGEST_MEMORY, Approve, FixForward, Hold, Undo, taken
+from rollback_responder.domain.order import (
+    LONGEST_FREEZE,
+    LONGEST_MEMORY,
+    Approve,
+    FixForward,
+    Freeze,
+    Hold,
+    Undo,
+    taken,
+)
 from rollback_responder.domain.reason import Reason
 from tests.builders import (
     GROUP,
@@ -159,6 +175,29 @@ def test_a_longer_time_to_fix_it_forward_replaces_a_shorter_one():
     longer = FixForward(service="shop", until_at=NOW + 2 * HOUR, by="eve")
 
     assert taken(longer, first, None, NOW).controls.fix_forward.by == "eve"
+
+
+FROZEN = Controls(frozen=Frozen(by="bob", until_at=NOW + HOUR))
+FREEZES = [
+    (Controls(), NOW + HOUR, FROZEN, "bob froze shop until 22 Nov 05:00:00 UTC: a rollback is"),
+    (FROZEN, NOW + HOUR, FROZEN, "bob froze it already, until 22 Nov 05:00:00 UTC"),
+    (FROZEN, None, Controls(), "bob ended the freeze of shop"),
+    (Controls(), None, Controls(), "shop is not frozen by anybody"),
+]
+
+
+@pytest.mark.parametrize(("before", "until_at", "after", "text"), FREEZES)
+def test_a_freeze_begins_and_ends_by_a_word(before, until_at, after, text):
+    found = taken(Freeze(service="shop", until_at=until_at, by="bob"), before, None, NOW)
+
+    assert found.controls == after
+    assert found.text.startswith(text)
+
+
+@pytest.mark.parametrize("until_at", [NOW, NOW + LONGEST_FREEZE + MINUTE])
+def test_a_freeze_has_an_end_that_can_be_seen(until_at):
+    with pytest.raises(OrderRefused, match="within 31 days"):
+        taken(Freeze(service="shop", until_at=until_at, by="bob"), Controls(), None, NOW)
 
 
 @given(st.integers(1, 50))

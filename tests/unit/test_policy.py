@@ -31,6 +31,7 @@ ONLY_THE_PARSER = {
     "adopted_alarm_of_our_own",
     "adopted_alarm_on_two_aliases",
     "alarm_name_too_long",
+    "drills_in_production",
     "duplicates",
     "freezes_that_never_are",
     "healthy_later_than_the_deadline",

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback_responder.domain import naming, readiness
-from rollback_responder.domain.alias_readiness import AliasFacts, Caller, Way
+from rollback_responder.domain.alias_readiness import AliasFacts, Caller, Moved, Way
 from rollback_responder.domain.finding import LEVELS, Check, Level, Unread
 from rollback_responder.domain.permissions import Need, needs_of
 from rollback_responder.domain.policy import parse_policy
 from rollback_responder.domain.readiness import (
     AlarmFacts,
+    DependencyFacts,
     GroupFacts,
     PermissionFacts,
     StackFacts,
@@ -86,9 +87,13 @@ READY = {
     "called by another alias of the policy": an_alias(
         callers=called("canary"), aliases=frozenset({"live", "canary"})
     ),
-    "a rollout carries the way back": an_alias(ledger=Ledger(), alone=False),
+    "a rollout carries the way back": an_alias(ledger=Ledger(), moved=Moved.NEVER),
     "alarm": a_ready_alarm(),
-    "adopted alarm": a_ready_alarm(topic=None, actions=()),
+    "adopted alarm": a_ready_alarm(adopted=True, topic=None, actions=()),
+    "dependency": DependencyFacts(name="database", reading=an_alarm(AlarmState.OK)),
+    "dependency of which nothing is heard": DependencyFacts(
+        name="database", reading=an_alarm(AlarmState.INSUFFICIENT_DATA)
+    ),
     "group": GroupFacts(target=GROUP, rolls_back=True),
     "stack": a_stack(),
     "stack on its way": a_stack(phase=Phase.RUNNING),
@@ -101,8 +106,11 @@ FOUND = [
     (Check.NO_WAY_BACK, an_alias(target=replace(TARGET, never_back_to=("1",)))),
     (Check.NO_WAY_BACK, an_alias(observation=an_observation("2", "3"), ledger=proved("1"))),
     (Check.NO_WAY_BACK, an_alias(observation=an_observation("1", "2"), ledger=proved("2"))),
+    (Check.NOTHING_PROVED, an_alias(ledger=Ledger(), moved=Moved.ONCE_FINISHED)),
     (Check.VERSION_DELETED, an_alias(ledger=proved("2", "0"))),
-    (Check.VERSION_NOT_KEPT, an_alias(kept=False)),
+    (Check.WAY_BACK_NOT_KEPT, an_alias(kept=False)),
+    (Check.VERSION_NOT_KEPT, an_alias(kept=False, moved=Moved.ONCE_FINISHED)),
+    (Check.VERSION_NOT_KEPT, an_alias(kept=False, moved=Moved.NEVER)),
     (Check.PAST_THE_ALIAS, an_alias(callers=called(None))),
     (Check.PAST_THE_ALIAS, an_alias(callers=called("$LATEST", Way.API))),
     (Check.PAST_THE_ALIAS, an_alias(callers=called("7", Way.FUNCTION_URL))),
@@ -131,6 +139,9 @@ FOUND = [
     (Check.ALARM_UNSOUND, a_ready_alarm(reading=an_alarm(AlarmState.OK, unsound="PARTIAL_DATA"))),
     (Check.ALARM_WITHOUT_DATA, a_ready_alarm(reading=an_alarm(AlarmState.INSUFFICIENT_DATA))),
     (Check.ALARM_FIRES, a_ready_alarm(reading=an_alarm())),
+    (Check.NOT_READ, DependencyFacts(name="database", reading=UNREAD)),
+    (Check.DEPENDENCY_GONE, DependencyFacts(name="database", reading=None)),
+    (Check.DEPENDENCY_FIRES, DependencyFacts(name="database", reading=an_alarm())),
     (Check.GROUP_GONE, GroupFacts(target=GROUP, rolls_back=None)),
     (Check.GROUP_WITHOUT_ROLLBACK, GroupFacts(target=GROUP, rolls_back=False)),
     (Check.STACK_GONE, StackFacts(target=STACK, state=None)),
@@ -179,9 +190,11 @@ def test_only_what_keeps_a_rollback_from_working_is_an_error():
         Check.ALIAS_GONE,
         Check.ALIAS_ON_LATEST,
         Check.NO_WAY_BACK,
+        Check.WAY_BACK_NOT_KEPT,
         Check.PAST_THE_ALIAS,
         Check.ALARM_GONE,
         Check.ALARM_DISABLED,
+        Check.DEPENDENCY_GONE,
         Check.GROUP_GONE,
         Check.STACK_GONE,
         Check.STACK_NOT_STABLE,
@@ -211,6 +224,22 @@ def test_a_call_past_the_alias_is_named_with_where_to_point_it():
 
     assert "event source orders calls version 7" in finding.found
     assert finding.fix == "point it at shop:live"
+
+
+@pytest.mark.parametrize(
+    ("how", "found", "fix"),
+    [
+        ({}, "and no release proves itself", "deploy the alarm stacks again"),
+        ({"adopted": True}, "and no release proves itself", "create it, or take its trigger"),
+        ({"vouches": False}, "it wakes nobody", "deploy the alarm stacks again"),
+    ],
+)
+def test_an_alarm_that_is_not_there_is_made_by_whose_it_is(how, found, fix):
+    (finding,) = findings_of(a_ready_alarm(reading=None, **how))
+
+    assert found in finding.found
+    assert ("proves" in finding.found) is how.get("vouches", True)
+    assert finding.fix.startswith(fix)
 
 
 # -- permissions ----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from rollback_responder.domain.errors import (
     TargetChanged,
     TargetGone,
 )
-from rollback_responder.domain.release import Observation
+from rollback_responder.domain.release import Build, Observation
 from rollback_responder.domain.target import LambdaAlias
 from rollback_responder.ports import Move
 
@@ -72,8 +72,8 @@ class LambdaAliasAction:
             refused(what, error, NOT_APPLIED)
         return _observation(alias)
 
-    def fingerprint(self, target: LambdaAlias, version: str) -> str | None:
-        """See `PointerAction.fingerprint`: `CodeSha256`, by one GetFunctionConfiguration."""
+    def build(self, target: LambdaAlias, version: str) -> Build | None:
+        """See `PointerAction.build`. One GetFunctionConfiguration: `CodeSha256`, `Description`."""
         try:
             found = self._reads.get_function_configuration(
                 FunctionName=target.function, Qualifier=version
@@ -84,7 +84,7 @@ class LambdaAliasAction:
             raise ActionError(
                 f"GetFunctionConfiguration of {target.function}:{version}: {name_of(error)}"
             ) from error
-        return found["CodeSha256"]
+        return Build(code_sha256=found["CodeSha256"], about=found.get("Description") or None)
 
 
 def _observation(alias: "AliasConfigurationResponseTypeDef") -> Observation:

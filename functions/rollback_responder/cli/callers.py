@@ -4,23 +4,32 @@ Facts relied on (Lambda and API Gateway API references, as in the SDK's service 
 ListEventSourceMappings filters by the exact function, version or alias, so all are listed and told
 apart here; GetPolicy answers ResourceNotFoundException where there is no policy; GetIntegrations is
 for HTTP and WebSocket APIs, GetResources with `embed=methods` for REST APIs, and each answers
-NotFoundException for an API of the other kind.
+NotFoundException for an API of the other kind; GetRestApis lists REST APIs with ids and names, and
+CloudWatch knows these by their name (API Gateway developer guide, "REST API dimensions").
 """
 
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.alias_readiness import Caller, Way
 from rollback_responder.domain.finding import Unread
+from rollback_responder.domain.trigger import Api, ApiType
 
 T = TypeVar("T")
 FUNCTION = re.compile(r":function:(?P<name>[a-zA-Z0-9-_]+)(?::(?P<qualifier>[^/]+))?")
 API_ARN = re.compile(r"arn:[^:]+:execute-api:[^:]*:[^:]*:(?P<api>[a-zA-Z0-9]+)")
 GONE = frozenset({"ResourceNotFoundException", "NotFoundException"})
+
+
+class ApiId(NamedTuple):
+    """An API by its id, and what people know it by."""
+
+    api_id: str
+    title: str
 
 
 class Callers:
@@ -30,14 +39,32 @@ class Callers:
         self._reader = reader
 
     def of(
-        self, function: str, alias: str, known_apis: Collection[str]
+        self, function: str, alias: str, known_apis: Collection[Api]
     ) -> Iterator[Caller | Unread]:
         """Who calls the function. `known_apis` are looked at although no permission names them."""
+        yield from self._event_sources(function)
+        apis: dict[str, str] = {}
+        for found in (*self._known(known_apis), *self._allowed(function, alias)):
+            if isinstance(found, ApiId):
+                apis.setdefault(found.api_id, found.title)
+            else:
+                yield found
+        for api_id, title in sorted(apis.items()):
+            yield from self._api(api_id, title, function)
+        url = read("GetFunctionUrlConfig", lambda: self._url(function))
+        if isinstance(url, Unread):
+            yield url
+        elif url:
+            yield Caller(way=Way.FUNCTION_URL, name=url, qualifier=None)
+
+    def _event_sources(self, function: str) -> Iterator[Caller | Unread]:
         if isinstance(self._mappings, Unread):
             yield self._mappings
         else:
             yield from (caller for name, caller in self._mappings if name == function)
-        apis = dict.fromkeys(known_apis)
+
+    def _allowed(self, function: str, alias: str) -> Iterator[ApiId | Caller | Unread]:
+        """Whom the function's policies let call it; of an API more is to be read."""
         for qualifier in (None, alias):
             policy = read("GetPolicy", partial(self._policy, function, qualifier))
             if isinstance(policy, Unread):
@@ -46,17 +73,29 @@ class Callers:
             for principal, source in _permitted(policy or {}):
                 api = API_ARN.match(source)
                 if api:
-                    apis[api["api"]] = None
+                    yield ApiId(api["api"], api["api"])
                 elif qualifier is None:
                     name = f"{principal} ({source})" if source else principal
                     yield Caller(way=Way.PERMISSION, name=name, qualifier=None)
-        for api_id in apis:
-            yield from self._api(api_id, function)
-        url = read("GetFunctionUrlConfig", lambda: self._url(function))
-        if isinstance(url, Unread):
-            yield url
-        elif url:
-            yield Caller(way=Way.FUNCTION_URL, name=url, qualifier=None)
+
+    def _known(self, apis: Collection[Api]) -> Iterator[ApiId | Unread]:
+        """The ids of the policy's APIs; REST APIs it knows by their name, as their metrics do."""
+        yield from (ApiId(api.name, api.name) for api in apis if api.type is ApiType.HTTP)
+        names = {api.name for api in apis if api.type is ApiType.REST}
+        known = self._rest_apis if names else []
+        if isinstance(known, Unread):
+            yield known
+        else:
+            yield from (ApiId(i, f"{name} ({i})") for i, name in known if name in names)
+
+    @cached_property
+    def _rest_apis(self) -> list[tuple[str, str]] | Unread:
+        """Every REST API of the region, by id and name; several may have the same name."""
+        return read("GetRestApis", self._list_rest_apis) or []
+
+    def _list_rest_apis(self) -> list[tuple[str, str]]:
+        pages = self._reader("apigateway").get_paginator("get_rest_apis").paginate()
+        return [(one["id"], one["name"]) for page in pages for one in page["items"]]
 
     @cached_property
     def _mappings(self) -> list[tuple[str, Caller]] | Unread:
@@ -89,7 +128,7 @@ class Callers:
         answer = self._reader("lambda").get_function_url_config(FunctionName=function)
         return str(answer["FunctionUrl"])
 
-    def _api(self, api_id: str, function: str) -> Iterator[Caller | Unread]:
+    def _api(self, api_id: str, title: str, function: str) -> Iterator[Caller | Unread]:
         """What of the function an API calls."""
         for reads in (self._http_targets, self._rest_targets):
             uris = read(f"API {api_id}", partial(reads, api_id))
@@ -100,7 +139,7 @@ class Callers:
                 called = FUNCTION.search(uri)
                 if called and called["name"] == function:
                     qualifier = _plain(called["qualifier"])
-                    yield Caller(way=Way.API, name=api_id, qualifier=qualifier)
+                    yield Caller(way=Way.API, name=title, qualifier=qualifier)
             if uris is not None:
                 return
 

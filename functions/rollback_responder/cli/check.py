@@ -54,7 +54,7 @@ def check(
     if as_json:
         screen.json(_document(place.policy, found, code))
     else:
-        _print(screen, found)
+        _print(screen, place.policy, found)
     raise typer.Exit(code)
 
 
@@ -153,7 +153,7 @@ def _document(policy: Policy, found: Found, code: Exit) -> dict[str, Any]:
     }
 
 
-def _print(screen: Screen, found: Found) -> None:
+def _print(screen: Screen, policy: Policy, found: Found) -> None:
     for subject, findings in found.items():
         screen.line(subject, "bold")
         if not findings:
@@ -168,8 +168,10 @@ def _print(screen: Screen, found: Found) -> None:
     told = ", ".join(
         f"{counts[level]} {level.value}{'s' * (counts[level] != 1)}" for level in Level
     )
+    may_act = any(policy.mode_of(service).may_act for service in policy.services)
+    ready = "a rollback would work" if may_act else "it observes, and would roll nothing back"
     verdicts = {
-        Exit.DONE: ("Ready: a rollback would work.", GOOD),
+        Exit.DONE: (f"Ready: {ready}.", GOOD),
         Exit.NOT_READY: ("Not ready: the errors above would keep a rollback from working.", BAD),
         Exit.NOT_READ: ("Not known: not everything could be read.", DOUBT),
     }

@@ -67,6 +67,7 @@ def status(
 def _page(page: Record, policy: Policy | None, now: datetime) -> dict[str, Any]:
     service = next((s for s in policy.services if s.name == page.service), None) if policy else None
     fixing, holder = page.controls.fixing(now), page.holder
+    frozen = page.controls.freeze(now)
     return {
         "service": page.service,
         "mode": policy.mode_of(service).value if policy and service else None,
@@ -76,6 +77,7 @@ def _page(page: Record, policy: Policy | None, now: datetime) -> dict[str, Any]:
         "held_until": holder.until.isoformat() if holder else None,
         "holder_may_act": holder.may_act if holder else None,
         "fix_forward": write(fixing) if fixing else None,
+        "frozen": write(frozen) if frozen else None,
         "unsafe": [write(mark) for mark in page.controls.unsafe],
         "damage": page.damage,
     }

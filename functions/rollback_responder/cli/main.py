@@ -7,6 +7,7 @@ import typer
 
 from rollback_responder.cli.backtest import backtest
 from rollback_responder.cli.check import check
+from rollback_responder.cli.drill import drill
 from rollback_responder.cli.explain import explain
 from rollback_responder.cli.failure import exit_code
 from rollback_responder.cli.incidents import incidents, show
@@ -14,6 +15,7 @@ from rollback_responder.cli.now import now
 from rollback_responder.cli.orders import (
     approve,
     fix_forward,
+    freeze,
     hold,
     label,
     pause,
@@ -43,7 +45,7 @@ def build() -> typer.Typer:
     )
     for command in (status, incidents, show, report, check, explain, backtest):
         app.command(rich_help_panel=LOOK)(command)
-    for order in (now, approve, hold, undo, fix_forward, pause, resume, label):
+    for order in (now, drill, approve, hold, undo, fix_forward, freeze, pause, resume, label):
         app.command(rich_help_panel=SAY)(order)
     return app
 

@@ -20,7 +20,7 @@ from rollback_responder.cli.walk import Looked, act, look
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.order import RollBackNow
 from rollback_responder.domain.ordered import possible
-from rollback_responder.domain.policy import Policy, Watched
+from rollback_responder.domain.policy import Policy, Service, Watched
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.situation import RollBack, StandDown
 from rollback_responder.notifiers.words import WORDS
@@ -88,19 +88,28 @@ def entry_for(policy: Policy, service: str, target: str | None) -> Watched:
     Raises:
         BadUsage: there is no such service or alias, or there are several.
     """
-    entries = [entry for entry in policy.watched() if entry.service.name == service]
-    if not entries:
-        known = ", ".join(sorted(each.name for each in policy.services))
-        raise BadUsage(f"SERVICE: got {service!r}; allowed: {known}")
-    # A trigger that is only observed moves nothing; another one of the same alias may.
-    entries.sort(key=lambda entry: not policy.mode_of(entry.service, entry.trigger).may_act)
-    by_title = {entry.pointer.title if entry.pointer else "": entry for entry in reversed(entries)}
-    if target is None and len(by_title) == 1:
-        return next(iter(by_title.values()))
-    if target in by_title:
-        return by_title[target]
-    allowed = ", ".join(sorted(by_title)) or "none, it has no alias"
+    named = service_named(policy, service)
+    found = [policy.entry_for(named, pointer) for pointer in named.pointers or (None,)]
+    entries = {each.pointer.title if each.pointer else "": each for each in found if each}
+    if target is None and len(entries) == 1:
+        return next(iter(entries.values()))
+    if target in entries:
+        return entries[target]
+    allowed = ", ".join(sorted(entries)) or "none, no alarm watches it"
     raise BadUsage(f"--target: got {target!r}; allowed: {allowed}")
+
+
+def service_named(policy: Policy, name: str) -> Service:
+    """The service of that name.
+
+    Raises:
+        BadUsage: there is none.
+    """
+    for service in policy.services:
+        if service.name == name:
+            return service
+    known = ", ".join(sorted(service.name for service in policy.services))
+    raise BadUsage(f"SERVICE: got {name!r}; allowed: {known}")
 
 
 def planned(found: Looked) -> RollBack:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from rollback_responder import bootstrap
+from rollback_responder.cli.failure import BadUsage
 from rollback_responder.cli.options import (
     AsJson,
     IncidentId,
@@ -23,7 +24,16 @@ from rollback_responder.cli.place import Place
 from rollback_responder.cli.saying import about_incident, give
 from rollback_responder.cli.screen import clock
 from rollback_responder.domain.incident import Incident
-from rollback_responder.domain.order import Approve, FixForward, Hold, Label, Pause, Resume, Undo
+from rollback_responder.domain.order import (
+    Approve,
+    FixForward,
+    Freeze,
+    Hold,
+    Label,
+    Pause,
+    Resume,
+    Undo,
+)
 
 Yes = Annotated[
     bool,
@@ -179,6 +189,42 @@ def fix_forward(
         service,
         [f"This rolls nothing of {service} back until {clock(until_at)}; it goes on watching."],
         lambda by: FixForward(service=service, until_at=until_at, by=by),
+        yes=yes,
+        as_json=as_json,
+    )
+
+
+def freeze(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service's name.")],
+    *,
+    hours: Annotated[
+        float | None,
+        typer.Option("--hours", metavar="H", min=0.1, max=744, help="For how long, up to 744."),
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="End a freeze now.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    policy: PolicyFile = None,
+    table: TableName = None,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Ask a person before anything of a service is rolled back, for some hours.
+
+    Example: rollback freeze checkout --hours 48
+    """
+    if end == (hours is not None):
+        raise BadUsage("freeze: got neither, or both; allowed: --hours H to begin, --end to end")
+    place = Place(policy_file=policy, table_name=table, region=region, profile=profile)
+    until_at = bootstrap.utc_now() + timedelta(hours=hours) if hours else None
+    says = "This ends the freeze that somebody put on it; the policy's own freezes stay."
+    if until_at:
+        says = f"This has a person asked before {service} is rolled back, until {clock(until_at)}."
+    give(
+        place,
+        service,
+        [says],
+        lambda by: Freeze(service=service, until_at=until_at, by=by),
         yes=yes,
         as_json=as_json,
     )

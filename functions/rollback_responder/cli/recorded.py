@@ -9,7 +9,7 @@ from rollback_responder.cli.history import History, RecordedPointer, RecordedRol
 from rollback_responder.domain.errors import ActionDenied, JournalError
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.policy import Policy
-from rollback_responder.domain.release import Ledger, Observation
+from rollback_responder.domain.release import Build, Ledger, Observation
 from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.signal import AlarmReading
 from rollback_responder.domain.situation import Switches
@@ -54,10 +54,12 @@ class PointersInRecord:
         """See `PointerAction.move`. Never: a record is only looked at."""
         raise ActionDenied(f"{target.title} is in a record: it is not moved to {move.to_version}")
 
-    def fingerprint(self, target: Pointer, version: str) -> str | None:
-        """See `PointerAction.fingerprint`. A version that nobody mentions has code of its own."""
+    def build(self, target: Pointer, version: str) -> Build | None:
+        """See `PointerAction.build`. A version that nobody mentions has code of its own."""
         known = self._versions.get(target.target_id, {})
-        return known.get(version, f"code of version {version}")
+        # A version that was deleted has no code any more.
+        code_sha256 = known.get(version, f"code of version {version}")
+        return None if code_sha256 is None else Build(code_sha256=code_sha256)
 
 
 class RolloutsInRecord:

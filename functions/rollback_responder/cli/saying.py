@@ -58,8 +58,12 @@ def give(
     yes: bool,
     as_json: bool,
     head: tuple[str, str] | None = None,
+    quiet: bool = False,
 ) -> None:
-    """Shows, asks, and hands the order to the desk. `word` is typed to confirm in production."""
+    """Shows, asks, and hands the order to the desk. `word` is typed to confirm in production.
+
+    What was taken is told, unless it should be `quiet`.
+    """
     policy, screen = place.policy, Screen()
     with screen.waiting("asking AWS who you are"):
         who = identity(place)
@@ -81,14 +85,14 @@ def give(
         taken = desk.take(make(who.person))
     if as_json:
         screen.json({"taken": taken, "by": who.person})
-    else:
+    elif not quiet:
         screen.line(f"{taken[:1].upper()}{taken[1:]}.")
 
 
-def is_production(policy: Policy) -> bool:
+def is_felt(policy: Policy) -> bool:
     """Whether a slip would be felt: the policy acts by itself, or is named so."""
     modes = {policy.mode_of(service) for service in policy.services}
-    return "prod" in policy.environment or Mode.ENFORCE in modes
+    return policy.is_production or Mode.ENFORCE in modes
 
 
 def _confirm(screen: Screen, policy: Policy, word: str) -> None:
@@ -98,7 +102,7 @@ def _confirm(screen: Screen, policy: Policy, word: str) -> None:
         NotConfirmed: the answer was anything but a clear yes.
         BadUsage: there is nobody to answer.
     """
-    in_production = is_production(policy)
+    in_production = is_felt(policy)
     question = f"Type {word} to do it: " if in_production else "Do it? [y/N] "
     try:
         answer = screen.ask(question).strip()

@@ -165,6 +165,10 @@ def _said(page: Record, now: datetime) -> list[tuple[str, str]]:
     if fixing:
         until = clock(fixing.until_at)
         found.append((f"fixed forward by {fixing.by} until {until}: nothing is rolled back", DOUBT))
+    frozen = page.controls.freeze(now)
+    if frozen:
+        until = clock(frozen.until_at)
+        found.append((f"frozen by {frozen.by} until {until}: a person is asked first", DOUBT))
     for mark in page.controls.unsafe:
         if mark.until_at and now >= mark.until_at:
             continue

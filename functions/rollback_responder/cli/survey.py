@@ -6,7 +6,8 @@ JSON template parsed and a YAML one as text; SimulatePrincipalPolicy answers for
 resource, page by page.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -17,13 +18,14 @@ from rollback_responder.cli.callers import Callers, read
 from rollback_responder.cli.identity import Identity
 from rollback_responder.cli.records import Records
 from rollback_responder.domain import naming
-from rollback_responder.domain.alias_readiness import AliasFacts
+from rollback_responder.domain.alias_readiness import AliasFacts, Moved
 from rollback_responder.domain.errors import ActionError, JournalError, MeasurementError
 from rollback_responder.domain.finding import Unread
 from rollback_responder.domain.permissions import Need, needs_of
 from rollback_responder.domain.policy import Policy, Service
 from rollback_responder.domain.readiness import (
     AlarmFacts,
+    DependencyFacts,
     Fact,
     GroupFacts,
     PermissionFacts,
@@ -32,7 +34,9 @@ from rollback_responder.domain.readiness import (
 )
 from rollback_responder.domain.release import Ledger, Observation
 from rollback_responder.domain.rollout import Phase
+from rollback_responder.domain.signal import AlarmReading
 from rollback_responder.domain.target import (
+    AfterSuccess,
     CloudFormationStack,
     CodeDeployGroup,
     LambdaAlias,
@@ -63,10 +67,11 @@ class Survey:
         self._metrics = CloudWatchMetrics(reader("cloudwatch"))
 
     def service(self, service: Service) -> Iterator[Fact]:
-        """The facts of one service: its targets, then its alarms."""
+        """The facts of one service: its targets, its alarms, then those of its dependencies."""
         for target in service.targets:
             yield self._target(service, target)
         yield from self._alarms(service)
+        yield from self._dependencies(service)
 
     def permissions(self, role_arn: str) -> tuple[PermissionFacts, ...] | Unread:
         """What IAM says that the role may do of what it must."""
@@ -80,7 +85,10 @@ class Survey:
             if decisions is None or isinstance(decisions, Unread):
                 return decisions or Unread(why=f"SimulatePrincipalPolicy: no role {role_arn}")
             found += [
-                PermissionFacts(need=need, decision=decisions.get(need.action, "no answer"))
+                PermissionFacts(
+                    need=replace(need, resource=self._fill(resource)),
+                    decision=decisions.get(need.action, "no answer"),
+                )
                 for need in wanted
             ]
         return tuple(found)
@@ -122,7 +130,7 @@ class Survey:
     def _alias(self, service: Service, target: LambdaAlias) -> AliasFacts:
         client = self._reader("lambda")
         apis = {
-            trigger.api.name
+            trigger.api
             for trigger in service.triggers
             if isinstance(trigger, ApiErrorRate | ApiErrorCount)
         }
@@ -136,12 +144,10 @@ class Survey:
             versions=versions,
             observation=_observation(client, target),
             ledger=self._ledger(service, target),
-            callers=tuple(self._callers.of(target.function, target.alias, sorted(apis)))
-            if exists
-            else (),
+            callers=tuple(self._callers.of(target.function, target.alias, apis)) if exists else (),
             concurrency=concurrency or () if exists else (),
             kept=self._kept(target.function) if exists else None,
-            alone=not service.rollouts,
+            moved=_moved(service),
             aliases=frozenset(
                 one.alias
                 for other in self._policy.services
@@ -214,6 +220,7 @@ class Survey:
     def _alarms(self, service: Service) -> Iterator[AlarmFacts]:
         watched = [one for one in self._policy.watched() if one.service.name == service.name]
         names = [one.alarm_name for one in watched]
+        vouches = bool(service.pointers)
         topic = self._fill(
             f"arn:{{partition}}:sns:{{here}}:{naming.topic_name(self._policy.environment)}"
         )
@@ -225,22 +232,41 @@ class Survey:
             return
         actions = read("DescribeAlarms", lambda: _actions(self._reader("cloudwatch"), names))
         for one in watched:
-            own = not isinstance(one.trigger, AdoptedAlarm)
+            adopted = isinstance(one.trigger, AdoptedAlarm)
             known = None if isinstance(actions, Unread) else (actions or {}).get(one.alarm_name)
             exists = one.alarm_name in readings
             yield AlarmFacts(
                 name=one.alarm_name,
                 reading=readings.get(one.alarm_name),
+                adopted=adopted,
                 actions=known or (),
-                topic=topic if own and known is not None else None,
+                topic=None if adopted or known is None else topic,
                 muted_by=self._muted_by(one.alarm_name) if exists else None,
+                vouches=vouches,
             )
+
+    def _dependencies(self, service: Service) -> Iterator[DependencyFacts]:
+        names = service.dependencies
+        readings: Mapping[str, AlarmReading | Unread]
+        try:
+            readings = self._metrics.read_alarms(names) if names else {}
+        except MeasurementError as error:
+            readings = dict.fromkeys(names, Unread(why=str(error)))
+        yield from (DependencyFacts(name=name, reading=readings.get(name)) for name in names)
 
     def _muted_by(self, alarm_name: str) -> str | Unread | None:
         try:
             return self._metrics.muted_by(alarm_name)
         except MeasurementError as error:
             return Unread(why=str(error))
+
+
+def _moved(service: Service) -> Moved:
+    """When the service's aliases are moved back: the rule is that of `domain/trial.py`."""
+    groups = [one for one in service.rollouts if isinstance(one, CodeDeployGroup)]
+    if any(group.after_success is AfterSuccess.ASK for group in groups):
+        return Moved.NEVER
+    return Moved.ONCE_FINISHED if service.rollouts else Moved.ALWAYS
 
 
 def _versions(client: Any, function: str) -> frozenset[str]:

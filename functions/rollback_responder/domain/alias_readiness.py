@@ -25,6 +25,15 @@ class Way(StrEnum):
     PERMISSION = "permission of"
 
 
+class Moved(StrEnum):
+    """When a rollback points an alias to an earlier version, by itself or by a deployment."""
+
+    ALWAYS = "always"
+    # What is under way is stopped or cancelled instead.
+    ONCE_FINISHED = "once what rolled it out has finished"
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who calls a function, and what of it: an alias, a version, or None for `$LATEST`."""
@@ -39,8 +48,8 @@ class AliasFacts:
     """A Lambda alias and what is around it.
 
     `versions` are the published ones, or None where the function does not exist. `kept` says
-    whether its stack keeps versions that it replaces; None where no stack publishes them. `alone`
-    means that the alias itself is moved back, because no rollout of the service carries it.
+    whether its stack keeps versions that it replaces; None where no stack publishes them. `moved`
+    says when a version that has proved itself is needed.
     """
 
     target: LambdaAlias
@@ -50,7 +59,7 @@ class AliasFacts:
     callers: tuple[Caller | Unread, ...] = ()
     concurrency: tuple[str, ...] | Unread = ()
     kept: bool | Unread | None = None
-    alone: bool = True
+    moved: Moved = Moved.ALWAYS
     aliases: frozenset[str] = frozenset()
 
 
@@ -93,10 +102,12 @@ def _versions(fact: AliasFacts) -> Iterator[Finding]:
         )
         return
     if fact.kept is False:
+        alone = fact.moved is Moved.ALWAYS
         yield finding(
-            Check.VERSION_NOT_KEPT,
+            Check.WAY_BACK_NOT_KEPT if alone else Check.VERSION_NOT_KEPT,
             title,
-            "its stack deletes the version before at the next deploy",
+            "its stack deletes the version before at the next deploy"
+            + (": there will be nothing to go back to" if alone else ""),
             "give AWS::Lambda::Version DeletionPolicy Retain (CDK: currentVersionOptions with "
             "RemovalPolicy.RETAIN)",
         )
@@ -121,14 +132,15 @@ def _way_back(fact: AliasFacts, seen: Observation, ledger: Ledger) -> Iterator[F
     is_proved = seen.other is None and any(
         good.version == seen.primary and good.version not in never for good in ledger.good
     )
-    if is_proved or way_back(ledger, seen, never) or not fact.alone:
+    if is_proved or way_back(ledger, seen, never) or fact.moved is Moved.NEVER:
         return
-    yield finding(
-        Check.NO_WAY_BACK,
-        title,
-        f"version {seen.suspect} is live and no version that is still there has proved itself",
-        "wait until the live version has served guardrails.bake_minutes with its alarms quiet",
-    )
+    found = f"version {seen.suspect} is live and no version that is still there has proved itself"
+    wait = "wait until the live version has served guardrails.bake_minutes with its alarms quiet"
+    if fact.moved is Moved.ALWAYS:
+        yield finding(Check.NO_WAY_BACK, title, found, wait)
+    else:
+        found += ": only what is still under way can be undone"
+        yield finding(Check.NOTHING_PROVED, title, found, wait)
 
 
 def _caller(fact: AliasFacts, caller: Caller) -> Iterator[Finding]:

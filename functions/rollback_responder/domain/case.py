@@ -251,7 +251,7 @@ def answering(case: Case, incident: Incident) -> Incident:
     order = case.ordered
     if order is None:
         return incident
-    return replace(incident, ordered_by=order.by, order_at=order.at, early=False)
+    return replace(incident, ordered_by=order.by, order_at=order.at, drill=order.drill, early=False)
 
 
 def stepped(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:
@@ -260,3 +260,8 @@ def stepped(case: Case, incident: Incident, state: State, reason: Reason, text: 
         incident = answering(case, incident)
     incident = incident.step(case.now, state, reason, text)
     return Entry(ledgers=case.ledgers, incident=incident, text=text, news=reason)
+
+
+def said(case: Case, incident: Incident, text: str) -> Entry:
+    """The entry of something that changes nothing about how the incident stands."""
+    return Entry(ledgers=case.ledgers, incident=incident.say(case.now, text), text=text)

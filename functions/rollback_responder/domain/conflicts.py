@@ -43,6 +43,7 @@ def conflicts_of(
         yield from _service_conflicts(service, path, lag)
         yield from _sibling_conflicts(service, names, path)
     yield from _freeze_conflicts(policy)
+    yield from _drill_conflicts(policy)
     yield from _mode_conflicts(policy, services)
     yield from _log_format_conflicts(services)
     yield from _alarm_conflicts(policy)
@@ -150,6 +151,16 @@ def _freeze_conflicts(policy: "Policy") -> Iterator[Problem]:
                 allowed=f"an instant after from_at, {freeze.from_at.isoformat()}",
                 change="let it end after it begins",
             )
+
+
+def _drill_conflicts(policy: "Policy") -> Iterator[Problem]:
+    if policy.drills is not None and policy.is_production:
+        yield Problem(
+            path="rollback.drills",
+            got=f"drills in the environment {policy.environment!r}",
+            allowed="drills where the environment is not called production",
+            change="leave the key out here, and put it into the staging environment's policy",
+        )
 
 
 def _mode_conflicts(policy: "Policy", services: list[tuple[int, "Service"]]) -> Iterator[Problem]:

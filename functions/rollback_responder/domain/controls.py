@@ -20,6 +20,14 @@ class FixingForward:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """Somebody froze the service: a person is asked before anything of it is rolled back."""
+
+    by: Annotated[str, Doc("Who said so.")]
+    until_at: Annotated[datetime, Doc("When it expires.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unsafe:
     """A mark that going back would break something: a migration ran, a format changed."""
 
@@ -71,6 +79,7 @@ class RollbackOrdered:
     changes: Annotated[tuple[str, ...], Doc("What is to be undone: each target and its change.")]
     alarm_name: Annotated[str, Doc("The alarm by which it is looked at.")]
     to_version: Annotated[str | None, Doc("Where a pointer goes back to, if one is moved.")] = None
+    drill: Annotated[bool, Doc("Whether it is a rehearsal, and goes forward again.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +89,7 @@ class Controls:
     fix_forward: Annotated[FixingForward | None, Doc("Whether somebody is fixing it forward.")] = (
         None
     )
+    frozen: Annotated[Frozen | None, Doc("Whether somebody froze it.")] = None
     unsafe: Annotated[tuple[Unsafe, ...], Doc("What must not be rolled back.")] = ()
     approvals: Annotated[tuple[Approval, ...], Doc("What was approved.")] = ()
     holds: Annotated[tuple[Held, ...], Doc("What is left as it is.")] = ()
@@ -89,6 +99,10 @@ class Controls:
     def fixing(self, now: datetime) -> FixingForward | None:
         """Who fixes it forward at that time, if anybody does."""
         return self.fix_forward if self.fix_forward and now < self.fix_forward.until_at else None
+
+    def freeze(self, now: datetime) -> Frozen | None:
+        """Who froze it, if it is frozen at that time."""
+        return self.frozen if self.frozen and now < self.frozen.until_at else None
 
     def mark_on(self, version: str | None, now: datetime) -> Unsafe | None:
         """The mark that holds for a version at that time, if there is one."""

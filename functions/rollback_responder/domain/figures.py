@@ -85,6 +85,8 @@ def to_recovery(incident: Incident) -> timedelta | None:
 
 def of_latest(incident: Incident) -> Iterator[Figure]:
     """What the latest step of an incident adds to the figures."""
+    if incident.drill:
+        return
     last = incident.steps[-1]
     yield Figure(name=last.reason.value, value=1)
     if incident.acted_at == last.at:
@@ -193,10 +195,10 @@ def summary(incidents: Sequence[Incident], labels: Mapping[str, bool]) -> Summar
     """What incidents that are over come to.
 
     Args:
-        incidents: each once, as it ended; open ones say nothing yet.
+        incidents: each once, as it ended; open ones say nothing yet, and drills nothing at all.
         labels: whether it was right, by the incident's id, where somebody said so.
     """
-    over = [incident for incident in incidents if not incident.is_open]
+    over = [incident for incident in incidents if not incident.is_open and not incident.drill]
     ended = [(incident.id, outcome) for incident in over if (outcome := outcome_of(incident))]
     said = [labels[incident_id] for incident_id, _ in ended if incident_id in labels]
     stood_down = Counter(i.reason for i in over if i.state is State.STOOD_DOWN)

@@ -22,6 +22,8 @@ class Check(StrEnum):
     ALIAS_GONE = "alias_gone"
     ALIAS_ON_LATEST = "alias_on_latest"
     NO_WAY_BACK = "no_way_back"
+    NOTHING_PROVED = "nothing_proved"
+    WAY_BACK_NOT_KEPT = "way_back_not_kept"
     VERSION_DELETED = "version_deleted"
     VERSION_NOT_KEPT = "version_not_kept"
     PAST_THE_ALIAS = "past_the_alias"
@@ -37,6 +39,8 @@ class Check(StrEnum):
     ALARM_WITHOUT_ACTION = "alarm_without_action"
     ALARM_WITHOUT_DATA = "alarm_without_data"
     ALARM_FIRES = "alarm_fires"
+    DEPENDENCY_GONE = "dependency_gone"
+    DEPENDENCY_FIRES = "dependency_fires"
     GROUP_GONE = "group_gone"
     GROUP_WITHOUT_ROLLBACK = "group_without_rollback"
     STACK_GONE = "stack_gone"
@@ -71,6 +75,7 @@ LEVELS: dict[Check, Level] = {
     **dict.fromkeys(
         (
             Check.NOT_READ,
+            Check.NOTHING_PROVED,
             Check.VERSION_DELETED,
             Check.VERSION_NOT_KEPT,
             Check.MAY_CALL_PAST_IT,
@@ -79,6 +84,7 @@ LEVELS: dict[Check, Level] = {
             Check.ALARM_SUPPRESSED,
             Check.ALARM_UNSOUND,
             Check.ALARM_WITHOUT_ACTION,
+            Check.DEPENDENCY_FIRES,
             Check.GROUP_WITHOUT_ROLLBACK,
             Check.STACK_WITHOUT_ROLE,
             Check.STACK_WITHOUT_MONITORING,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rollback_responder.domain.assessment import Assessment
-from rollback_responder.domain.case import Case, Entry, answering, incident_of, stepped
+from rollback_responder.domain.case import Case, Entry, answering, incident_of, said, stepped
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.reason import UNDECIDED, WAITING, Reason
 from rollback_responder.domain.signal import AlarmState
@@ -82,8 +82,10 @@ def order_refused(case: Case, assessment: Assessment, decision: StandDown) -> En
     text = f"{order.by} ordered a rollback: {decision.text}"
     if pending:
         incident = answering(case, pending)
-        incident = replace(incident, ordered_by=pending.ordered_by, early=pending.early)
-        return stepped(case, incident, pending.state, pending.reason, text)
+        incident = replace(
+            incident, ordered_by=pending.ordered_by, early=pending.early, drill=False
+        )
+        return said(case, incident, text)
     incident = _judged(case, assessment, decision.would)
     return stepped(case, incident, State.STOOD_DOWN, decision.reason, text)
 
@@ -138,7 +140,7 @@ def _of_another_alarm(case: Case, pending: Incident) -> Entry:
     fires = case.alarm is not None and case.alarm.state is AlarmState.ALARM
     known = any(step.text == told for step in pending.steps)
     if pending.state is State.ASKING and fires and not known:
-        return stepped(case, pending, State.ASKING, pending.reason, told)
+        return said(case, pending, told)
     return Entry(ledgers=case.ledgers, incident=pending, text=text)
 
 

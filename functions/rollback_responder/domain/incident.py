@@ -81,6 +81,7 @@ class Step:
     state: Annotated[State, Doc("Where the incident stood afterwards.")]
     reason: Annotated[Reason, Doc("Why.")]
     text: Annotated[str, Doc("The numbers that led there.")]
+    aside: Annotated[bool, Doc("Whether it changes nothing about how the incident stands.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,7 @@ class Incident:
     acted_at: Annotated[datetime | None, Doc("When the rollback began.")] = None
     back_at: Annotated[datetime | None, Doc("When everything was back.")] = None
     ordered_by: Annotated[str | None, Doc("Who ordered it, if a person did.")] = None
+    drill: Annotated[bool, Doc("Whether it is a rehearsal.")] = False
     order_at: Annotated[datetime | None, Doc("The latest order that is answered.")] = None
 
     @property
@@ -156,6 +158,11 @@ class Incident:
     def reason(self) -> Reason:
         """Why it stands there."""
         return self.steps[-1].reason
+
+    @property
+    def news(self) -> Step:
+        """The step that brought it to where it stands."""
+        return next(step for step in reversed(self.steps) if not step.aside)
 
     @property
     def is_open(self) -> bool:
@@ -172,6 +179,9 @@ class Incident:
         """Whether somebody must look: it ended, and not well, or it goes badly."""
         if self.reason is Reason.SEVERITY_TELLS:
             return self.severity in {Severity.CRITICAL, Severity.HIGH}
+        if self.drill and self.state in {State.STOOD_DOWN, State.NOT_FIXED}:
+            # Nothing is lost by it, and it is told.
+            return False
         if self.reason is Reason.HELD:
             # Whoever held it knows; of another alarm on it nobody does.
             return len(self.steps) == 1 and not self.is_open
@@ -213,6 +223,12 @@ class Incident:
         whole = self.release is not None and self.release.whole_since_at is not None
         tried = any(step.state is State.UNDOING for step in self.steps)
         return moved and whole and self.state in UNDOABLE and not tried
+
+    def say(self, at: datetime, text: str) -> "Incident":
+        """The incident after something was said that changes nothing about how it stands."""
+        last = self.steps[-1]
+        step = Step(at=at, state=last.state, reason=last.reason, text=text, aside=True)
+        return replace(self, steps=(*self.steps, step))
 
     def leg_counts(self) -> tuple[int, int]:
         """How many legs are back, of how many."""

@@ -12,6 +12,7 @@ from rollback_responder.domain.controls import (
     Approval,
     Controls,
     FixingForward,
+    Frozen,
     Held,
     RollbackOrdered,
     UndoAsked,
@@ -24,6 +25,8 @@ from rollback_responder.domain.leg import name_of
 LONGEST_MEMORY = 20
 # Somebody who fixes forward says so again after a day.
 LONGEST_FIX = timedelta(hours=24)
+# What is to hold for longer belongs into the policy.
+LONGEST_FREEZE = timedelta(days=31)
 # Whoever wants back what was rolled back a day ago deploys it.
 UNDO_WITHIN = timedelta(hours=24)
 
@@ -66,6 +69,16 @@ class FixForward:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """Ask before anything of a service is rolled back, until then; None ends that."""
+
+    service: str
+    until_at: datetime | None
+    by: str
+    incident_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """Whether what an incident did, or did not do, was right. It feeds the figures."""
 
@@ -93,7 +106,8 @@ class Resume:
 class RollBackNow:
     """Undo what is live or under way, whatever the alarms say: just this, and back to just that.
 
-    It overrules whoever held one of these `changes`, or fixes the service forward.
+    It overrules whoever held one of these `changes`, or fixes the service forward. A `drill` goes
+    forward again as soon as it is back, and overrules nobody.
     """
 
     service: str
@@ -102,10 +116,11 @@ class RollBackNow:
     to_version: str | None
     alarm_name: str
     by: str
+    drill: bool = False
     incident_id: str | None = None
 
 
-OfControls = Approve | Hold | Undo | FixForward | RollBackNow
+OfControls = Approve | Hold | Undo | FixForward | Freeze | RollBackNow
 Order = OfControls | Label | Pause | Resume
 
 
@@ -137,6 +152,8 @@ def taken(order: OfControls, controls: Controls, incident: Incident | None, now:
             if order.incident_id is not None:
                 _of(incident, order.incident_id)
             return _fixed_forward(order, controls, now)
+        case Freeze():
+            return _frozen(order, controls, now)
         case RollBackNow():
             return _ordered(order, controls, incident, now)
         case _:
@@ -217,11 +234,31 @@ def _fixed_forward(order: FixForward, controls: Controls, now: datetime) -> Take
     return Taken(controls=replace(controls, fix_forward=fix), text=text)
 
 
+def _frozen(order: Freeze, controls: Controls, now: datetime) -> Taken:
+    before = controls.freeze(now)
+    if order.until_at is None:
+        if before is None:
+            return Taken(controls=controls, text=f"{order.service} is not frozen by anybody")
+        text = f"{order.by} ended the freeze of {order.service}"
+        return Taken(controls=replace(controls, frozen=None), text=text)
+    if not now < order.until_at <= now + LONGEST_FREEZE:
+        raise OrderRefused(f"a freeze must end within {LONGEST_FREEZE.days} days, and after now")
+    if before and before.until_at >= order.until_at:
+        until = f"{before.until_at:%d %b %H:%M:%S} UTC"
+        return Taken(controls=controls, text=f"{before.by} froze it already, until {until}")
+    until = f"{order.until_at:%d %b %H:%M:%S} UTC"
+    text = f"{order.by} froze {order.service} until {until}: a rollback is asked about first"
+    frozen = Frozen(by=order.by, until_at=order.until_at)
+    return Taken(controls=replace(controls, frozen=frozen), text=text)
+
+
 def _ordered(
     order: RollBackNow, controls: Controls, incident: Incident | None, now: datetime
 ) -> Taken:
     if incident and incident.is_open and incident.state not in PENDING:
         raise OrderRefused(f"{incident.id} is on it already: {incident.state.value}")
+    if order.drill and (why := _no_time_for_a_drill(order, controls, incident, now)):
+        raise OrderRefused(why)
     if before := live_order(controls, incident):
         return Taken(controls=controls, text=f"{before.by} has ordered a rollback already")
     ordered = RollbackOrdered(
@@ -230,9 +267,27 @@ def _ordered(
         changes=order.changes,
         to_version=order.to_version,
         alarm_name=order.alarm_name,
+        drill=order.drill,
     )
     where = f" to version {order.to_version}" if order.to_version else ""
+    if order.drill:
+        text = f"{order.by} began a drill of {order.service}: {order.title} goes back{where}"
+        controls = replace(controls, rollback=ordered)
+        return Taken(controls=controls, text=f"{text} and forward again")
     text = f"{order.by} ordered a rollback of {order.service}: {order.title} goes back{where}"
     holds = tuple(hold for hold in controls.holds if not set(hold.changes) & set(order.changes))
     controls = replace(controls, rollback=ordered, holds=holds, fix_forward=None)
     return Taken(controls=controls, text=text)
+
+
+def _no_time_for_a_drill(
+    order: RollBackNow, controls: Controls, incident: Incident | None, now: datetime
+) -> str | None:
+    if incident and incident.is_open:
+        return f"{incident.id} is open: {incident.reason.value}"
+    if hold := controls.held(order.changes):
+        return f"{hold.by} holds it"
+    if fix := controls.fixing(now):
+        return f"{fix.by} fixes it forward"
+    freeze = controls.freeze(now)
+    return f"{freeze.by} froze it" if freeze else None

@@ -16,6 +16,7 @@ from rollback_responder.domain.gates import (
     trial_objects,
     went_back_with,
 )
+from rollback_responder.domain.leg import How
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.situation import Adopt, RollBack, Situation, StandDown
 from rollback_responder.domain.switches import (
@@ -43,7 +44,16 @@ def on_order(situation: Situation, order: RollbackOrdered) -> RollBack | Adopt |
     if found.trial.changes != order.changes or found.to_version != order.to_version:
         text = "what was ordered is not what is live or under way any more, or leads elsewhere"
         return StandDown(reason=Reason.TARGET_CHANGED, text=text)
+    if order.drill and not _may_be_rehearsed(situation, found):
+        text = "only an alias that a proven version serves alone is rehearsed"
+        return StandDown(reason=Reason.TARGET_CHANGED, text=text)
     return found
+
+
+def _may_be_rehearsed(situation: Situation, would: RollBack) -> bool:
+    release, (leg, *others) = situation.release, would.trial.legs
+    proven = release is not None and release.proven_at is not None
+    return proven and leg.how is How.MOVE and not others
 
 
 def possible(situation: Situation) -> RollBack | Adopt | StandDown:

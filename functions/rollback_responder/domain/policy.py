@@ -191,6 +191,13 @@ class Health:
     ] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drills:
+    """When rollbacks are rehearsed: each service on one day of each month, by its name."""
+
+    hour: Annotated[int, Doc("The hour of the day, in UTC."), Limits(0, 23)] = 10
+
+
 class Watched(NamedTuple):
     """One alarm in scope: which service and trigger it stands for.
 
@@ -227,10 +234,22 @@ class Policy:
     freezes: Annotated[
         tuple[Freeze, ...], Doc("Times in which a person is asked before anything is rolled back.")
     ] = ()
+    drills: Annotated[
+        Drills | None,
+        Doc(
+            "Each service with an alias is rolled back and forward again once a month, and Slack "
+            "told how that went; never where this is left out. Not for production."
+        ),
+    ] = None
     health: Annotated[Health, Doc("Who is told when the responder itself is ill.")] = field(
         default_factory=Health
     )
     services: Annotated[tuple[Service, ...], Doc("What is watched."), AtLeastOne()]
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the environment is called so."""
+        return "prod" in self.environment
 
     def watched(self) -> Iterator[Watched]:
         """Every alarm in scope, in the order of the document."""
@@ -246,6 +265,15 @@ class Policy:
                 else:
                     name = naming.alarm_name(self.environment, service.name, trigger)
                 yield Watched(name, service, next(iter(service.pointers), None), trigger)
+
+    def entry_for(self, service: Service, pointer: Pointer | None) -> Watched | None:
+        """The alarm by which a person's order about that pointer is looked at.
+
+        A trigger that is only observed moves nothing, so another one comes first.
+        """
+        entries = [e for e in self.watched() if e.service == service and e.pointer == pointer]
+        entries.sort(key=lambda entry: not self.mode_of(service, entry.trigger).may_act)
+        return next(iter(entries), None)
 
     def mode_of(self, service: Service, trigger: Trigger | None = None) -> Mode:
         """The service's own mode, else the policy's; a trigger may hold that back."""

@@ -17,13 +17,27 @@ from rollback_responder.domain.target import CloudFormationStack, CodeDeployGrou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFacts:
-    """An alarm in scope. `topic` is what it must publish to, or None where it need not."""
+    """An alarm in scope.
+
+    `adopted` means that it is somebody else's. `topic` is what it must publish to, or None where it
+    need not. Where it `vouches`, no release proves itself without it.
+    """
 
     name: str
     reading: AlarmReading | Unread | None
+    adopted: bool = False
     actions: tuple[str, ...] = ()
     topic: str | None = None
     muted_by: str | Unread | None = None
+    vouches: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyFacts:
+    """The alarm of something that a service depends on."""
+
+    name: str
+    reading: AlarmReading | Unread | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +75,7 @@ class PermissionFacts:
     decision: str
 
 
-Fact = AliasFacts | AlarmFacts | GroupFacts | StackFacts
+Fact = AliasFacts | AlarmFacts | DependencyFacts | GroupFacts | StackFacts
 
 
 def findings_of(fact: Fact) -> Iterator[Finding]:
@@ -71,6 +85,8 @@ def findings_of(fact: Fact) -> Iterator[Finding]:
             yield from alias_findings(fact)
         case AlarmFacts():
             yield from _alarm(fact)
+        case DependencyFacts():
+            yield from _dependency(fact)
         case GroupFacts():
             yield from _group(fact)
         case StackFacts():
@@ -126,8 +142,10 @@ def _alarm(fact: AlarmFacts) -> Iterator[Finding]:
         yield finding(
             Check.ALARM_GONE,
             about,
-            "it does not exist: nothing wakes the responder",
-            "deploy the alarm stacks again, or take the trigger out of the policy",
+            "it does not exist: it wakes nobody"
+            + (", and no release proves itself meanwhile" if fact.vouches else ""),
+            f"{'create it' if fact.adopted else 'deploy the alarm stacks again'}, or take its "
+            "trigger out of the policy",
         )
         return
     if not reading.actions_enabled:
@@ -154,6 +172,27 @@ def _alarm(fact: AlarmFacts) -> Iterator[Finding]:
             "nothing while that is meant; else end the rule",
         )
     yield from _state_of_alarm(about, reading)
+
+
+def _dependency(fact: DependencyFacts) -> Iterator[Finding]:
+    about, reading = f"dependency {fact.name}", fact.reading
+    if isinstance(reading, Unread):
+        yield not_read(about, "its alarm", reading)
+    elif reading is None:
+        yield finding(
+            Check.DEPENDENCY_GONE,
+            about,
+            "its alarm does not exist: nobody knows how it is, so nothing is rolled back",
+            "create the alarm, or take it out of the service's dependencies",
+        )
+    elif reading.state is AlarmState.ALARM:
+        yield finding(
+            Check.DEPENDENCY_FIRES,
+            about,
+            f"its alarm fires since {reading.transitioned_at:%Y-%m-%d %H:%M} UTC: nothing is "
+            "rolled back meanwhile",
+            "mend what it shows; a rollback of this service would not",
+        )
 
 
 def _state_of_alarm(about: str, reading: AlarmReading) -> Iterator[Finding]:

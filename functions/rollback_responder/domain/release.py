@@ -38,11 +38,20 @@ class Release:
     whole_since_at: Annotated[datetime | None, Doc("Since when it takes all traffic.")] = None
     proven_at: Annotated[datetime | None, Doc("When it had proved itself.")] = None
     code_sha256: Annotated[str | None, Doc("Its code's hash.")] = None
+    about: Annotated[str | None, Doc("What whoever published it wrote about it.")] = None
 
     @property
     def key(self) -> str:
         """Names the release within its target."""
         return f"{self.version}@{self.since_at.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What a version is made of: the hash of its code, and what its publisher wrote about it."""
+
+    code_sha256: str
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +206,26 @@ def put_back(ledger: Ledger, *, version: str, revision: str, now: datetime) -> L
         ledger,
         current=Release(version=version, since_at=now, origin=Origin.PUT_BACK, whole_since_at=now),
         revision=revision,
+    )
+
+
+def rehearsed(
+    ledger: Ledger, release: Release, *, revision: str, incident_id: str, acted_at: datetime
+) -> Ledger:
+    """The ledger after a drill: as if nothing had been done to the release that serves again."""
+    proven = release.proven_at
+    good = tuple(entry for entry in ledger.good if entry.version != release.version)
+    if proven:
+        again = Good(version=release.version, proven_at=proven, code_sha256=release.code_sha256)
+        good = (again, *good)
+    return replace(
+        ledger,
+        current=release,
+        revision=revision,
+        good=good[:LONGEST_HISTORY],
+        bad=tuple(entry for entry in ledger.bad if entry.incident_id != incident_id),
+        acted=tuple(change for change in ledger.acted if change != release.key),
+        acted_at=tuple(at for at in ledger.acted_at if at != acted_at),
     )
 
 

@@ -130,7 +130,10 @@ def mode_asks(situation: Situation, would: RollBack) -> Ask | None:
 
 
 def freeze_asks(situation: Situation, would: RollBack) -> Ask | None:
-    """A freeze is on."""
+    """A freeze is on, by the policy or because somebody said so."""
+    if frozen := situation.controls.freeze(situation.now):
+        text = f"{frozen.by} froze it until {frozen.until_at:%d %b %H:%M:%S} UTC"
+        return Ask(reason=Reason.FROZEN, text=text, would=would)
     for freeze in situation.freezes:
         if is_frozen(freeze, situation.now):
             return Ask(reason=Reason.FROZEN, text=f"the freeze {freeze.name!r} is on", would=would)

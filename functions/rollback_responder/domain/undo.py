@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.case import Case, Entry, stepped
-from rollback_responder.domain.controls import UndoAsked
+from rollback_responder.domain.controls import Controls, UndoAsked
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Observation
@@ -28,12 +28,19 @@ def asked_to_undo(case: Case) -> UndoAsked | None:
     if incident is None or pointer is None or incident.target.target_id != pointer.target_id:
         return None
     if incident.state is State.UNDOING:
-        return case.controls.undo_of(incident.id)
+        return wish(case.controls, incident)
     unsettled = any(not attempt.is_settled(case.now) for attempt in case.lost)
     if not incident.may_be_undone or (unsettled and not _is_in_place(case, incident)):
         # Another attempt, upon what came after, may still have a call in flight.
         return None
-    return case.controls.undo_of(incident.id)
+    return wish(case.controls, incident)
+
+
+def wish(controls: Controls, incident: Incident) -> UndoAsked | None:
+    """Who wants an incident's rollback undone; whoever ordered a drill wanted that with it."""
+    if incident.drill and incident.ordered_by and incident.acted_at:
+        return UndoAsked(incident_id=incident.id, by=incident.ordered_by, at=incident.acted_at)
+    return controls.undo_of(incident.id)
 
 
 def _is_in_place(case: Case, incident: Incident) -> bool:
@@ -95,7 +102,18 @@ def undone(
     pointer = case.watched.pointer
     assert pointer is not None
     version = version_of(incident)
-    ledger = ledgers.put_back(case.ledger, version=version, revision=after.revision, now=case.now)
+    if incident.drill and incident.release and incident.acted_at:
+        ledger = ledgers.rehearsed(
+            case.ledger,
+            incident.release,
+            revision=after.revision,
+            incident_id=incident.id,
+            acted_at=incident.acted_at,
+        )
+    else:
+        ledger = ledgers.put_back(
+            case.ledger, version=version, revision=after.revision, now=case.now
+        )
     case = replace(case, ledgers={**case.ledgers, pointer.target_id: ledger})
     text = f"{undo.by} put {pointer.title} back to version {version}"
     if found:

@@ -29,7 +29,7 @@ class Week:
         summary: of the incidents that ended in it.
         open: incidents that are not over, the oldest first.
         paused_by: who paused the responder, if it is paused.
-        still_on: fix-forwards and marks that hold.
+        still_on: fix-forwards, freezes and marks that hold.
         beats: how often the watcher looked; None where that could not be read.
         unreadable: what of the journal could not be read, each in words.
     """

@@ -56,6 +56,7 @@ def _teller() -> Teller:
     return Teller(
         open_slack(parse_secret(house.read_secret()), house.policy.slack),
         house.notices,
+        house.storms,
         account_id=house.wiring.account_id,
         region=house.wiring.region,
     )

@@ -1,6 +1,7 @@
 """Lambda `watch`: one round of the watcher, each minute, and the heartbeat that proves it."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools import Metrics
@@ -16,8 +17,15 @@ logger = json_logger(SERVICE)
 metrics = Metrics(namespace=naming.METRICS_NAMESPACE, service=SERVICE)
 
 
-def handler(_event: object, _context: object) -> dict[str, Any]:
-    """Watches every target once. A round that fails beats no heart."""
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Watches every target once, or begins the drills of the day where the clock asks for it.
+
+    A round that fails beats no heart.
+    """
+    if event.get("drills"):
+        told = house.driller.begin()
+        logger.info("drills", told=told)
+        return {"drills": told}
     done = house.watcher.watch()
     for problem in done.problems:
         logger.error("a target could not be watched", problem=problem)

@@ -1,7 +1,7 @@
 """The journal in memory, for tests and simulation: the same contract as DynamoDB's."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rollback_responder.domain.controls import Controls
@@ -10,6 +10,7 @@ from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.said import Said
 from rollback_responder.domain.situation import Switches
+from rollback_responder.domain.storm import TOGETHER, Gathering, Member
 from rollback_responder.journal.budget import hour_of
 from rollback_responder.journal.codec import encode_controls
 from rollback_responder.ports import Chapter, Claim, Notice, Page, Row
@@ -230,6 +231,41 @@ class MemoryNotices:
         """See `Notices.head`."""
         kept = self._kept.get(incident_id)
         return kept.head if kept else None
+
+
+class MemoryStorms:
+    """Gatherings in a dict: the same contract as DynamoDB's."""
+
+    def __init__(self, lease: timedelta) -> None:
+        self._lease = lease
+        self._latest: tuple[str, datetime] | None = None
+        self._of: dict[str, str] = {}
+        self._kept: dict[str, Gathering] = {}
+        self._taken: dict[str, datetime] = {}
+
+    def join(self, incident_id: str, member: Member, now: datetime) -> Gathering:
+        """See `Storms.join`."""
+        if incident_id not in self._of:
+            open_still = self._latest and self._latest[1] >= now - TOGETHER
+            name = self._latest[0] if self._latest and open_still else incident_id
+            self._of[incident_id], self._latest = name, (name, now)
+        name = self._of[incident_id]
+        kept = self._kept.get(name, Gathering(name=name, members={}))
+        kept = replace(kept, members={**kept.members, incident_id: member})
+        self._kept[name] = kept
+        return kept
+
+    def take(self, name: str, now: datetime) -> bool:
+        """See `Storms.take`."""
+        taken = self._taken.get(name)
+        if self._kept[name].head or (taken and now <= taken):
+            return False
+        self._taken[name] = now + self._lease
+        return True
+
+    def record(self, name: str, head: str) -> None:
+        """See `Storms.record`."""
+        self._kept[name] = replace(self._kept[name], head=head)
 
 
 class MemoryAnnals:

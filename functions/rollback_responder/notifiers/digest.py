@@ -1,7 +1,6 @@
 """A week as a message: pure, in plain words, the most important first. It rings nobody."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rollback_responder.domain.figures import (
@@ -14,6 +13,7 @@ from rollback_responder.domain.figures import (
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.measurement import MINUTE
 from rollback_responder.domain.week import StillOn, Week
+from rollback_responder.notifiers.bulletin import Bulletin
 from rollback_responder.notifiers.words import WORDS
 
 # More than these would bury what matters; the journal has them all.
@@ -29,18 +29,10 @@ ENDINGS: dict[State, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigestMessage:
-    """What people are told of a week. Every string is plain text; whoever renders it escapes it."""
-
-    headline: str
-    parts: tuple[tuple[str, str], ...]
-    footer: str
-
-
-def digest_of(week: Week, *, account_id: str, region: str) -> DigestMessage:
+def digest_of(week: Week, *, account_id: str, region: str) -> Bulletin:
     """The message about a week."""
-    return DigestMessage(
+    return Bulletin(
+        icon="calendar",
         headline=_headline(week),
         parts=tuple(part for part in _parts(week) if part[1]),
         footer=f"{_instant(week.since_at)} to {_instant(week.until_at)} · account {account_id}"

@@ -114,6 +114,8 @@ EVIDENT = frozenset(
 def headline(incident: Incident) -> str:
     """One line that tells the whole story so far."""
     service, said = incident.service, WORDS[incident.reason].said
+    if incident.drill:
+        return _headline_of_drill(incident, said)
     if incident.acted_at:
         return _headline_of_rollback(incident, said)
     if incident.state is State.INDETERMINATE:
@@ -155,6 +157,18 @@ def _headline_of_rollback(incident: Incident, said: str) -> str:
         why = said if anyway else f"the rollback of {what} failed"
         return f"{service} not rolled back: {why}"
     return f"{service} rolled back {what}, but {said}"
+
+
+def _headline_of_drill(incident: Incident, said: str) -> str:
+    drill, what = f"Drill of {incident.service}", _what(incident)
+    if incident.acted_at is None:
+        return f"{drill} failed: {said}"
+    if incident.state is State.UNDONE:
+        seconds = (incident.steps[-1].at - incident.acted_at) / timedelta(seconds=1)
+        return f"{drill} passed: {what} and forward again in {seconds:.0f} s"
+    if incident.is_open:
+        return f"{drill}: rolled back {what}, and forward again in a minute"
+    return f"{drill} failed: rolled back {what}, but {said}"
 
 
 def _headline_of_adopted(incident: Incident, said: str) -> str:
@@ -226,7 +240,9 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
     ]
     if incident.release:
         release, origin = incident.release, ORIGINS[incident.release.origin]
-        facts.append(("Deploy", f"version {release.version}, {origin} {_clock(release.since_at)}"))
+        about = f" ({release.about})" if release.about else ""
+        since = f"{origin} {_clock(release.since_at)}"
+        facts.append(("Deploy", f"version {release.version}{about}, {since}"))
     return tuple(facts)
 
 
@@ -275,7 +291,7 @@ def _cause_alone(incident: Incident) -> str:
 def _done(incident: Incident) -> str:
     if incident.acted_at:
         return "\n".join(_leg_done(incident, leg) for leg in incident.legs)
-    last = incident.steps[-1]
+    last = incident.news
     told = _unended(last.text)
     if incident.state is State.ASKING:
         will = " and ".join(_would(incident, leg, past=False) for leg in incident.legs)
@@ -359,7 +375,7 @@ PAST = {
 
 def _stands(incident: Incident) -> str:
     """How it stands, for whoever reads nothing else but the headline: on a lock screen, say."""
-    last = incident.steps[-1]
+    last = incident.news
     at, told = _clock(last.at), _said_last(incident)
     wanted = incident.verification
     return {
@@ -393,7 +409,7 @@ def _how_far(incident: Incident) -> str:
 
 def _said_last(incident: Incident) -> str:
     """The latest step; of failed rollbacks all of them: what failed, the command, what AWS said."""
-    last = incident.steps[-1]
+    last = incident.news
     if last.reason is not Reason.ROLLBACK_STUCK:
         return _unended(last.text)
     told = (step.text for step in incident.steps if step.reason is Reason.ROLLBACK_STUCK)
@@ -402,6 +418,8 @@ def _said_last(incident: Incident) -> str:
 
 def _next_step(incident: Incident) -> str:
     words = WORDS[incident.reason]
+    if incident.drill and incident.state is State.UNDONE:
+        return "Nothing: it was a rehearsal, and all is as it was."
     if incident.state is State.ASKING:
         # There may be no buttons, or nobody who may press them is near.
         return f"{words.next_step} By command: `rollback approve {incident.id}`."
@@ -453,7 +471,7 @@ def _buttons(incident: Incident) -> Iterator[Button]:
             style="danger",
             confirm=f"Version {version} will serve again, and is not rolled back any more.",
         )
-    if not incident.is_open:
+    if not incident.is_open and not incident.drill:
         yield RIGHT
         yield WRONG
 

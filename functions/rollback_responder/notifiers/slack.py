@@ -40,7 +40,7 @@ from slack_sdk.webhook import WebhookClient
 from rollback_responder.domain.errors import MessageGone, NotificationError
 from rollback_responder.domain.policy import Mention
 from rollback_responder.domain.policy import Slack as SlackPolicy
-from rollback_responder.notifiers.digest import DigestMessage
+from rollback_responder.notifiers.bulletin import Bulletin
 from rollback_responder.notifiers.message import Button, Link, Message
 from rollback_responder.ports import Thread
 
@@ -55,7 +55,8 @@ TIMEOUT_SECONDS = 10
 # Slack waits three seconds for whoever takes a press (Slack, "Handling user interaction").
 ANSWER_SECONDS = 1
 PICTURE = "incident.png"
-DIGEST_ICON = "calendar"
+# What stands for the name of a message that a webhook posted, or left to that of its storm.
+WEBHOOK, IN_A_STORM = "webhook", "webhook, in a storm"
 # These answers do not change by asking again; anything else might.
 FINAL_ERRORS = frozenset(
     {
@@ -143,9 +144,9 @@ class BotThread:
             retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=2)],
         )
 
-    def announce(self, digest: DigestMessage) -> str:
+    def announce(self, bulletin: Bulletin, *, rings: bool = False) -> str:
         """See `Thread.announce`."""
-        content = digest_content(digest)
+        content = bulletin_content(bulletin, self._policy, rings=rings)
         answer = _asked(
             lambda: self._client.chat_postMessage(
                 channel=self._policy.channel, unfurl_links=False, **content
@@ -153,22 +154,37 @@ class BotThread:
         )
         return f"{answer['channel']}/{answer['ts']}"
 
-    def open(self, message: Message) -> str:
-        """See `Thread.open`. The head's name is its channel id and timestamp."""
-        content = _content(message, self._policy, rings=message.pages)
+    def amend(self, head: str, bulletin: Bulletin, *, news: bool) -> None:
+        """See `Thread.amend`."""
+        del news
+        place = _place(head)
+        content = bulletin_content(bulletin, self._policy, rings=False)
+        _asked(lambda: self._client.chat_update(channel=place.channel, ts=place.ts, **content))
+
+    def open(self, message: Message, *, under: str | None = None) -> str:
+        """See `Thread.open`. The head's name is its channel id, its timestamp and its thread's.
+
+        Under another message it rings nobody: that one has.
+        """
+        content = _content(message, self._policy, rings=message.pages and under is None)
+        root = _place(under).thread if under else None
         answer = _asked(
-            lambda: self._client.chat_postMessage(channel=self._policy.channel, **content)
+            lambda: self._client.chat_postMessage(
+                channel=self._policy.channel, thread_ts=root, **content
+            )
         )
-        return f"{answer['channel']}/{answer['ts']}"
+        head = f"{answer['channel']}/{answer['ts']}"
+        return f"{head}/{root}" if root else head
 
     def reply(self, head: str, text: str, *, rings: bool) -> None:
         """See `Thread.reply`. An edit rings nobody, so a page is one, in the channel too."""
-        channel, ts = _place(head)
+        place = _place(head)
+        rings = rings and not place.is_reply
         ring = _ring(self._policy.mention) if rings else ""
         _asked(
             lambda: self._client.chat_postMessage(
-                channel=channel,
-                thread_ts=ts,
+                channel=place.channel,
+                thread_ts=place.thread,
                 text=_cut(f"{ring}{_escaped(text)}", TEXT_LIMIT),
                 unfurl_links=False,
                 reply_broadcast=rings,
@@ -178,8 +194,8 @@ class BotThread:
     def pass_on(self, head: str | None, text: str) -> None:
         """See `Thread.pass_on`. Where the message is gone, it stands in the channel."""
         try:
-            channel, ts = _place(head or "")
-            self._said(channel, text, thread_ts=ts)
+            place = _place(head or "")
+            self._said(place.channel, text, thread_ts=place.thread)
         except MessageGone:
             self._said(self._policy.channel, text)
 
@@ -194,21 +210,21 @@ class BotThread:
     def update(self, head: str, message: Message, *, news: bool) -> None:
         """See `Thread.update`. The same edit twice does no harm."""
         del news
-        channel, ts = _place(head)
+        place = _place(head)
         content = _content(message, self._policy, rings=False)
-        _asked(lambda: self._client.chat_update(channel=channel, ts=ts, **content))
+        _asked(lambda: self._client.chat_update(channel=place.channel, ts=place.ts, **content))
 
     def show(self, head: str, png: bytes, *, alt: str, title: str) -> None:
         """See `Thread.show`. Three calls: an address, the upload, and where it is shared."""
-        channel, ts = _place(head)
+        place = _place(head)
         _asked(
             lambda: self._client.files_upload_v2(
                 filename=PICTURE,
                 content=png,
                 title=_plain(title),
                 alt_txt=_plain(alt),
-                channel=channel,
-                thread_ts=ts,
+                channel=place.channel,
+                thread_ts=place.thread,
             )
         )
 
@@ -226,15 +242,23 @@ class WebhookThread:
             retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=2)],
         )
 
-    def announce(self, digest: DigestMessage) -> str:
+    def announce(self, bulletin: Bulletin, *, rings: bool = False) -> str:
         """See `Thread.announce`."""
-        self._send(**digest_content(digest))
-        return "webhook"
+        self._send(**bulletin_content(bulletin, self._policy, rings=rings))
+        return WEBHOOK
 
-    def open(self, message: Message) -> str:
-        """See `Thread.open`."""
+    def amend(self, head: str, bulletin: Bulletin, *, news: bool) -> None:
+        """See `Thread.amend`. One more message, where there is news."""
+        del head
+        if news:
+            self._send(**bulletin_content(bulletin, self._policy, rings=False))
+
+    def open(self, message: Message, *, under: str | None = None) -> str:
+        """See `Thread.open`. Nothing under another message: that one tells of it."""
+        if under is not None:
+            return IN_A_STORM
         self._post(message)
-        return "webhook"
+        return WEBHOOK
 
     def reply(self, head: str, text: str, *, rings: bool) -> None:
         """See `Thread.reply`. Nothing: the messages already hold what matters."""
@@ -242,8 +266,7 @@ class WebhookThread:
 
     def update(self, head: str, message: Message, *, news: bool) -> None:
         """See `Thread.update`. One more message, where there is news."""
-        del head
-        if news:
+        if news and head != IN_A_STORM:
             self._post(message)
 
     def pass_on(self, head: str | None, text: str) -> None:
@@ -382,22 +405,24 @@ def _confirm(button: Button) -> ConfirmObject | None:
     return ConfirmObject(title=button.label, text=text, confirm="Yes", deny="No")
 
 
-def digest_content(digest: DigestMessage) -> dict[str, Any]:
-    """A week's digest as Block Kit; `text` is what screen readers and lock screens get."""
-    blocks = _fitting(lambda limit: _digest_blocks(digest, limit))
-    text = _cut(_escaped(digest.headline), TEXT_LIMIT)
+def bulletin_content(bulletin: Bulletin, policy: SlackPolicy, *, rings: bool) -> dict[str, Any]:
+    """A bulletin as Block Kit; `text` is what screen readers and lock screens get."""
+    ring = _ring(policy.mention) if rings else ""
+    blocks = _fitting(lambda limit: _bulletin_blocks(bulletin, ring, limit))
+    text = _cut(f"{ring}{_escaped(bulletin.headline)}", TEXT_LIMIT)
     return {"text": text, "blocks": [block.to_dict() for block in blocks]}
 
 
-def _digest_blocks(digest: DigestMessage, limit: int) -> list[Block]:
-    header = _cut(f":{DIGEST_ICON}: {_plain(digest.headline)}", HEADER_LIMIT)
+def _bulletin_blocks(bulletin: Bulletin, ring: str, limit: int) -> list[Block]:
+    header = _cut(f":{bulletin.icon}: {_plain(bulletin.headline)}", HEADER_LIMIT)
     return [
         HeaderBlock(text=PlainTextObject(text=header, emoji=True)),
+        *([SectionBlock(text=_mrkdwn(ring.strip(), TEXT_LIMIT))] if ring else []),
         *(
             SectionBlock(text=_mrkdwn(f"*{title}*\n{_escaped(text)}", limit))
-            for title, text in digest.parts
+            for title, text in bulletin.parts
         ),
-        ContextBlock(elements=[PlainTextObject(text=_plain(digest.footer))]),
+        ContextBlock(elements=[PlainTextObject(text=_plain(bulletin.footer))]),
     ]
 
 
@@ -425,12 +450,26 @@ def _ring(mention: Mention) -> str:
     return "" if mention is Mention.NOBODY else f"<!{mention.value}> "
 
 
-def _place(head: str) -> tuple[str, str]:
-    """Channel and timestamp of a bot's message; a webhook's has none to edit or reply to."""
-    channel, _, ts = head.partition("/")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a message is: its channel and timestamp, and that of the thread it is in."""
+
+    channel: str
+    ts: str
+    thread: str
+
+    @property
+    def is_reply(self) -> bool:
+        return self.thread != self.ts
+
+
+def _place(head: str) -> _Place:
+    """Where a bot's message is; a webhook's has no place to edit or reply to."""
+    channel, _, rest = head.partition("/")
+    ts, _, thread = rest.partition("/")
     if not ts:
         raise MessageGone("the message was posted by a webhook", retryable=False)
-    return channel, ts
+    return _Place(channel=channel, ts=ts, thread=thread or ts)
 
 
 def _asked(call: Callable[[], Any]) -> Any:

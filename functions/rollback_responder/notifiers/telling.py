@@ -15,11 +15,13 @@ from datetime import datetime
 from rollback_responder.domain.errors import JournalError, MessageGone, NotificationError
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.said import Said
+from rollback_responder.domain.storm import Member
 from rollback_responder.domain.week import Week
 from rollback_responder.notifiers.digest import digest_of
-from rollback_responder.notifiers.message import message_of, reply
+from rollback_responder.notifiers.message import Message, message_of, reply
 from rollback_responder.notifiers.picture import picture_title, picture_words, png_of
-from rollback_responder.ports import Notices, Thread
+from rollback_responder.notifiers.storm_message import storm_of
+from rollback_responder.ports import Notices, Storms, Thread
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ class Teller:
         self,
         thread: Thread,
         notices: Notices,
+        storms: Storms,
         *,
         account_id: str,
         region: str,
@@ -42,6 +45,7 @@ class Teller:
         self._draw = draw
         self._thread = thread
         self._notices = notices
+        self._storms = storms
         self._account_id = account_id
         self._region = region
 
@@ -59,8 +63,9 @@ class Teller:
         if notice is None:
             return 0
         try:
-            head = self._tell(incident, notice.told, notice.head)
-        except NotificationError:
+            storm = self._storm(incident, now, is_new=notice.head is None)
+            head = self._tell(incident, notice.told, notice.head, storm)
+        except (NotificationError, JournalError):
             with suppress(JournalError):
                 self._notices.give_back(incident.id)
             raise
@@ -86,11 +91,36 @@ class Teller:
         self._notices.give_back(name)
         return 1
 
-    def _tell(self, incident: Incident, told: int, head: str | None) -> str:
+    def _storm(self, incident: Incident, now: datetime, *, is_new: bool) -> str | None:
+        """The message of the storm that the incident is part of, brought up to date."""
+        if incident.drill:
+            return None
+        member = Member(
+            service=incident.service,
+            state=incident.state,
+            needs_a_person=incident.needs_a_person,
+        )
+        gathering = self._storms.join(incident.id, member, now)
+        if not gathering.is_storm:
+            return None
+        bulletin = storm_of(gathering, account_id=self._account_id, region=self._region)
+        if gathering.head:
+            # Whatever is told next of it brings it up to date again.
+            with suppress(NotificationError):
+                news = is_new and gathering.has_doubled
+                self._thread.amend(gathering.head, bulletin, news=news)
+            return gathering.head
+        if not self._storms.take(gathering.name, now):
+            raise JournalError("the storm is being told by somebody else")
+        head = self._thread.announce(bulletin, rings=True)
+        self._storms.record(gathering.name, head)
+        return head
+
+    def _tell(self, incident: Incident, told: int, head: str | None, storm: str | None) -> str:
         message = message_of(incident, account_id=self._account_id, region=self._region)
         news = False
         if head is None:
-            head = self._thread.open(message)
+            head = self._opened(message, storm)
             self._notices.record(incident.id, told=0, head=head)
         else:
             # Whoever opened it told at least of the first step, even if no reply followed.
@@ -107,6 +137,12 @@ class Teller:
             self._thread.reply(head, reply(step), rings=rings)
             self._notices.record(incident.id, told=count, head=head)
         return head
+
+    def _opened(self, message: Message, storm: str | None) -> str:
+        try:
+            return self._thread.open(message, under=storm)
+        except MessageGone:
+            return self._thread.open(message)
 
     def _show(self, incident: Incident, head: str, shown: frozenset[str]) -> None:
         """The picture of a moment that has one, once. Without it nothing is missing but itself."""
@@ -141,6 +177,8 @@ class Teller:
 
 def moment_of(incident: Incident) -> str | None:
     """What a picture would be of: a question, or how a rollback ended."""
+    if incident.drill:
+        return None
     if incident.state is State.ASKING:
         return ASKED
     return OUTCOME if incident.acted_at and not incident.is_open else None

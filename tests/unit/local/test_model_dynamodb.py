@@ -19,6 +19,7 @@ from moto import mock_aws
 
 from local.aws_model.dynamodb import DynamoDb
 from local.aws_model.dynamodb_words import RESERVED
+from tests.tables import make_table
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TABLE = "journal"
@@ -326,17 +327,7 @@ def elsewhere(given, table):
 @settings(max_examples=60)
 def test_the_model_answers_what_moto_answers(client, calls):
     table = f"table-{next(TABLES)}"
-    client.create_table(
-        TableName=table,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
-        ],
-    )
+    make_table(table=table)
     model = DynamoDb(TABLE, clock=lambda: START)
     for method, given_ in calls:
         ours = outcome(getattr(model, method), given_)

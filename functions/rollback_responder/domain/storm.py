@@ -1,0 +1,51 @@
+"""A storm: alarms of many services at once. It is told as one, because it most likely is one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rollback_responder.domain.incident import State
+
+# Five services within ten minutes of one another: more than one bad deploy, and more messages than
+# anybody reads one by one.
+FEWEST_SERVICES = 5
+TOGETHER = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An incident of it: which service, and how that stands."""
+
+    service: str
+    state: State
+    needs_a_person: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """Incidents that were opened within `TOGETHER` of one another, by their ids.
+
+    `head` names the message that tells of all, once there is one.
+    """
+
+    name: str
+    members: Mapping[str, Member]
+    head: str | None = None
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Whose incidents these are."""
+        return tuple(sorted({member.service for member in self.members.values()}))
+
+    @property
+    def is_storm(self) -> bool:
+        """Whether it is told as one."""
+        return len(self.services) >= FEWEST_SERVICES
+
+    @property
+    def has_doubled(self) -> bool:
+        """Whether it has just become a storm, or twice as large as when that was told last."""
+        count, told = len(self.services), FEWEST_SERVICES
+        while told < count:
+            told *= 2
+        return count == told

@@ -1,0 +1,43 @@
+"""The driller: begins the drills of the day. It orders like a person, and touches nothing."""
+
+import logging
+from dataclasses import dataclass
+
+from rollback_responder.desk import Desk
+from rollback_responder.domain.drill import due, rehearsal
+from rollback_responder.domain.errors import OrderRefused
+from rollback_responder.domain.policy import Policy
+from rollback_responder.ports import Clock, Journal
+
+logger = logging.getLogger(__name__)
+
+BY = "the monthly drill"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driller:
+    """Orders rehearsals."""
+
+    policy: Policy
+    journal: Journal
+    desk: Desk
+    clock: Clock
+
+    def begin(self) -> dict[str, str]:
+        """What came of the order for each service whose day it is, in words.
+
+        Raises:
+            JournalError: the journal could not be read or written; the rest is left to next month.
+        """
+        now, told = self.clock(), {}
+        services = list(due(self.policy, now))
+        rows = self.journal.rows([service.name for service in services])
+        for service in services:
+            row = rows.get(service.name)
+            try:
+                order = rehearsal(self.policy, service, row.ledgers if row else {}, by=BY, now=now)
+                told[service.name] = self.desk.take(order)
+            except OrderRefused as error:
+                told[service.name] = f"no drill: {error}"
+                logger.warning("%s: %s", service.name, told[service.name])
+        return told
