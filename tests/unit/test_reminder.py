@@ -47,7 +47,7 @@ def test_it_says_how_long_it_has_been_so_and_what_happens_then():
     (first, again) = reminded(asking(60), NOW + timedelta(hours=1)).steps
 
     assert again.text.startswith("still so after ")
-    assert "left undone at" in again.text
+    assert "; without a yes by " in again.text
     assert (again.state, again.reason, again.aside) == (first.state, first.reason, True)
 
 

@@ -28,7 +28,7 @@ def reminded(incident: Incident, now: datetime) -> Incident | None:
         return None
     text = f"still so after {(now - begin_at) / MINUTE:.0f} min"
     if until_at is not None:
-        text += f"; left undone at {until_at:%H:%M:%S} UTC if nobody says yes"
+        text += f"; without a yes by {until_at:%H:%M:%S} UTC nothing is done"
     return incident.say(now, text)
 
 

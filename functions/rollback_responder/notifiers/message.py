@@ -194,7 +194,8 @@ def reply(step: Step) -> str:
 
 def _says_all(step: Step) -> bool:
     """Whether a step's own words need none of its reason's."""
-    return step.reason in CLEAR or WORDS[step.reason].said in step.text
+    clear = step.reason in CLEAR and not step.aside
+    return clear or WORDS[step.reason].said in step.text
 
 
 def _what(incident: Incident) -> str:
