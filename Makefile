@@ -7,7 +7,7 @@ HISTORIES ?= 100000
 UV       := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint e2e simulate soak gallery bench guard synth deploy docs site lock format clean
+.PHONY: help demo test check lint e2e stories simulate soak gallery bench guard synth deploy docs site lock format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -18,8 +18,8 @@ demo: $(VENV)/.ready ## a real bad deploy, rolled back end to end; SCENARIO=appr
 test: $(VENV)/.ready ## the test suite, with branch coverage of the domain
 	@$(BIN)/pytest -m "not e2e" -n auto --dist loadfile --cov --cov-report=term
 
-check: HISTORIES = 12000
-check: test simulate guard lint site e2e ## everything CI runs; of the histories an eighth
+check: HISTORIES = 8000
+check: test simulate guard lint site e2e ## everything CI runs: fewer histories, four stories
 
 simulate: $(VENV)/.ready ## a hundred thousand interleaved histories, and every schedule of faults
 	@$(BIN)/python -m tests.simulation.soak --histories $(HISTORIES) --seed 0 $(FREEZE)
@@ -42,9 +42,13 @@ lint: $(VENV)/.ready ## style, types, import contracts
 	$(BIN)/mypy
 	PYTHONPATH=functions:. $(BIN)/lint-imports
 
-e2e: $(VENV)/.ready ## the emulator, and every scenario of the demo with its own ending
+e2e: $(VENV)/.ready ## the emulator, and four stories of the demo, each with its own ending
 	@$(BIN)/python -c "from local import cdk, emulator; emulator.install(print); cdk.install(print)"
-	@$(BIN)/pytest -m e2e -n 2 --dist worksteal
+	@$(BIN)/pytest -m "e2e and not every_story" -n 2 --dist worksteal --durations=10
+
+stories: $(VENV)/.ready ## the other stories of the demo: before a release; ten minutes
+	@$(BIN)/python -c "from local import cdk, emulator; emulator.install(print); cdk.install(print)"
+	@$(BIN)/pytest -m every_story -n 2 --dist worksteal
 
 synth: $(VENV)/.ready ## the CloudFormation templates, into cdk.out
 	@$(BIN)/python -m local.cdk synth --quiet

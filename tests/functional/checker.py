@@ -94,7 +94,8 @@ def latest(house: House) -> Incident:
 
 
 def reasons(house: House, number: int = 0) -> list[Reason]:
-    return [step.reason for step in incidents_of(house)[number].steps]
+    """Why it stood where it stood, one after the other; a reminder changes nothing."""
+    return [step.reason for step in incidents_of(house)[number].steps if not step.aside]
 
 
 def told(house: House, number: int = 0) -> Message:

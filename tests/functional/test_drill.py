@@ -1,7 +1,7 @@
 """A drill: back and forward again, asserted, against every fault, and all is as it was."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from faults import FAULTS, Operations, client_error, healthy_v1, meet, on, refuse
@@ -15,7 +15,6 @@ from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.figures import of_latest, summary
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.order import FixForward, Undo
-from rollback_responder.domain.policy import parse_policy
 from rollback_responder.domain.reason import Reason
 from rollback_responder.driller import Driller
 from rollback_responder.notifiers.message import headline, message_of
@@ -182,24 +181,6 @@ def test_whatever_fails_on_the_way_it_is_done_once_and_ends_where_it_began(numbe
 # -- each month -----------------------------------------------------------------------------------
 
 
-def policy(**changes):
-    return parse_policy(policy_document(**{"drills": {}} | changes))
-
-
-def test_each_service_has_one_day_in_every_month():
-    for month in (2, 11):
-        begin = datetime(2026, month, 1, 10, tzinfo=START.tzinfo)
-        days = [begin + timedelta(days=day) for day in range(28)]
-        found = [service.name for now in days for service in due(policy(), now)]
-        assert found == ["shop"]
-
-
-def test_what_may_not_act_has_none():
-    days = [START + timedelta(days=day) for day in range(31)]
-
-    assert not [s for now in days for s in due(policy(mode="observe"), now)]
-
-
 def test_the_drills_of_the_day_are_begun_and_what_keeps_one_from_it_is_told():
     house = proven(document=policy_document(drills={}))
     days = [house.now + timedelta(days=day) for day in range(31)]
@@ -216,18 +197,6 @@ def test_the_drills_of_the_day_are_begun_and_what_keeps_one_from_it_is_told():
     assert said["shop"].startswith("the monthly drill began a drill of shop: version 2 goes back")
     assert house.woken == [ERROR_RATE]
     assert driller(today).begin() == {"shop": "the monthly drill has ordered a rollback already"}
-
-
-@pytest.mark.parametrize(
-    ("document", "why"),
-    [
-        (policy_document(environment="preprod"), "preprod is production"),
-        (policy_document(mode="observe"), "the mode of shop is observe"),
-    ],
-)
-def test_where_nothing_is_rehearsed_the_order_is_refused(document, why):
-    with pytest.raises(OrderRefused, match=why):
-        order(proven(document=document))
 
 
 # -- the command ----------------------------------------------------------------------------------

@@ -54,12 +54,12 @@ def test_a_seed_replays():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("faults", [1, 2])
-def test_with_at_most_two_faults_each_incident_is_rolled_back_exactly_once(kind, faults):
-    counts, wrong = outcomes_of(kind, faults)
+def test_with_one_fault_each_incident_is_rolled_back_exactly_once(kind):
+    """`make simulate` plays every schedule of two, and most of three."""
+    counts, wrong = outcomes_of(kind, 1)
 
     assert wrong == []
-    assert counts == json.loads(FROZEN.read_text())[kind][str(faults)]
+    assert counts == json.loads(FROZEN.read_text())[kind]["1"]
 
 
 @pytest.mark.parametrize("bug", PLANTED)

@@ -1,0 +1,333 @@
+"""An ordered rollback and a drill, in values: what is asked, what is not, and what is written."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from rollback_responder.domain.case import live_order
+from rollback_responder.domain.controls import Controls, FixingForward, Frozen, Held, Unsafe
+from rollback_responder.domain.controls import RollbackOrdered as Ordered
+from rollback_responder.domain.drill import due, rehearsal
+from rollback_responder.domain.errors import OrderRefused
+from rollback_responder.domain.figures import of_latest
+from rollback_responder.domain.holding import must_wait, order_refused
+from rollback_responder.domain.incident import State
+from rollback_responder.domain.judging import Verdict
+from rollback_responder.domain.leg import How, name_of
+from rollback_responder.domain.order import RollBackNow, taken
+from rollback_responder.domain.ordered import ORDERED_WITHIN, on_order
+from rollback_responder.domain.policy import Drills
+from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.release import Origin, rehearsed, rolled_back
+from rollback_responder.domain.response import Mode
+from rollback_responder.domain.signal import AlarmState
+from rollback_responder.domain.situation import Adopt, RollBack, StandDown, Switches
+from rollback_responder.domain.trial import Returning
+from rollback_responder.domain.undo import asked_to_undo, undone
+from tests.builders import (
+    GROUP,
+    MINUTE,
+    NOW,
+    TARGET,
+    a_good,
+    a_ledger,
+    a_leg,
+    a_policy,
+    a_release,
+    a_rolled_back_incident,
+    a_trial,
+    an_alarm,
+    an_assessment,
+    an_incident,
+    an_observation,
+)
+from tests.unit.test_case import a_case
+from tests.unit.test_decision import a_situation, trial_of
+
+RELEASE = a_release()
+ALARM = a_case().watched.alarm_name
+CHANGES = (name_of(TARGET, RELEASE.key),)
+ORDER = Ordered(by="ann", at=NOW, changes=CHANGES, to_version="1", alarm_name=ALARM)
+STOPPING = a_trial(a_leg(GROUP, How.STOP, change="d-1"), change="d-1")
+
+
+def ordered(**changes):
+    return on_order(a_situation(**changes), ORDER)
+
+
+NOT_ASKED = [
+    {"alarm": an_alarm(AlarmState.OK)},
+    {"alarm": an_alarm(transitioned_at=NOW - timedelta(days=9))},
+    {"assessment": an_assessment(Verdict.HEALTHY)},
+    {"ledger": a_ledger(acted_at=(NOW,) * 9)},
+    {"switches": Switches(in_budget=False)},
+    {"mode": Mode.APPROVE},
+    {"controls": Controls(frozen=Frozen(by="bob", until_at=NOW + MINUTE))},
+]
+
+
+@pytest.mark.parametrize("changes", NOT_ASKED)
+def test_what_the_person_has_judged_is_not_asked_again(changes):
+    found = ordered(**changes)
+
+    assert isinstance(found, RollBack)
+    assert (found.reason, found.to_version) == (Reason.ORDERED, "1")
+
+
+OLD = replace(RELEASE, since_at=NOW - timedelta(days=30))
+FORBIDDEN = [
+    ({"release": replace(RELEASE, version="$LATEST")}, Reason.ALIAS_ON_LATEST),
+    ({"release": replace(RELEASE, origin=Origin.ROLLED_BACK)}, Reason.CHANGE_IS_ROLLBACK),
+    ({"ledger": a_ledger(acted=(RELEASE.key,))}, Reason.ALREADY_ACTED),
+    ({"ledger": a_ledger(good=())}, Reason.NO_PROVEN_RELEASE),
+    ({"controls": Controls(unsafe=(Unsafe(by="ci", why="so"),))}, Reason.ROLLBACK_UNSAFE),
+    ({"mode": Mode.OBSERVE}, Reason.OBSERVE_MODE),
+    ({"switches": Switches(paused_by="eve")}, Reason.PAUSED),
+    ({"release": OLD}, Reason.TARGET_CHANGED),
+    ({"ledger": a_ledger(good=(a_good("0"),))}, Reason.TARGET_CHANGED),
+    ({"on_trial": STOPPING}, Reason.TARGET_CHANGED),
+    (
+        {"on_trial": STOPPING, "release": replace(RELEASE, origin=Origin.ROLLED_BACK)},
+        Reason.CHANGE_IS_ROLLBACK,
+    ),
+    ({"now": NOW + ORDERED_WITHIN}, Reason.ORDER_LAPSED),
+]
+
+
+@pytest.mark.parametrize(("changes", "reason"), FORBIDDEN)
+def test_what_no_word_changes_is_asked(changes, reason):
+    found = ordered(**changes)
+
+    assert isinstance(found, StandDown)
+    assert found.reason is reason
+
+
+def test_a_rollout_of_a_service_without_an_alias_may_be_ordered_back():
+    order = replace(ORDER, changes=STOPPING.changes, to_version=None)
+    situation = a_situation(on_trial=STOPPING, release=None, ledger=None, observation=None)
+
+    assert isinstance(on_order(replace(situation, ledgers={}), order), RollBack)
+
+
+def test_what_goes_back_already_is_followed():
+    returning = Returning(change="d-1", text="so", legs=(a_leg(),), over=False)
+
+    assert ordered(on_trial=returning) == Adopt(returning=returning)
+
+
+# -- a drill --------------------------------------------------------------------------------------
+
+DRILL = replace(ORDER, drill=True)
+PROVEN = replace(RELEASE, proven_at=NOW, whole_since_at=NOW - MINUTE)
+
+
+def test_only_an_alias_that_a_proven_version_serves_alone_is_rehearsed():
+    assert isinstance(on_order(a_situation(release=PROVEN), DRILL), RollBack)
+    young = on_order(a_situation(), DRILL)
+    assert isinstance(young, StandDown)
+    assert young.reason is Reason.TARGET_CHANGED
+    stopping = replace(DRILL, changes=STOPPING.changes, to_version=None)
+    assert isinstance(on_order(a_situation(on_trial=STOPPING, release=PROVEN), stopping), StandDown)
+
+
+def test_it_leaves_the_ledger_as_it_was():
+    before = a_ledger(
+        current=PROVEN,
+        good=(a_good("2", proven_at=NOW, code_sha256=PROVEN.code_sha256), a_good("1")),
+        revision="r1",
+    )
+    back = rolled_back(
+        replace(before, acted=(PROVEN.key,), acted_at=(NOW,)),
+        PROVEN,
+        to_version="1",
+        revision="r2",
+        incident_id="inc-1",
+        now=NOW,
+    )
+    after = rehearsed(back, PROVEN, revision="r3", incident_id="inc-1", acted_at=NOW)
+
+    assert replace(after, revision="r1") == before
+    unproven = replace(PROVEN, proven_at=None)
+    again = rehearsed(back, unproven, revision="r3", incident_id="inc-1", acted_at=NOW)
+    assert [good.version for good in again.good] == ["1"]
+
+
+DRILLED = replace(
+    a_rolled_back_incident(release=replace(PROVEN, whole_since_at=NOW)),
+    ordered_by="ann",
+    order_at=NOW,
+    drill=True,
+)
+
+
+def test_whoever_ordered_it_wanted_it_undone_as_well():
+    case = a_case(incident=DRILLED, observation=an_observation(primary="1"))
+    undo = asked_to_undo(case)
+
+    assert (undo.by, undo.at) == ("ann", DRILLED.acted_at)
+    undoing = DRILLED.step(NOW, State.UNDOING, Reason.UNDO_ORDERED, "so")
+    entry = undone(case, undoing, an_observation(primary="2", revision="r9"), undo)
+    assert entry.ledgers[TARGET.target_id].current == DRILLED.release
+    assert not entry.incident.needs_a_person
+
+
+def test_it_adds_to_no_figure_and_calls_nobody_when_it_was_not_begun():
+    assert list(of_latest(DRILLED)) == []
+    refused = replace(an_incident((State.STOOD_DOWN, Reason.TARGET_CHANGED)), drill=True)
+    assert not refused.needs_a_person
+
+
+# -- the order, and what answers it ---------------------------------------------------------------
+
+NOW_ORDER = RollBackNow(
+    service="shop",
+    changes=CHANGES,
+    title="version 2",
+    to_version="1",
+    alarm_name=ALARM,
+    by="ann",
+)
+
+
+def test_an_order_is_kept_and_overrules_who_held_it():
+    hold = Held(incident_id="inc-1", changes=CHANGES, by="bob", at=NOW)
+    other = replace(hold, changes=("another",))
+    fix = FixingForward(by="bob", until_at=NOW + MINUTE)
+    before = Controls(holds=(hold, other), fix_forward=fix)
+    found = taken(NOW_ORDER, before, None, NOW)
+
+    assert found.controls == Controls(holds=(other,), rollback=ORDER)
+    assert found.text == "ann ordered a rollback of shop: version 2 goes back to version 1"
+    again = taken(replace(NOW_ORDER, by="eve"), found.controls, None, NOW + MINUTE)
+    assert (again.controls, again.text) == (found.controls, "ann has ordered a rollback already")
+
+
+@pytest.mark.parametrize(
+    ("controls", "incident", "why"),
+    [
+        (Controls(), an_incident((State.UNDECIDED, Reason.INCONCLUSIVE)), "inc-1 is open"),
+        (Controls(holds=(Held(incident_id="i", changes=CHANGES, by="bob", at=NOW),)), None, "bob"),
+        (Controls(fix_forward=FixingForward(by="bob", until_at=NOW + MINUTE)), None, "bob fixes"),
+        (Controls(frozen=Frozen(by="bob", until_at=NOW + MINUTE)), None, "bob froze it"),
+    ],
+)
+def test_a_drill_overrules_nobody(controls, incident, why):
+    drill = replace(NOW_ORDER, drill=True)
+    with pytest.raises(OrderRefused, match=why):
+        taken(drill, controls, incident, NOW)
+    assert taken(drill, Controls(), None, NOW).controls == Controls(rollback=DRILL)
+
+
+def test_whoever_is_on_it_already_is_not_disturbed():
+    with pytest.raises(OrderRefused, match="on it already: watching"):
+        taken(NOW_ORDER, Controls(), a_rolled_back_incident(), NOW)
+
+
+def test_without_a_pointer_no_version_is_named():
+    text = taken(replace(NOW_ORDER, to_version=None), Controls(), None, NOW).text
+
+    assert text == "ann ordered a rollback of shop: version 2 goes back"
+
+
+@pytest.mark.parametrize(
+    ("incident", "is_live"),
+    [
+        (None, True),
+        (an_incident((State.STOOD_DOWN, Reason.OBSERVE_MODE)), True),
+        (replace(an_incident((State.STOOD_DOWN, Reason.PAUSED)), order_at=NOW), False),
+        (replace(an_incident((State.STOOD_DOWN, Reason.PAUSED)), order_at=NOW - MINUTE), True),
+        (replace(a_rolled_back_incident(), acted_at=NOW + MINUTE), False),
+    ],
+)
+def test_what_was_done_since_answers_an_order(incident, is_live):
+    assert (live_order(Controls(rollback=ORDER), incident) is ORDER) is is_live
+
+
+def ordered_case(**changes):
+    return a_case(controls=Controls(rollback=ORDER), **changes)
+
+
+REFUSED = StandDown(reason=Reason.TARGET_CHANGED, text="so")
+
+
+def test_an_order_that_comes_to_nothing_is_told_once_and_answers_for_no_alarm():
+    case = ordered_case()
+    entry = order_refused(case, an_assessment(), REFUSED)
+
+    assert (entry.incident.state, entry.incident.ordered_by) == (State.STOOD_DOWN, "ann")
+    assert entry.incident.is_silent
+    assert entry.incident.answers() == entry.incident.answered
+    alarm = case.alarm
+    change, since_at = entry.incident.change, alarm.transitioned_at
+    assert not entry.incident.covers(case.watched.alarm_name, since_at, change, case.release)
+    assert replace(case, incident=entry.incident).ordered is None
+
+
+def test_what_was_undecided_stays_undecided_when_an_order_comes_to_nothing():
+    pending = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE, "one"))
+    entry = order_refused(ordered_case(incident=pending), an_assessment(), REFUSED)
+
+    assert (entry.incident.state, entry.incident.reason) == (State.UNDECIDED, Reason.INCONCLUSIVE)
+    assert entry.incident.ordered_by is None
+    assert entry.incident.news.text == "one"
+    assert entry.incident.steps[-1].text == "ann ordered a rollback: so"
+    assert entry.incident.order_at == NOW
+
+
+def test_what_aws_is_too_busy_for_is_left_to_the_next_look():
+    busy = StandDown(reason=Reason.ACTION_THROTTLED, text="so")
+
+    assert order_refused(ordered_case(), an_assessment(), busy).incident is None
+
+
+def test_an_order_waits_for_no_question():
+    asked = replace(
+        an_incident((State.ASKING, Reason.APPROVAL_NEEDED)), asks_about=trial_of(RELEASE).scope
+    )
+    decision = RollBack(reason=Reason.ORDERED, trial=trial_of(RELEASE), to_version="1")
+
+    assert must_wait(ordered_case(incident=asked), decision) is None
+
+
+# -- whose drill, and when ------------------------------------------------------------------------
+
+STAGING = a_policy(environment="staging", mode="enforce")
+KEPT = {TARGET.target_id: a_ledger(current=PROVEN)}
+
+
+def test_a_drill_is_an_order_by_what_the_ledger_says():
+    (service,) = STAGING.services
+    found = rehearsal(STAGING, service, KEPT, by="ann", now=NOW)
+
+    assert (found.drill, found.changes, found.to_version) == (True, CHANGES, "1")
+    assert found.alarm_name == next(STAGING.watched()).alarm_name
+
+
+def without_alias(policy):
+    service = replace(policy.services[0], targets=(GROUP,))
+    return replace(policy, services=(service,))
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept", "why"),
+    [
+        (a_policy(environment="prod", mode="enforce"), KEPT, "prod is production"),
+        (a_policy(environment="staging", mode="observe"), KEPT, "observe: nothing is touched"),
+        (without_alias(STAGING), KEPT, "has no alias"),
+        (STAGING, {}, "has never been seen"),
+        (replace(STAGING, services=(replace(STAGING.services[0], triggers=()),)), KEPT, "no alarm"),
+    ],
+)
+def test_what_cannot_be_rehearsed_says_why(policy, kept, why):
+    with pytest.raises(OrderRefused, match=why):
+        rehearsal(policy, policy.services[0], kept, by="ann", now=NOW)
+
+
+def test_each_service_that_may_act_has_one_day_in_every_month():
+    policy = replace(STAGING, drills=Drills())
+    days = [NOW.replace(day=1) + timedelta(days=day) for day in range(28)]
+
+    assert len([s for now in days for s in due(policy, now)]) == 1
+    for idle in (without_alias(policy), replace(policy, mode=Mode.OBSERVE)):
+        assert not [s for now in days for s in due(idle, now)]
