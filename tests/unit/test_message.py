@@ -380,3 +380,36 @@ def test_of_somebody_elses_deployment_no_credit_is_taken(release, what, state):
 
     assert headline(incident) == f"shop: {what} is being rolled back already, followed from here"
     assert told(incident).done.startswith("Followed deployment d-1, which leads back: ")
+
+
+# -- what a person ordered ------------------------------------------------------------------------
+
+MOVED_BY_ORDER = {"ordered_by": "ann", "order_at": NOW}
+ORDERED_STORIES = [
+    (
+        a_rolled_back_incident((State.FIXED, Reason.SYMPTOM_GONE, "so"), **MOVED_BY_ORDER),
+        "shop rolled back v2 → v1 as ann ordered, and is healthy",
+    ),
+    (
+        an_incident((State.STOOD_DOWN, Reason.TARGET_CHANGED, "so"), **MOVED_BY_ORDER),
+        "shop: did not roll back as ann ordered: ",
+    ),
+    (
+        a_rolled_back_incident(**MOVED_BY_ORDER, drill=True),
+        "Drill of shop: rolled back v2 → v1, and forward again in a minute",
+    ),
+    (
+        an_incident((State.STOOD_DOWN, Reason.TARGET_CHANGED, "so"), **MOVED_BY_ORDER, drill=True),
+        "Drill of shop failed: ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("incident", "said"), ORDERED_STORIES)
+def test_what_a_person_ordered_is_told_as_their_doing(incident, said):
+    message = message_of(incident, account_id="1", region="r")
+
+    assert message.headline.startswith(said)
+    assert ("Ordered", "by ann, 22 Nov 04:00:00 UTC") in message.facts
+    assert "Alarm" not in dict(message.facts)
+    assert {button.action for button in message.buttons} <= {"undo"}

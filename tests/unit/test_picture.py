@@ -259,3 +259,10 @@ def test_where_nothing_was_measured_there_is_no_picture(make):
 )
 def test_a_number_has_three_digits_or_is_whole(number, text):
     assert number_text(number, " ms") == text
+
+
+def test_where_a_person_ordered_it_no_alarm_is_marked():
+    marks = [mark.event for mark in plot_of(replace(FIXED, ordered_by="ann")).marks]
+
+    assert Event.ALARM not in marks
+    assert Event.ALARM in [mark.event for mark in plot_of(FIXED).marks]

@@ -386,7 +386,7 @@ def _stands(incident: Incident) -> str:
         State.WATCHING: f"Back since {_clock(incident.back_at or last.at)}. It counts as fixed once"
         f" healthy for {wanted.healthy_minutes} min; if it is not within"
         f" {wanted.deadline_minutes} min, a person is called.",
-        State.FIXED: f"Fixed at {at}: {told}.",
+        State.FIXED: f"{'Healthy' if incident.ordered_by else 'Fixed'} at {at}: {told}.",
         State.NOT_FIXED: f"Not fixed at {at}: {told}.",
         State.UNKNOWN: f"Ended at {at}, outcome unknown: {told}.",
         State.STOOD_DOWN: f"Closed at {at} without acting.",
@@ -472,7 +472,7 @@ def _buttons(incident: Incident) -> Iterator[Button]:
             style="danger",
             confirm=f"Version {version} will serve again, and is not rolled back any more.",
         )
-    if not incident.is_open and not incident.drill:
+    if not incident.is_open and incident.ordered_by is None:
         yield RIGHT
         yield WRONG
 

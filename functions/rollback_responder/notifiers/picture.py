@@ -207,8 +207,9 @@ def _marks(incident: Incident, minutes: Recording) -> Iterator[Mark]:
         yield deploy
     # While traffic shifts, what convicts the new version need not be an alarm.
     alarm = "judged" if incident.early else "alarm"
-    yield Mark(event=Event.ALARM, at=incident.alarm_since_at, text=alarm)
-    last = incident.steps[-1]
+    if incident.ordered_by is None:
+        yield Mark(event=Event.ALARM, at=incident.alarm_since_at, text=alarm)
+    last = incident.news
     if incident.state is State.ASKING:
         yield Mark(event=Event.ASKED, at=last.at, text="you are asked")
     if incident.acted_at:
