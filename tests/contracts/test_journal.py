@@ -809,16 +809,24 @@ def test_two_who_begin_an_hour_together_share_it(dynamodb, known, others, by, fo
         spend(house.budget, *others)
         house.pause(by)
 
-    budget = DynamoDbBudget(Meanwhile(dynamodb, {2: meanwhile}), TABLE)
+    budget = DynamoDbBudget(Meanwhile(dynamodb, {1: meanwhile}), TABLE)
 
     assert spend(budget, "a") == [found]
     spent = set(house.item().get("spent", {}).get("SS", ()))
     assert spent - {"z"} == {*others, *(["a"] if found == FREE else [])}
 
 
+def test_one_write_is_enough_for_the_first_of_an_hour_and_for_who_knows_that_it_has_begun(dynamodb):
+    counting = Meanwhile(dynamodb, {})
+    budget = DynamoDbBudget(counting, TABLE)
+    for calls, (claim_id, now) in enumerate([("a", NOW), ("b", NOW), ("c", NOW + HOUR)], start=1):
+        assert spend(budget, claim_id, now=now) == [FREE]
+        assert counting.calls == calls
+
+
 def test_whoever_lags_behind_while_an_hour_begins_takes_from_that_one(dynamodb):
     house = Dynamo(dynamodb)
-    meanwhile = Meanwhile(dynamodb, {2: lambda: spend(house.budget, "x", now=NOW + HOUR)})
+    meanwhile = Meanwhile(dynamodb, {1: lambda: spend(house.budget, "x", now=NOW + HOUR)})
 
     assert spend(DynamoDbBudget(meanwhile, TABLE), "a", "b") == [FREE, SPENT]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.aws_model.alarm import Alarm, MetricAlarm
+from local.alarms_of_policy import model_alarms
 from local.aws_model.alarm_book import Account
 from local.aws_model.clients import (
     cloudformation_client,
@@ -20,22 +20,17 @@ from local.aws_model.clients import (
 from local.aws_model.cloudformation import CloudFormation
 from local.aws_model.cloudwatch import CloudWatch
 from local.aws_model.codedeploy import CodeDeploy
-from local.aws_model.evaluation import TreatMissingData
 from local.aws_model.lambda_aliases import LambdaAliases
-from local.aws_model.metrics import Metric, Statistic
-from local.aws_model.queries import MetricStat, Query
+from local.aws_model.metrics import Metric
 from rollback_responder.actions import POINTERS, ROLLOUTS, Clients, pointers, rollouts
 from rollback_responder.desk import Desk
-from rollback_responder.domain.alarm_query import alarm_query, band_of
 from rollback_responder.domain.case import Entry
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.incident import Incident
-from rollback_responder.domain.metric import Series, question_of
 from rollback_responder.domain.order import Order
-from rollback_responder.domain.policy import Policy, parse_policy
+from rollback_responder.domain.policy import parse_policy
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.signal import AlarmState, Signal
-from rollback_responder.domain.trigger import AdoptedAlarm
 from rollback_responder.journal.memory import MemoryBook, MemoryBudget, MemoryJournal
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
 from rollback_responder.responder import Responder
@@ -66,56 +61,6 @@ def policy_document(**changes: Any) -> dict[str, Any]:
             }
         ],
     } | changes
-
-
-def model_alarms(policy: Policy) -> list[Alarm]:
-    """The policy's alarms as the model takes them.
-
-    `tests/contracts/test_alarms.py` holds them equal to those of the synthesised template.
-    """
-    return [
-        _model_alarm(entry.alarm_name, entry.trigger, entry.pointer)
-        for entry in policy.watched()
-        if not isinstance(entry.trigger, AdoptedAlarm)
-    ]
-
-
-def _model_alarm(name: str, trigger: Any, target: Any) -> MetricAlarm:
-    query = alarm_query(question_of(trigger, target))
-    period = timedelta(seconds=query.period_seconds)
-    stats = [_stat(series, period) for series in query.series]
-    metrics: tuple[Query, ...] = ()
-    if query.expression:
-        metrics = (
-            *(Query(id=s.id, stat=_stat(s, period), return_data=False) for s in query.series),
-            Query(id="result", expression=query.expression),
-        )
-    elif query.band_width is not None:
-        metrics = (
-            Query(id="m0", stat=stats[0]),
-            Query(id="band", expression=band_of("m0", query.band_width)),
-        )
-    banded = query.band_width is not None
-    return MetricAlarm(
-        name=name,
-        stat=None if metrics else stats[0],
-        metrics=metrics,
-        evaluation_periods=query.evaluation_periods,
-        datapoints_to_alarm=query.datapoints_to_alarm,
-        threshold=query.threshold,
-        threshold_metric_id="band" if banded else None,
-        comparison="GreaterThanUpperThreshold" if banded else "GreaterThanThreshold",
-        treat_missing_data=TreatMissingData.NOT_BREACHING,
-        low_sample="ignore" if query.ignores_low_samples else None,
-    )
-
-
-def _stat(series: Series, period: timedelta) -> MetricStat:
-    return MetricStat(
-        metric=Metric.of(series.namespace, series.metric_name, dict(series.dimensions)),
-        period=period,
-        statistic=Statistic.parse(series.statistic),
-    )
 
 
 class _Watched:

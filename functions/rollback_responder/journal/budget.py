@@ -28,6 +28,8 @@ class DynamoDbBudget:
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
+        # The hour that is known to have begun. Rollbacks are rare, so mostly none is.
+        self._hour: int | None = None
 
     def read(self, *, limit: int, now: datetime) -> Switches:
         """See `Budget.read`. One GetItem, strongly consistent."""
@@ -43,24 +45,25 @@ class DynamoDbBudget:
         return Switches(in_budget=hour_of(now) > written or spent < limit)
 
     def set_aside(self, claim_id: str, *, limit: int, now: datetime) -> Switches:
-        """See `Budget.set_aside`. One UpdateItem; one more when an hour begins.
+        """See `Budget.set_aside`. One UpdateItem, which mostly begins an hour; else one more.
 
         The hour never goes back: a clock that lags behind takes from the hour that has begun.
         """
         hour = hour_of(now)
         for _ in range(MOST_TRIES):
-            found = self._take(claim_id, hour, limit)
+            begins = self._hour != hour
+            found = self._begin(claim_id, hour) if begins else self._take(claim_id, hour, limit)
             if found is None:
+                self._hour = hour
                 return Switches()
             if "paused_by" in found:
                 return Switches(paused_by=found["paused_by"]["S"])
             written = int(found["hour"]["N"]) if "hour" in found else None
-            if written == hour:
+            if written == hour and not begins:
                 return Switches(in_budget=False)
-            if written is not None and written > hour:
-                hour = written
-            elif self._begin(claim_id, hour, written):
-                return Switches()
+            self._hour = written
+            if written is not None:
+                hour = max(hour, written)
         raise JournalError("the budget changes too often to be read")
 
     def give_back(self, claim_id: str) -> None:
@@ -89,17 +92,13 @@ class DynamoDbBudget:
             },
         )
 
-    def _begin(self, claim_id: str, hour: int, before: int | None) -> bool:
-        """Begins an hour with this claim in it, unless somebody else has since."""
-        condition, values = "attribute_not_exists(#hour)", {}
-        if before is not None:
-            condition, values = "#hour = :before", {":before": {"N": str(before)}}
-        refused = self._write(
+    def _begin(self, claim_id: str, hour: int) -> Mapping[str, Any] | None:
+        """Begins an hour with this claim in it; the item as it stands where it has begun."""
+        return self._write(
             "SET #hour = :hour, spent = :ids",
-            f"attribute_not_exists(paused_by) AND {condition}",
-            {":hour": {"N": str(hour)}, ":ids": {"SS": [claim_id]}, **values},
+            "attribute_not_exists(paused_by) AND (attribute_not_exists(#hour) OR #hour < :hour)",
+            {":hour": {"N": str(hour)}, ":ids": {"SS": [claim_id]}},
         )
-        return refused is None
 
     def _write(
         self, expression: str, condition: str, values: dict[str, Any]

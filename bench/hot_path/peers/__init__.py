@@ -1,0 +1,1 @@
+"""What a user would otherwise write: small, honest handlers without any safety."""
