@@ -28,7 +28,7 @@ NAVIGATION: dict[str, dict[str, tuple[str, ...]]] = {
         "The project": ("CONTRIBUTING", "bench/README", "CHANGELOG"),
     },
     "docs/adr/README": {"": ("0*",)},
-    "bench/README": {"": ("detection/README", "detection/RESULTS")},
+    "bench/README": {"": ("detection/README", "detection/RESULTS", "hot_path/README")},
     "examples/README": {"": ("*/README",)},
 }
 

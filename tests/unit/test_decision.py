@@ -249,6 +249,19 @@ def test_the_first_release_ever_seen_is_no_recent_change():
 
 
 @pytest.mark.parametrize(
+    ("minutes", "said"), [(90, "90 min"), (120, "2 h"), (1440, "24 h"), (10080, "7 days")]
+)
+def test_how_long_ago_is_told_as_people_say_it(minutes, said):
+    ages = Ages(roll_back_minutes=0, ask_minutes=minutes)
+    responses = Responses(critical=ages, high=ages, medium=ages, low=ages)
+    release = a_release(since_at=NOW - timedelta(days=30))
+
+    found = decide(a_situation(release=release, responses=responses))
+    assert found.reason is Reason.NO_RECENT_CHANGE
+    assert f"only a change of the last {said} " in found.text
+
+
+@pytest.mark.parametrize(
     ("age", "rolls"),
     [
         (60 * MINUTE, RollBack),
