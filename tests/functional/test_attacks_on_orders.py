@@ -17,7 +17,7 @@ from rollout_scenarios import (
     update_stack,
 )
 from rollout_scenarios import document as with_rollouts
-from scenarios import ERROR_RATE, LATENCY, approval_needed, approve, bad_deploy
+from scenarios import ERROR_RATE, LATENCY, approval_needed, approve, bad_deploy, rollback_order
 
 from house import House, policy_document
 from local.aws_model.codedeploy import canary
@@ -502,3 +502,79 @@ def test_who_holds_what_is_being_rolled_back_this_second_is_not_told_that_it_sta
 
     assert house.live == "1"
     assert "this change is not rolled back" not in taken[0]
+
+
+# -- an order while an attempt is lost -------------------------------------------------------------
+
+
+def lost_attempt(*, paused_before=False):
+    """An attempt upon v2 hangs at its call and dies; then a rollback is ordered.
+
+    Returns the house before anybody looks again, and what lands the call.
+    """
+    house = healthy_v1(House())
+    house.ops = Operations(house, hear=False, watch=False)
+    house.budget.paused_by = "eve" if paused_before else None
+    house.deploy("v2", errors=0.6)
+    house.watch()
+    house.ops.pass_minutes(3)
+    if paused_before:
+        house.respond(ERROR_RATE)
+        assert house.incident.reason is Reason.PAUSED
+        house.budget.paused_by = None
+    late = []
+
+    def hang(answer):
+        late.append(answer)
+        raise Died
+
+    on(house, "UpdateAlias", hang)
+    with pytest.raises(Died):
+        house.respond(ERROR_RATE)
+    order = rollback_order(house)
+    house.now += timedelta(seconds=95)
+    house.desk.take(order)
+    house.woken.clear()
+    return house, late[0]
+
+
+@pytest.mark.parametrize("open_before", [False, True], ids=["closed", "open"])
+def test_an_order_that_is_refused_does_not_make_a_lost_attempt_forgotten(open_before):
+    house, land = lost_attempt(paused_before=open_before)
+    house.budget.paused_by = "eve"
+    house.respond(ERROR_RATE)
+    assert house.incident.steps[-1].text == "ann ordered a rollback: paused by eve"
+    land()
+    house.budget.paused_by = None
+    house.ops.hear = house.ops.watch = True
+    house.ops.pass_minutes(10)
+
+    assert house.aliases.moves == [BACK]
+    assert "2" in {bad.version for bad in house.ledger.bad}
+    assert Reason.FOUND_DONE in {step.reason for i in incidents_of(house) for step in i.steps}
+
+
+@pytest.mark.parametrize("open_before", [False, True], ids=["closed", "open"])
+def test_nor_does_an_order_that_aws_is_too_busy_for(open_before):
+    house, land = lost_attempt(paused_before=open_before)
+    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")))
+    house.respond(ERROR_RATE)
+    land()
+    house.ops.hear = house.ops.watch = True
+    house.ops.pass_minutes(10)
+
+    assert house.aliases.moves == [BACK]
+    assert "2" in {bad.version for bad in house.ledger.bad}
+    assert Reason.FOUND_DONE in {step.reason for i in incidents_of(house) for step in i.steps}
+
+
+def test_what_an_order_left_undecided_for_a_lost_attempt_comes_to_rest():
+    house, _ = lost_attempt()
+    house.budget.paused_by = "eve"
+    house.respond(ERROR_RATE)
+    house.errors["2"] = 0.0
+    house.ops.hear = house.ops.watch = True
+    house.ops.pass_minutes(45)
+
+    assert house.aliases.moves == []
+    assert not house.incident.is_open

@@ -121,6 +121,11 @@ class Case:
         return (*before, *new)
 
     @property
+    def is_unsettled(self) -> bool:
+        """Whether something of a lost attempt may still land."""
+        return any(not attempt.is_settled(self.now) for attempt in self.lost)
+
+    @property
     def _untouched(self) -> str | None:
         """The pointer's revision if no earlier attempt has moved it.
 

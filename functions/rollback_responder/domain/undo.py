@@ -29,8 +29,7 @@ def asked_to_undo(case: Case) -> UndoAsked | None:
         return None
     if incident.state is State.UNDOING:
         return wish(case.controls, incident)
-    unsettled = any(not attempt.is_settled(case.now) for attempt in case.lost)
-    if not incident.may_be_undone or (unsettled and not _is_in_place(case, incident)):
+    if not incident.may_be_undone or (case.is_unsettled and not _is_in_place(case, incident)):
         # Another attempt, upon what came after, may still have a call in flight.
         return None
     return wish(case.controls, incident)
