@@ -6,7 +6,8 @@ from datetime import datetime
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.controls import Approval, Controls, RollbackOrdered
-from rollback_responder.domain.incident import PENDING, Attempt, Incident, State
+from rollback_responder.domain.incident import Attempt, Incident, State
+from rollback_responder.domain.leg import name_of
 from rollback_responder.domain.policy import Guardrails, Watched
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recording import Recording
@@ -95,6 +96,19 @@ class Case:
         """The order to roll back that this look is to carry out, if there is one."""
         order = live_order(self.controls, self.incident)
         return order if order and order.alarm_name == self.watched.alarm_name else None
+
+    def order_about(self, release: Release | None) -> RollbackOrdered | None:
+        """The order that a lost attempt upon a release may have carried out.
+
+        A drill only if it is about just that, and the release had proved itself: nobody moves such
+        a one unasked. A rollback in earnest is not taken for a drill: that goes forward again.
+        """
+        order, pointer = live_order(self.controls, self.incident), self.watched.pointer
+        if order is None or not order.drill:
+            return self.ordered
+        if release is None or release.proven_at is None or pointer is None:
+            return None
+        return order if order.changes == (name_of(pointer, release.key),) else None
 
     @property
     def is_shifting(self) -> bool:
@@ -251,18 +265,15 @@ def live_order(controls: Controls, incident: Incident | None) -> RollbackOrdered
     return None if until_at and order.at <= until_at else order
 
 
-def answering(case: Case, incident: Incident) -> Incident:
-    """The incident as the answer to the order in hand, so that it is carried out once."""
-    order = case.ordered
+def answering(incident: Incident, order: RollbackOrdered | None) -> Incident:
+    """The incident as the answer to an order, so that it is carried out once."""
     if order is None:
         return incident
     return replace(incident, ordered_by=order.by, order_at=order.at, drill=order.drill, early=False)
 
 
 def stepped(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:
-    """The entry of one more thing that happened. What is settled by it, answers an order."""
-    if state not in PENDING:
-        incident = answering(case, incident)
+    """The entry of one more thing that happened."""
     incident = incident.step(case.now, state, reason, text)
     return Entry(ledgers=case.ledgers, incident=incident, text=text, news=reason)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rollback_responder.domain.assessment import Assessment
-from rollback_responder.domain.case import Case, Entry, incident_of, said, stepped
+from rollback_responder.domain.case import Case, Entry, answering, incident_of, said, stepped
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.reason import UNDECIDED, WAITING, Reason
 from rollback_responder.domain.signal import AlarmState
@@ -88,6 +88,7 @@ def order_refused(case: Case, assessment: Assessment, decision: StandDown) -> En
         return said(case, replace(pending, order_at=order.at), text)
     incident = _judged(case, assessment, decision.would)
     if not case.is_unsettled:
+        incident = answering(incident, order)
         return stepped(case, incident, State.STOOD_DOWN, decision.reason, text)
     if not throttled:
         incident = replace(incident, order_at=order.at)

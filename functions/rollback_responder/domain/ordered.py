@@ -39,6 +39,8 @@ def on_order(situation: Situation, order: RollbackOrdered) -> RollBack | Adopt |
         text = f"it was ordered at {order.at:%d %b %H:%M:%S} UTC, too long ago"
         return StandDown(reason=Reason.ORDER_LAPSED, text=text)
     found = possible(situation)
+    if isinstance(found, Adopt) and order.drill:
+        return StandDown(reason=Reason.TARGET_CHANGED, text=found.returning.text)
     if not isinstance(found, RollBack):
         return found
     if found.trial.changes != order.changes or found.to_version != order.to_version:
