@@ -4,12 +4,15 @@ from datetime import timedelta
 
 import pytest
 from checker import incidents_of
-from faults import Died, Operations, healthy_v1, lose, on
+from faults import Died, Operations, connect_timeout, healthy_v1, lose, on, refuse
+from faults import after as just_after
 from rollout_scenarios import STACK, house_of, update_stack
-from scenarios import ERROR_RATE, LATENCY, bad_deploy
+from scenarios import ERROR_RATE, LATENCY, adopting, bad_deploy, errors_alarm, house_with
+from test_attacks_on_orders import with_policy
 from test_drill import BACK, FORWARD, order, proven
 
-from house import House
+from house import House, policy_document
+from rollback_responder.domain.errors import ActionUnclear
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.order import Undo
 from rollback_responder.domain.reason import Reason
@@ -90,3 +93,70 @@ def test_what_somebody_else_rolls_back_is_no_drill():
     adopted = [incident for incident in incidents_of(house) if incident.adopted]
     assert not any(incident.drill for incident in adopted)
     assert Reason.ROLLBACK_ADOPTED in reasons(house)
+
+
+# -- what is not rehearsed ------------------------------------------------------------------------
+
+
+def fires(house):
+    house.errors["2"] = 0.6
+    house.ops.hear = house.ops.watch = False
+    house.ops.pass_minutes(3)
+
+
+def shares_its_traffic(house):
+    house.aliases.point("shop", "live", "2", {"1": 0.1})
+    house.watch()
+
+
+@pytest.mark.parametrize("spoil", [fires, shares_its_traffic])
+def test_what_must_not_be_rehearsed_is_told_and_not_touched(spoil):
+    house = proven()
+    spoil(house)
+    house.desk.take(order(house))
+    house.woken.clear()
+    house.respond(ERROR_RATE)
+
+    assert house.aliases.moves == []
+    assert (house.incident.state, house.incident.drill) == (State.STOOD_DOWN, True)
+
+
+def test_nothing_is_rehearsed_in_production_whoever_wrote_the_order():
+    """An adopted alarm has the same name in every environment."""
+    alarm = errors_alarm("shop-errors")
+    house = proven(house=house_with(alarm, document=adopting("shop-errors")))
+    given = order(house)
+    with_policy(house, adopting("shop-errors") | {"environment": "production"})
+    house.say(given)
+
+    assert house.aliases.moves == []
+    assert "production" in house.incident.steps[-1].text
+
+
+def test_a_question_that_was_opened_meanwhile_is_not_taken_for_a_drill():
+    house = proven(document=policy_document(mode="approve"))
+    taken = order(house)
+    fires(house)
+    on(house, "claim", just_after(lambda: house.desk.take(taken)))
+    house.respond(ERROR_RATE)
+    house.woken.clear()
+    assert house.incident.state is State.ASKING
+    asked = house.incident.id
+    house.respond(ERROR_RATE)
+
+    assert house.aliases.moves == []
+    assert (house.incident.id, house.incident.state) == (asked, State.ASKING)
+    assert not house.incident.drill
+    assert "an incident is open" in house.incident.steps[-1].text
+
+
+def test_a_drill_whose_first_attempt_was_unclear_is_tried_again():
+    house = proven()
+    on(house, "UpdateAlias", refuse(connect_timeout()))
+    house.desk.take(order(house))
+    with pytest.raises(ActionUnclear):
+        house.respond(house.woken.pop())
+    house.ops.pass_minutes(6)
+
+    assert house.aliases.moves == [BACK, FORWARD]
+    assert (house.incident.state, house.incident.drill) == (State.UNDONE, True)

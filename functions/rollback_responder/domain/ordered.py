@@ -18,6 +18,7 @@ from rollback_responder.domain.gates import (
 )
 from rollback_responder.domain.leg import How
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.situation import Adopt, RollBack, Situation, StandDown
 from rollback_responder.domain.switches import (
     denied_objects,
@@ -46,16 +47,23 @@ def on_order(situation: Situation, order: RollbackOrdered) -> RollBack | Adopt |
     if found.trial.changes != order.changes or found.to_version != order.to_version:
         text = "what was ordered is not what is live or under way any more, or leads elsewhere"
         return StandDown(reason=Reason.TARGET_CHANGED, text=text)
-    if order.drill and not _may_be_rehearsed(situation, found):
-        text = "only an alias that a proven version serves alone is rehearsed"
-        return StandDown(reason=Reason.TARGET_CHANGED, text=text)
+    if order.drill and (why := _no_rehearsal(situation, found)):
+        return StandDown(reason=Reason.TARGET_CHANGED, text=why)
     return found
 
 
-def _may_be_rehearsed(situation: Situation, would: RollBack) -> bool:
+def _no_rehearsal(situation: Situation, would: RollBack) -> str | None:
+    """Why this is no time or place to rehearse it: in earnest it might still be done."""
     release, (leg, *others) = situation.release, would.trial.legs
+    if situation.no_drill:
+        return situation.no_drill
+    if situation.alarm.state is AlarmState.ALARM:
+        return "its alarm fires"
     proven = release is not None and release.proven_at is not None
-    return proven and leg.how is How.MOVE and not others
+    alone = situation.observation is not None and situation.observation.other is None
+    if proven and alone and leg.how is How.MOVE and not others:
+        return None
+    return "only an alias that a proven version serves alone is rehearsed"
 
 
 def possible(situation: Situation) -> RollBack | Adopt | StandDown:
