@@ -160,3 +160,25 @@ def test_a_drill_whose_first_attempt_was_unclear_is_tried_again():
 
     assert house.aliases.moves == [BACK, FORWARD]
     assert (house.incident.state, house.incident.drill) == (State.UNDONE, True)
+
+
+# -- an alarm beside a drill -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alarm", [ERROR_RATE, LATENCY])
+def test_an_alarm_that_fires_during_a_drill_is_answered_after_it(alarm):
+    """The version began to fail a minute before it was rehearsed."""
+    house = proven(minutes=20)
+    broken, how = (house.errors, 0.6) if alarm == ERROR_RATE else (house.latency_ms, 900)
+    broken["2"] = how
+    house.ops.pass_minutes(1)
+    house.desk.take(order(house))
+    house.respond(house.woken.pop())
+    broken["1"] = how
+    house.ops.pass_minutes(1)
+    assert house.aliases.moves == [BACK, FORWARD]
+    house.ops.pass_minutes(8)
+
+    told = house.incident
+    assert not told.drill, "nobody hears of the alarm: the drill answers for it"
+    assert (told.alarm_name, told.is_open) == (alarm, True)

@@ -122,13 +122,36 @@ DRILL = replace(ORDER, drill=True)
 PROVEN = replace(RELEASE, proven_at=NOW, whole_since_at=NOW - MINUTE)
 
 
-def test_only_an_alias_that_a_proven_version_serves_alone_is_rehearsed():
-    assert isinstance(on_order(a_situation(release=PROVEN), DRILL), RollBack)
-    young = on_order(a_situation(), DRILL)
-    assert isinstance(young, StandDown)
-    assert young.reason is Reason.TARGET_CHANGED
+QUIET = {"release": PROVEN, "alarm": an_alarm(AlarmState.OK)}
+RETURNING = Returning(change="d-1", text="it goes back", legs=(a_leg(),), over=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"release": RELEASE}, "only an alias that a proven version serves alone"),
+        ({"observation": an_observation(other="1")}, "only an alias that a proven version"),
+        ({"alarm": an_alarm()}, "its alarm fires"),
+        ({"no_drill": "an incident is open"}, "an incident is open"),
+        ({"on_trial": RETURNING}, "it goes back"),
+    ],
+)
+def test_only_what_nobody_is_hurt_by_is_rehearsed(changes, why):
+    assert isinstance(on_order(a_situation(**QUIET), DRILL), RollBack)
+    found = on_order(a_situation(**QUIET | changes), DRILL)
+
+    assert isinstance(found, StandDown)
+    assert (found.reason, found.text.startswith(why)) == (Reason.TARGET_CHANGED, True)
+
+
+def test_nothing_but_an_alias_is_rehearsed():
     stopping = replace(DRILL, changes=STOPPING.changes, to_version=None)
-    assert isinstance(on_order(a_situation(on_trial=STOPPING, release=PROVEN), stopping), StandDown)
+    found = on_order(a_situation(**QUIET, on_trial=STOPPING), stopping)
+
+    assert isinstance(found, StandDown)
+    two = a_trial(a_leg(TARGET, How.MOVE, change=RELEASE.key), a_leg(GROUP, How.FOLLOW))
+    both = replace(DRILL, changes=two.changes)
+    assert isinstance(on_order(a_situation(**QUIET, on_trial=two), both), StandDown)
 
 
 def test_it_leaves_the_ledger_as_it_was():
@@ -176,6 +199,17 @@ def test_it_adds_to_no_figure_and_calls_nobody_when_it_was_not_begun():
     assert list(of_latest(DRILLED)) == []
     refused = replace(an_incident((State.STOOD_DOWN, Reason.TARGET_CHANGED)), drill=True)
     assert not refused.needs_a_person
+    assert not DRILLED.needs_a_person
+
+
+@pytest.mark.parametrize("state", [State.FIXED, State.NOT_FIXED, State.UNKNOWN])
+def test_it_calls_somebody_where_it_has_not_gone_forward_again(state):
+    assert DRILLED.step(NOW, state, Reason.SYMPTOM_GONE, "so").needs_a_person
+
+
+def test_it_answers_for_no_alarm():
+    assert DRILLED.is_silent
+    assert DRILLED.answers() == ()
 
 
 # -- the order, and what answers it ---------------------------------------------------------------

@@ -179,9 +179,9 @@ class Incident:
         """Whether somebody must look: it ended, and not well, or it goes badly."""
         if self.reason is Reason.SEVERITY_TELLS:
             return self.severity in {Severity.CRITICAL, Severity.HIGH}
-        if self.drill and self.state in {State.STOOD_DOWN, State.NOT_FIXED}:
-            # Nothing is lost by it, and it is told.
-            return False
+        if self.drill and not self.is_open:
+            # Where nothing was touched, or all is as it was, nothing is lost, and it is told.
+            return self.state not in {State.STOOD_DOWN, State.UNDONE}
         if self.reason is Reason.HELD:
             # Whoever held it knows; of another alarm on it nobody does.
             return len(self.steps) == 1 and not self.is_open
@@ -202,11 +202,11 @@ class Incident:
     def is_silent(self) -> bool:
         """Whether it answers for no alarm itself.
 
-        An order that came to nothing has judged none; a shift that was judged before its alarm
-        fired, and got well, has seen none.
+        An order that came to nothing has judged none, and a drill undoes nothing for good; a shift
+        that was judged before its alarm fired, and got well, has seen none.
         """
         if self.ordered_by is not None:
-            return self.acted_at is None
+            return self.acted_at is None or self.drill
         return self.early and self.reason is Reason.ALARM_NOT_FIRING
 
     @property
