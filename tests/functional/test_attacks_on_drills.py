@@ -4,7 +4,16 @@ from datetime import timedelta
 
 import pytest
 from checker import incidents_of
-from faults import Died, Operations, connect_timeout, healthy_v1, lose, on, refuse
+from faults import (
+    Died,
+    Operations,
+    client_error,
+    connect_timeout,
+    healthy_v1,
+    lose,
+    on,
+    refuse,
+)
 from faults import after as just_after
 from rollout_scenarios import STACK, house_of, update_stack
 from scenarios import ERROR_RATE, LATENCY, adopting, bad_deploy, errors_alarm, house_with
@@ -182,3 +191,27 @@ def test_an_alarm_that_fires_during_a_drill_is_answered_after_it(alarm):
     told = house.incident
     assert not told.drill, "nobody hears of the alarm: the drill answers for it"
     assert (told.alarm_name, told.is_open) == (alarm, True)
+
+
+# -- the ledger of a drill that was cut short ------------------------------------------------------
+
+
+def test_a_deploy_in_the_middle_of_a_drill_is_rolled_back_to_what_served_before():
+    house = proven()
+    house.say(order(house))
+    house.deploy("v3", errors=0.6)
+    house.ops.pass_minutes(6)
+
+    assert house.aliases.moves == [BACK, ("shop", "3", "2")], house.incident.steps[-1].text
+
+
+def test_a_drill_that_cannot_go_forward_again_condemns_nothing():
+    house = proven()
+    house.say(order(house))
+    on(house, "UpdateAlias", refuse(client_error("AccessDeniedException")))
+    house.ops.pass_minutes(1)
+    assert house.incident.reason is Reason.UNDO_FAILED
+
+    assert house.ledger.bad == ()
+    assert [good.version for good in house.ledger.good] == ["2", "1"]
+    assert (house.ledger.acted, house.ledger.acted_at) == ((), ())

@@ -24,7 +24,7 @@ from rollback_responder.domain.response import Mode
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.situation import Adopt, RollBack, StandDown, Switches
 from rollback_responder.domain.trial import Returning
-from rollback_responder.domain.undo import asked_to_undo, undone
+from rollback_responder.domain.undo import asked_to_undo, not_undone, undone
 from tests.builders import (
     GROUP,
     MINUTE,
@@ -193,6 +193,25 @@ def test_whoever_ordered_it_wanted_it_undone_as_well():
     entry = undone(case, undoing, an_observation(primary="2", revision="r9"), undo)
     assert entry.ledgers[TARGET.target_id].current == DRILLED.release
     assert not entry.incident.needs_a_person
+
+
+def test_one_that_cannot_go_forward_again_has_condemned_nothing():
+    back = rolled_back(
+        a_ledger(good=(a_good("2", proven_at=NOW), a_good("1")), acted=(PROVEN.key,)),
+        DRILLED.release,
+        to_version="1",
+        revision="r2",
+        incident_id=DRILLED.id,
+        now=DRILLED.acted_at,
+    )
+    undoing = DRILLED.step(NOW, State.UNDOING, Reason.UNDO_ORDERED, "so")
+    case = a_case(incident=undoing, ledgers={TARGET.target_id: back})
+    kept = not_undone(case, undoing, "so").ledgers[TARGET.target_id]
+
+    assert (kept.current, kept.bad, kept.acted) == (back.current, (), ())
+    assert [good.version for good in kept.good] == ["2", "1"]
+    in_earnest = replace(undoing, drill=False)
+    assert not_undone(case, in_earnest, "so").ledgers == case.ledgers
 
 
 def test_it_adds_to_no_figure_and_calls_nobody_when_it_was_not_begun():
