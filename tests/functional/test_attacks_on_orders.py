@@ -1,5 +1,6 @@
 """What a hostile reader tried on what people may say: each of these goes wrong."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -578,3 +579,106 @@ def test_what_an_order_left_undecided_for_a_lost_attempt_comes_to_rest():
 
     assert house.aliases.moves == []
     assert not house.incident.is_open
+
+
+# -- an order without a word -----------------------------------------------------------------------
+
+
+def test_an_order_for_one_alias_is_not_answered_by_the_rollback_of_another():
+    """It is given in the very seconds in which the other alias goes back."""
+    house = two_aliases()
+    house.move("live", "2", bad=True)
+    house.move("beta", "2")
+    house.ops.hear = house.ops.watch = False
+    house.watch()
+    house.ops.pass_minutes(3)
+    order = rollback_order(house, target="shop:beta")
+
+    def meanwhile():
+        house.desk.take(order)
+        house.now += timedelta(seconds=2)
+
+    on(house, "UpdateAlias", just_before(meanwhile))
+    house.respond(ERROR_RATE)
+    house.woken.clear()
+    assert (house.at("live"), house.at("beta")) == ("1", "2")
+    house.ops.hear = house.ops.watch = True
+    house.ops.pass_minutes(15)
+
+    assert house.at("beta") == "1"
+
+
+def test_an_order_by_a_slow_clock_is_not_taken_for_answered():
+    house = bad_deploy(minutes=8)
+    house.deploy("v3")
+    house.ops.pass_minutes(1)
+    order = rollback_order(house)
+    house.now -= timedelta(minutes=8)
+    assert house.now < house.incident.acted_at
+    house.desk.take(order)
+    house.now += timedelta(minutes=8)
+    house.woken.clear()
+    house.ops.pass_minutes(3)
+
+    assert house.incident.ordered_by == "ann"
+
+
+def without_errors():
+    """A policy without the alarm by which the service is ordered back."""
+    document = policy_document()
+    document["services"][0]["triggers"] = document["services"][0]["triggers"][1:]
+    return document
+
+
+def test_an_order_whose_alarm_is_not_in_the_policy_is_told_when_it_has_lapsed():
+    """Whoever gave it had another policy at hand than the one that is deployed."""
+    house = bad_deploy(minutes=2, errors=0.0)
+    house.desk.take(rollback_order(house))
+    house.woken.clear()
+    with_policy(house, without_errors())
+    house.ops.pass_minutes(12)
+
+    assert house.incident.reason is Reason.ORDER_LAPSED
+    assert house.incident.ordered_by == "ann"
+
+
+def test_an_order_that_has_lapsed_stands_in_nobodys_way():
+    house = bad_deploy(minutes=2, errors=0.0)
+    order = rollback_order(house)
+    house.desk.take(order)
+    house.woken.clear()
+    house.now += timedelta(minutes=10)
+    house.say(replace(order, by="bob"))
+
+    assert house.aliases.moves == [BACK]
+    assert house.incident.ordered_by == "bob"
+
+
+def test_a_deploy_that_the_watcher_has_not_seen_yet_can_be_ordered_back():
+    house = healthy_v1(House())
+    house.ops = Operations(house)
+    house.deploy("v2")
+    order = rollback_order(house)
+    house.now += timedelta(seconds=20)
+    house.say(order)
+
+    assert house.aliases.moves == [BACK]
+    assert house.incident.ordered_by == "ann"
+
+
+@pytest.mark.parametrize("change", ["a deploy", "the same version again"])
+def test_and_only_as_it_was_shown(change):
+    house = healthy_v1(House())
+    house.ops = Operations(house)
+    house.deploy("v2")
+    order = rollback_order(house)
+    if change == "a deploy":
+        house.deploy("v3")
+    else:
+        house.aliases.point("shop", "live", "1")
+        house.aliases.point("shop", "live", "2")
+    house.now += timedelta(seconds=20)
+    house.say(order)
+
+    assert house.aliases.moves == []
+    assert house.incident.reason is Reason.TARGET_CHANGED

@@ -5,8 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from rollback_responder.domain.case import live_order
-from rollback_responder.domain.controls import Controls, FixingForward, Frozen, Held, Unsafe
+from rollback_responder.domain.case import incident_of, live_order
+from rollback_responder.domain.controls import (
+    ORDERED_WITHIN,
+    Controls,
+    FixingForward,
+    Frozen,
+    Held,
+    Unsafe,
+)
 from rollback_responder.domain.controls import RollbackOrdered as Ordered
 from rollback_responder.domain.drill import due, rehearsal
 from rollback_responder.domain.errors import OrderRefused
@@ -16,7 +23,7 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.judging import Verdict
 from rollback_responder.domain.leg import How, name_of
 from rollback_responder.domain.order import RollBackNow, taken
-from rollback_responder.domain.ordered import ORDERED_WITHIN, on_order
+from rollback_responder.domain.ordered import on_order
 from rollback_responder.domain.policy import Drills
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Origin, rehearsed, rolled_back
@@ -283,6 +290,9 @@ def test_without_a_pointer_no_version_is_named():
     assert text == "ann ordered a rollback of shop: version 2 goes back"
 
 
+ANOTHER_PART = a_rolled_back_incident(legs=(a_leg(),), release=None, change="d-1")
+
+
 @pytest.mark.parametrize(
     ("incident", "is_live"),
     [
@@ -291,6 +301,8 @@ def test_without_a_pointer_no_version_is_named():
         (replace(an_incident((State.STOOD_DOWN, Reason.PAUSED)), order_at=NOW), False),
         (replace(an_incident((State.STOOD_DOWN, Reason.PAUSED)), order_at=NOW - MINUTE), True),
         (replace(a_rolled_back_incident(), acted_at=NOW + MINUTE), False),
+        (replace(a_rolled_back_incident(), acted_at=NOW - MINUTE), True),
+        (replace(ANOTHER_PART, acted_at=NOW + MINUTE), True),
     ],
 )
 def test_what_was_done_since_answers_an_order(incident, is_live):
@@ -299,6 +311,73 @@ def test_what_was_done_since_answers_an_order(incident, is_live):
 
 def ordered_case(**changes):
     return a_case(controls=Controls(rollback=ORDER), **changes)
+
+
+@pytest.mark.parametrize(
+    ("before", "until_at"),
+    [
+        (None, None),
+        (replace(ANOTHER_PART, acted_at=NOW + MINUTE), None),
+        (replace(a_rolled_back_incident(), acted_at=NOW + MINUTE), NOW + MINUTE),
+    ],
+)
+def test_the_next_incident_knows_which_orders_are_answered(before, until_at):
+    closed = before and before.step(NOW, State.FIXED, Reason.SYMPTOM_GONE, "so")
+
+    assert incident_of(ordered_case(incident=closed)).order_at == until_at
+
+
+def test_an_order_is_for_the_look_by_its_own_alarm_until_it_has_lapsed():
+    other = replace(ORDER, alarm_name="renamed")
+    case = a_case(controls=Controls(rollback=other))
+
+    assert ordered_case().ordered is ORDER
+    assert case.ordered is None
+    assert replace(case, now=NOW + ORDERED_WITHIN).ordered is other
+
+
+def test_an_order_by_a_slow_clock_comes_after_what_was_answered():
+    closed = replace(a_rolled_back_incident((State.FIXED, Reason.SYMPTOM_GONE)), acted_at=NOW)
+    found = taken(NOW_ORDER, Controls(), closed, NOW - MINUTE).controls.rollback
+    later = taken(NOW_ORDER, Controls(), closed, NOW + MINUTE).controls.rollback
+
+    assert (found.at > NOW, later.at) == (True, NOW + MINUTE)
+
+
+def test_an_order_that_has_lapsed_gives_way_to_another_but_to_no_drill():
+    before = Controls(rollback=ORDER)
+    late = NOW + ORDERED_WITHIN
+    again = replace(NOW_ORDER, by="bob")
+
+    assert taken(again, before, None, late).controls.rollback.by == "bob"
+    assert taken(replace(again, drill=True), before, None, late).controls == before
+
+
+def test_what_the_journal_had_not_seen_is_known_by_its_revision():
+    shown = replace(ORDER, changes=(name_of(TARGET, "2@later"),), revision="r1")
+
+    assert isinstance(on_order(a_situation(), shown), RollBack)
+    for other in (replace(shown, revision="r0"), replace(shown, to_version="0")):
+        assert on_order(a_situation(), other).reason is Reason.TARGET_CHANGED
+
+
+@pytest.mark.parametrize(
+    ("order", "release", "is_it"),
+    [
+        (None, RELEASE, False),
+        (ORDER, RELEASE, True),
+        (DRILL, PROVEN, True),
+        (DRILL, RELEASE, False),
+        (DRILL, None, False),
+        (replace(DRILL, changes=("another",)), PROVEN, False),
+    ],
+)
+def test_a_lost_attempt_is_taken_for_a_drill_only_if_nothing_else_could_be_meant(
+    order, release, is_it
+):
+    case = a_case(controls=Controls(rollback=order))
+
+    assert (case.order_about(release) is not None) is is_it
 
 
 REFUSED = StandDown(reason=Reason.TARGET_CHANGED, text="so")
@@ -328,10 +407,26 @@ def test_what_was_undecided_stays_undecided_when_an_order_comes_to_nothing():
     assert entry.incident.order_at == NOW
 
 
-def test_what_aws_is_too_busy_for_is_left_to_the_next_look():
-    busy = StandDown(reason=Reason.ACTION_THROTTLED, text="so")
+BUSY = StandDown(reason=Reason.ACTION_THROTTLED, text="so")
 
-    assert order_refused(ordered_case(), an_assessment(), busy).incident is None
+
+def test_what_aws_is_too_busy_for_is_left_to_the_next_look():
+    assert order_refused(ordered_case(), an_assessment(), BUSY).incident is None
+    pending = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE, "one"))
+    case = ordered_case(incident=pending, inherited=("inc-0",))
+    entry = order_refused(case, an_assessment(), BUSY)
+
+    assert (entry.incident.steps, entry.incident.lost) == (pending.steps, case.lost)
+
+
+@pytest.mark.parametrize(("decision", "answered"), [(REFUSED, True), (BUSY, False)])
+def test_while_an_attempt_may_still_land_it_stays_undecided(decision, answered):
+    case = ordered_case(inherited=("inc-0",))
+    entry = order_refused(case, an_assessment(), decision)
+
+    assert (entry.incident.state, entry.incident.reason) == (State.UNDECIDED, decision.reason)
+    assert entry.incident.lost == case.lost
+    assert (replace(case, incident=entry.incident).ordered is None) is answered
 
 
 def test_an_order_waits_for_no_question():

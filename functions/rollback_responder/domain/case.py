@@ -95,7 +95,11 @@ class Case:
     def ordered(self) -> RollbackOrdered | None:
         """The order to roll back that this look is to carry out, if there is one."""
         order = live_order(self.controls, self.incident)
-        return order if order and order.alarm_name == self.watched.alarm_name else None
+        if order is None:
+            return None
+        # That it has lapsed is said by whichever alarm: its own may not be looked at any more.
+        mine = order.alarm_name == self.watched.alarm_name
+        return order if mine or order.has_lapsed(self.now) else None
 
     def order_about(self, release: Release | None) -> RollbackOrdered | None:
         """The order that a lost attempt upon a release may have carried out.
@@ -242,7 +246,7 @@ def incident_of(case: Case) -> Incident:
         alarm_since_at=since_at,
         opened_at=case.now,
         early=case.alarm is not None and case.alarm.state is not AlarmState.ALARM,
-        order_at=before.orders_until if before else None,
+        order_at=_answered_until(case.controls, before),
         change=change,
         release=case.release,
         after_failure=service.after_failure,
@@ -256,13 +260,22 @@ def incident_of(case: Case) -> Incident:
 def live_order(controls: Controls, incident: Incident | None) -> RollbackOrdered | None:
     """The order to roll back a service that nobody has answered yet.
 
-    What was rolled back since it was given answers it as well.
+    What was rolled back of it since it was given answers it as well.
     """
     order = controls.rollback
-    if order is None:
+    if order is None or incident is None:
+        return order
+    if incident.order_at and order.at <= incident.order_at:
         return None
-    until_at = incident.orders_until if incident else None
-    return None if until_at and order.at <= until_at else order
+    since = incident.acted_at is not None and order.at <= incident.acted_at
+    return None if since and incident.undoes(order.changes) else order
+
+
+def _answered_until(controls: Controls, before: Incident | None) -> datetime | None:
+    """Until when orders are answered, for the incident after that one."""
+    if before is None:
+        return None
+    return before.order_at if live_order(controls, before) else before.orders_until
 
 
 def answering(incident: Incident, order: RollbackOrdered | None) -> Incident:

@@ -3,6 +3,7 @@
 Every step it took is kept; the journal writes it whole, and Slack reads nothing else.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import Annotated
 
 from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.document import Doc
-from rollback_responder.domain.leg import How, Leg, LegState
+from rollback_responder.domain.leg import How, Leg, LegState, name_of
 from rollback_responder.domain.policy import AfterFailure, Verification
 from rollback_responder.domain.reason import QUIET, URGENT, Reason
 from rollback_responder.domain.recording import Recording
@@ -193,8 +194,23 @@ class Incident:
         return any(step.reason is Reason.ROLLBACK_ADOPTED for step in self.steps)
 
     @property
+    def changes(self) -> tuple[str, ...]:
+        """Each part of what it is about, and the release that it brought, with its target."""
+        parts = [leg.name for leg in self.legs]
+        if self.change and not parts:
+            parts.append(name_of(self.target, self.change))
+        if self.release:
+            parts.append(name_of(self.target, self.release.key))
+        return tuple(dict.fromkeys(parts))
+
+    def undoes(self, changes: Collection[str]) -> bool:
+        """Whether one of these is what it is about; of a release, whenever that was first seen."""
+        own = {_unseen(part) for part in self.changes}
+        return any(_unseen(change) in own for change in changes)
+
+    @property
     def orders_until(self) -> datetime | None:
-        """Every order given until then is answered: by this incident, or by one before it."""
+        """No order given until then is still to be carried out, unless it is about another part."""
         known = [at for at in (self.order_at, self.acted_at) if at is not None]
         return max(known, default=None)
 
@@ -307,3 +323,8 @@ class Incident:
             and (answer.change == change or (about and answer.change == self.change))
             for answer in self.answers()
         )
+
+
+def _unseen(part: str) -> str:
+    """The name of a part without when a release was first seen."""
+    return part.partition("@")[0]
