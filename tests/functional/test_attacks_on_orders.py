@@ -25,7 +25,7 @@ from local.aws_model.codedeploy import canary
 from local.aws_model.metrics import Metric
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.incident import State
-from rollback_responder.domain.order import Approve, FixForward, Hold, Undo
+from rollback_responder.domain.order import Approve, FixForward, Freeze, Hold, Undo
 from rollback_responder.domain.policy import parse_policy
 from rollback_responder.domain.reason import Reason
 from rollback_responder.responder import Responder
@@ -682,3 +682,17 @@ def test_and_only_as_it_was_shown(change):
 
     assert house.aliases.moves == []
     assert house.incident.reason is Reason.TARGET_CHANGED
+
+
+# -- a wake for nobody -----------------------------------------------------------------------------
+
+
+def test_nobody_is_woken_by_an_alarm_that_the_policy_does_not_name_any_more():
+    """It would lie among the dead letters, and ring."""
+    house = bad_deploy(minutes=10)
+    with_policy(house, without_errors())
+    house.desk = replace(house.desk, policy=house.policy)
+    until_at = house.now + timedelta(hours=1)
+    house.desk.take(Freeze(service="shop", until_at=until_at, by="ann"))
+
+    assert house.woken == []
