@@ -696,3 +696,18 @@ def test_nobody_is_woken_by_an_alarm_that_the_policy_does_not_name_any_more():
     house.desk.take(Freeze(service="shop", until_at=until_at, by="ann"))
 
     assert house.woken == []
+
+
+# -- an order is a yes -----------------------------------------------------------------------------
+
+
+def test_a_rollback_that_was_ordered_is_continued_though_the_mode_asks():
+    house = house_of(STACK | {"continue_rollback": True}, mode="approve")
+    house.cloudformation.fail_rollbacks("shop", ["Function"], "the layer was deleted")
+    update_stack(house, errors=0.0)
+    house.ops.pass_minutes(2)
+    house.say(rollback_order(house))
+    house.ops.pass_minutes(5)
+
+    assert "ContinueUpdateRollback" in house.calls
+    assert Reason.ROLLBACK_CONTINUED in {step.reason for step in house.incident.steps}

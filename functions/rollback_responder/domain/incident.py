@@ -227,8 +227,10 @@ class Incident:
 
     @property
     def approved(self) -> bool:
-        """Whether a person said yes to it."""
-        return any(step.reason is Reason.APPROVED for step in self.steps)
+        """Whether a person said yes to it, or ordered it."""
+        return self.ordered_by is not None or any(
+            step.reason is Reason.APPROVED for step in self.steps
+        )
 
     @property
     def may_be_undone(self) -> bool:
