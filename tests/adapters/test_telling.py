@@ -433,6 +433,22 @@ def test_within_a_storm_each_step_is_told_in_its_thread_and_rings_nobody(storm):
     assert any("service-005 rolled back" in m.text for m in threaded)
 
 
+@pytest.mark.parametrize("storm", ["bot"], indirect=True)
+def test_what_is_left_of_a_storm_whose_message_was_deleted_is_told_by_itself(storm):
+    for number in range(6):
+        storm.tell(of(number))
+    (head,) = [m for m in storm.in_the_channel if "at the same time" in m.text]
+    del storm.slack.workspace._messages[head.ts]
+    before = len(storm.rung)
+
+    assert storm.tell(of(5, ENDED)) == 1
+    assert len(storm.rung) == before + 1
+    own = storm.in_the_channel[-1]
+    (reply,) = [m for m in storm.slack.messages() if m.thread_ts == own.ts]
+    assert (reply.text.endswith("three"), "service-005" in own.text) == (True, True)
+    assert storm.tell(of(9)) == 1
+
+
 def test_what_comes_an_hour_later_has_a_message_of_its_own(storm):
     for number in range(6):
         storm.tell(of(number))

@@ -134,7 +134,13 @@ class Teller:
                 self._notices.record(incident.id, told=told, head=head)
         for count, step in enumerate(incident.steps[told:], start=told + 1):
             rings = news and message.pages and count == len(incident.steps)
-            self._thread.reply(head, reply(step), rings=rings)
+            try:
+                self._thread.reply(head, reply(step), rings=rings)
+            except MessageGone:
+                # It was told in a storm's thread, and that is gone: from here in one of its own.
+                head = self._thread.open(message)
+                self._notices.record(incident.id, told=count - 1, head=head)
+                self._thread.reply(head, reply(step), rings=False)
             self._notices.record(incident.id, told=count, head=head)
         return head
 
