@@ -40,6 +40,13 @@ def test_what_comes_later_is_alone_again(storms):
     assert storms.join("inc-2", CART, NOW + TOGETHER + MINUTE).name == "inc-2"
 
 
+def test_a_gathering_does_not_go_on_for_as_long_as_somebody_comes(storms):
+    """Else all that ever happens in a large account is one storm, and rings once."""
+    names = [storms.join(f"inc-{n}", SHOP, NOW + n * 4 * MINUTE).name for n in range(5)]
+
+    assert names == ["inc-0", "inc-0", "inc-0", "inc-3", "inc-3"]
+
+
 def test_whoever_joined_stays_in_it_and_is_known_as_it_stands(storms):
     storms.join("inc-1", SHOP, NOW)
     later = NOW + 3 * TOGETHER

@@ -248,7 +248,9 @@ class MemoryStorms:
         if incident_id not in self._of:
             open_still = self._latest and self._latest[1] >= now - TOGETHER
             name = self._latest[0] if self._latest and open_still else incident_id
-            self._of[incident_id], self._latest = name, (name, now)
+            self._of[incident_id] = name
+            if not open_still:
+                self._latest = name, now
         name = self._of[incident_id]
         kept = self._kept.get(name, Gathering(name=name, members={}))
         kept = replace(kept, members={**kept.members, incident_id: member})

@@ -1,8 +1,8 @@
 """Which incidents were opened close together, in the journal's table.
 
 `pk` = `storm`, `sk` = `row` names the latest gathering (`latest`), how many joined it (`joined`)
-and when the last one did (`last_at`, epoch milliseconds). A gathering is `pk` = `storm#<name>`: an
-attribute `in <incident>` for each member (service, state, whether a person is needed, as JSON),
+and when the first one did (`began_at`, epoch milliseconds). A gathering is `pk` = `storm#<name>`:
+an attribute `in <incident>` for each member (service, state, whether a person is needed, as JSON),
 `head` names its message, and `taken_until` is there while that is posted. `pk` =
 `storm-of#<incident>` says which one an incident is in.
 """
@@ -94,7 +94,6 @@ class DynamoDbStorms:
 
     def _latest(self, incident_id: str, now: datetime) -> str:
         values = {
-            ":now": _number(now),
             ":still": _number(now - TOGETHER),
             ":most": {"N": str(MOST_MEMBERS)},
             ":one": {"N": "1"},
@@ -102,8 +101,8 @@ class DynamoDbStorms:
         try:
             item = self._update(
                 LATEST,
-                "SET last_at = :now ADD joined :one",
-                "last_at >= :still AND joined < :most",
+                "ADD joined :one",
+                "began_at >= :still AND joined < :most",
                 {},
                 values,
             )
@@ -113,10 +112,10 @@ class DynamoDbStorms:
         try:
             self._update(
                 LATEST,
-                "SET latest = :name, last_at = :now, joined = :one",
-                "attribute_not_exists(last_at) OR last_at < :still OR joined >= :most",
+                "SET latest = :name, began_at = :now, joined = :one",
+                "attribute_not_exists(began_at) OR began_at < :still OR joined >= :most",
                 {},
-                values | {":name": {"S": incident_id}},
+                values | {":name": {"S": incident_id}, ":now": _number(now)},
             )
         except AwsError as error:
             # Somebody else began one at the same moment.
