@@ -15,6 +15,7 @@ from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.policy import Slack
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recording import record
+from rollback_responder.domain.said import Said
 from rollback_responder.domain.trigger import ErrorRate
 from rollback_responder.journal.memory import MemoryNotices, MemoryStorms
 from rollback_responder.notifiers.picture import picture_words, png_of
@@ -364,11 +365,14 @@ class Storm:
         self.notices = MemoryNotices(90 * MINUTE / 60)
         self.storms = MemoryStorms(90 * MINUTE / 60)
 
-    def tell(self, incident, now=NOW):
-        teller = Teller(
+    @property
+    def teller(self):
+        return Teller(
             self.thread, self.notices, self.storms, account_id="1", region="r", draw=lambda _: None
         )
-        return teller.tell(incident, now)
+
+    def tell(self, incident, now=NOW):
+        return self.teller.tell(incident, now)
 
     @property
     def in_the_channel(self):
@@ -431,6 +435,21 @@ def test_within_a_storm_each_step_is_told_in_its_thread_and_rings_nobody(storm):
     assert len(storm.rung) == before
     assert any(m.text.endswith("three") for m in threaded)
     assert any("service-005 rolled back" in m.text for m in threaded)
+
+
+@pytest.mark.parametrize("storm", ["bot"], indirect=True)
+def test_whatever_is_said_in_a_storm_names_its_service(storm):
+    """A hundred services are in one thread."""
+    for number in range(6):
+        storm.tell(of(number))
+    storm.tell(of(5, ENDED))
+    said = Said(at=NOW, by="ann", text="ann holds it", incident_id="inc-5")
+    storm.teller.pass_on(said, "said#1", NOW)
+    (head,) = [m for m in storm.in_the_channel if "at the same time" in m.text]
+    about = [m.text for m in storm.slack.messages() if m.thread_ts == head.ts]
+
+    assert all("service-004" in text or "service-005" in text for text in about)
+    assert about[-1] == "service-005 · 04:00:00 UTC · ann holds it"
 
 
 @pytest.mark.parametrize("storm", ["bot"], indirect=True)

@@ -156,9 +156,10 @@ class BotThread:
         _asked(lambda: self._client.chat_update(channel=place.channel, ts=place.ts, **content))
 
     def open(self, message: Message, *, under: str | None = None) -> str:
-        """See `Thread.open`. The head's name is its channel id, its timestamp and its thread's.
+        """See `Thread.open`. The head's name is its channel id and its timestamp.
 
-        Under another message it rings nobody: that one has.
+        Under another message it rings nobody: that one has. There its thread's timestamp follows,
+        and the service, which has no slash: what is said there has to say what it is about.
         """
         content = _content(message, self._policy, rings=message.pages and under is None)
         root = _place(under).thread if under else None
@@ -168,7 +169,7 @@ class BotThread:
             )
         )
         head = f"{answer['channel']}/{answer['ts']}"
-        return f"{head}/{root}" if root else head
+        return f"{head}/{root}/{message.service}" if root else head
 
     def reply(self, head: str, text: str, *, rings: bool) -> None:
         """See `Thread.reply`. An edit rings nobody, so a page is one, in the channel too."""
@@ -179,7 +180,7 @@ class BotThread:
             lambda: self._client.chat_postMessage(
                 channel=place.channel,
                 thread_ts=place.thread,
-                text=_cut(f"{ring}{_escaped(text)}", TEXT_LIMIT),
+                text=_cut(f"{ring}{_escaped(place.about + text)}", TEXT_LIMIT),
                 unfurl_links=False,
                 reply_broadcast=rings,
             )
@@ -189,7 +190,7 @@ class BotThread:
         """See `Thread.pass_on`. Where the message is gone, it stands in the channel."""
         try:
             place = _place(head or "")
-            self._said(place.channel, text, thread_ts=place.thread)
+            self._said(place.channel, place.about + text, thread_ts=place.thread)
         except MessageGone:
             self._said(self._policy.channel, text)
 
@@ -414,11 +415,15 @@ def _ring(mention: Mention) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where a message is: its channel and timestamp, and that of the thread it is in."""
+    """Where a message is: its channel and timestamp, and that of the thread it is in.
+
+    `about` is what is said first of all in a thread that others share.
+    """
 
     channel: str
     ts: str
     thread: str
+    about: str
 
     @property
     def is_reply(self) -> bool:
@@ -428,10 +433,12 @@ class _Place:
 def _place(head: str) -> _Place:
     """Where a bot's message is; a webhook's has no place to edit or reply to."""
     channel, _, rest = head.partition("/")
-    ts, _, thread = rest.partition("/")
+    ts, _, rest = rest.partition("/")
+    thread, _, service = rest.partition("/")
     if not ts:
         raise MessageGone("the message was posted by a webhook", retryable=False)
-    return _Place(channel=channel, ts=ts, thread=thread or ts)
+    about = f"{service} · " if service else ""
+    return _Place(channel=channel, ts=ts, thread=thread or ts, about=about)
 
 
 def _asked(call: Callable[[], Any]) -> Any:
