@@ -437,6 +437,25 @@ def test_within_a_storm_each_step_is_told_in_its_thread_and_rings_nobody(storm):
     assert any("service-005 rolled back" in m.text for m in threaded)
 
 
+@pytest.mark.parametrize("storm", ["webhook"], indirect=True)
+def test_a_webhook_tells_by_itself_who_needs_a_person_in_a_storm_as_well(storm):
+    """It cannot edit the storm's message: what that does not say, nobody would ever hear."""
+    for number in range(6):
+        storm.tell(of(number))
+    storm.tell(of(6, ASKING))
+    moved = replace(MOVED, id="inc-5", service="service-005")
+    storm.tell(moved)
+    storm.tell(moved.step(NOW, State.NOT_FIXED, Reason.SYMPTOM_REMAINS, "three"))
+    storm.tell(moved.step(NOW, State.NOT_FIXED, Reason.SYMPTOM_REMAINS, "three"))
+
+    told = headlines(storm.in_the_channel)[5:]
+    assert [text.partition(":")[0].partition(" ")[0] for text in told] == [
+        "service-006",
+        "service-005",
+    ]
+    assert len(storm.rung) == 3
+
+
 @pytest.mark.parametrize("storm", ["bot"], indirect=True)
 def test_whatever_is_said_in_a_storm_names_its_service(storm):
     """A hundred services are in one thread."""

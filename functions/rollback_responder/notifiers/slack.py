@@ -249,8 +249,8 @@ class WebhookThread:
             self._send(**bulletin_content(bulletin, self._policy, rings=False))
 
     def open(self, message: Message, *, under: str | None = None) -> str:
-        """See `Thread.open`. Nothing under another message: that one tells of it."""
-        if under is not None:
+        """See `Thread.open`. Nothing under another message, unless somebody is needed."""
+        if under is not None and not message.pages:
             return IN_A_STORM
         self._post(message)
         return WEBHOOK
@@ -261,6 +261,8 @@ class WebhookThread:
 
     def update(self, head: str, message: Message, *, news: bool) -> None:
         """See `Thread.update`. One more message, where there is news."""
+        if news and head == IN_A_STORM and message.pages:
+            raise MessageGone("a storm's message cannot be edited", retryable=False)
         if news and head != IN_A_STORM:
             self._post(message)
 
