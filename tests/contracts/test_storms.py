@@ -62,9 +62,10 @@ def test_its_message_is_posted_by_one_and_known_to_all(storms):
     assert storms.take("inc-1", NOW)
     assert not storms.take("inc-1", NOW)
     assert storms.take("inc-1", NOW + LEASE + MINUTE)
-    storms.record("inc-1", "C1/1.0")
+    storms.record("inc-1", "C1/1.0", called=2)
     assert not storms.take("inc-1", NOW + 9 * LEASE)
-    assert storms.join("inc-1", SHOP, NOW).head == "C1/1.0"
+    joined = storms.join("inc-1", SHOP, NOW)
+    assert (joined.head, joined.called) == ("C1/1.0", 2)
 
 
 def test_a_gathering_fits_into_its_item(dynamodb, monkeypatch):
@@ -102,7 +103,7 @@ def test_what_cannot_be_written_is_a_journal_error():
         for call in (
             lambda: storms.join("inc-1", SHOP, NOW),
             lambda: storms.take("inc-1", NOW),
-            lambda: storms.record("inc-1", "h"),
+            lambda: storms.record("inc-1", "h", called=0),
         ):
             with pytest.raises(JournalError, match="AccessDenied"):
                 call()
@@ -121,6 +122,19 @@ def test_five_services_are_a_storm_and_it_is_news_when_they_double(count, is_sto
 
     assert found.is_storm is is_storm
     assert (found.is_storm and found.has_doubled) is doubled
+
+
+@pytest.mark.parametrize(
+    ("called", "needed", "again"),
+    [(0, 0, False), (0, 1, True), (1, 1, False), (1, 2, True), (5, 9, False), (5, 10, True)],
+)
+def test_it_calls_again_when_twice_as_many_need_a_person(called, needed, again):
+    members = {
+        f"inc-{n}": Member(service=f"s{n}", state=State.ASKING, needs_a_person=n < needed)
+        for n in range(12)
+    }
+
+    assert Gathering(name="inc-0", members=members, called=called).calls_again is again
 
 
 def test_one_service_alone_is_no_storm_however_many_incidents_it_has():

@@ -265,9 +265,9 @@ class MemoryStorms:
         self._taken[name] = now + self._lease
         return True
 
-    def record(self, name: str, head: str) -> None:
+    def record(self, name: str, head: str, *, called: int) -> None:
         """See `Storms.record`."""
-        self._kept[name] = replace(self._kept[name], head=head)
+        self._kept[name] = replace(self._kept[name], head=head, called=called)
 
 
 class MemoryAnnals:

@@ -3,8 +3,8 @@
 `pk` = `storm`, `sk` = `row` names the latest gathering (`latest`), how many joined it (`joined`)
 and when the first one did (`began_at`, epoch milliseconds). A gathering is `pk` = `storm#<name>`:
 an attribute `in <incident>` for each member (service, state, whether a person is needed, as JSON),
-`head` names its message, and `taken_until` is there while that is posted. `pk` =
-`storm-of#<incident>` says which one an incident is in.
+`head` names its message, `called_for` is how many needed a person when that rang, and `taken_until`
+is there while it is posted. `pk` = `storm-of#<incident>` says which one an incident is in.
 """
 
 import json
@@ -49,7 +49,12 @@ class DynamoDbStorms:
             for key, value in item.items()
             if key.startswith(MEMBER)
         }
-        return Gathering(name=name, members=members, head=item.get("head", {}).get("S"))
+        return Gathering(
+            name=name,
+            members=members,
+            head=item.get("head", {}).get("S"),
+            called=int(item.get("called_for", {"N": "0"})["N"]),
+        )
 
     def take(self, name: str, now: datetime) -> bool:
         """See `Storms.take`. One UpdateItem."""
@@ -67,9 +72,12 @@ class DynamoDbStorms:
             return False
         return True
 
-    def record(self, name: str, head: str) -> None:
+    def record(self, name: str, head: str, *, called: int) -> None:
         """See `Storms.record`. One UpdateItem."""
-        self._write(_gathering(name), "SET head = :head", names={}, values={":head": {"S": head}})
+        values = {":head": {"S": head}, ":called": {"N": str(called)}}
+        self._write(
+            _gathering(name), "SET head = :head, called_for = :called", names={}, values=values
+        )
 
     def _gathering_of(self, incident_id: str) -> str | None:
         try:
