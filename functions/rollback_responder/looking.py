@@ -157,8 +157,8 @@ def _no_drill(rooms: Rooms, case: Case) -> str | None:
     if rooms.policy.is_production:
         return f"{rooms.policy.environment} is production: nothing is rehearsed there"
     pending = case.open_incident
-    # Its own first attempt may have got no clear answer.
-    if pending and pending.reason is not Reason.ACTION_UNCLEAR:
+    # Its own first attempt may have got no clear answer, or been too much for AWS.
+    if pending and pending.reason not in {Reason.ACTION_UNCLEAR, Reason.ACTION_THROTTLED}:
         return f"an incident is open: {pending.reason.value}"
     return None
 

@@ -121,7 +121,7 @@ class Watcher:
             return
         if row.acting_until:
             # Its holder never came back: `respond` inherits the claim and settles it.
-            self._wake_for(_likeliest(look), look)
+            self._wake_for(_to_roll_back(look) or _likeliest(look), look)
             return
         if incident and (again := reminded(incident, look.now)):
             self._write(look, row.ledgers, again)

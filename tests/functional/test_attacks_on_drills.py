@@ -21,6 +21,7 @@ from test_attacks_on_orders import with_policy
 from test_drill import BACK, FORWARD, order, proven
 
 from house import House, policy_document
+from local.aws_model.evaluation import State as AlarmValue
 from rollback_responder.domain.errors import ActionUnclear
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.order import Undo
@@ -215,3 +216,18 @@ def test_a_drill_that_cannot_go_forward_again_condemns_nothing():
     assert house.ledger.bad == ()
     assert [good.version for good in house.ledger.good] == ["2", "1"]
     assert (house.ledger.acted, house.ledger.acted_at) == ((), ())
+
+
+@pytest.mark.parametrize("call", ["claim", "GetAlias", "UpdateAlias"])
+def test_a_drill_that_died_on_the_way_is_all_that_is_told(call):
+    """Whoever inherits its claim looks by its alarm: by another it would be an incident."""
+    house = proven()
+    house.cloudwatch.set_alarm_state(LATENCY, AlarmValue.OK, "younger than the other")
+    house.desk.take(order(house))
+    on(house, call, refuse(Died()) if call == "UpdateAlias" else lose(Died()))
+    with pytest.raises(Died):
+        house.respond(house.woken.pop())
+    house.ops.pass_minutes(6)
+
+    assert house.aliases.moves == [BACK, FORWARD]
+    assert [incident.drill for incident in incidents_of(house)] == [True]
