@@ -18,6 +18,7 @@ from rollback_responder.domain.controls import RollbackOrdered as Ordered
 from rollback_responder.domain.drill import due, rehearsal
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.figures import of_latest
+from rollback_responder.domain.freeze import OneFreeze
 from rollback_responder.domain.holding import must_wait, order_refused
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.judging import Verdict
@@ -452,6 +453,16 @@ def test_a_drill_is_an_order_by_what_the_ledger_says():
     assert found.alarm_name == next(STAGING.watched()).alarm_name
 
 
+SALE = OneFreeze(name="the sale", from_at=NOW, until_at=NOW + MINUTE)
+OVER = OneFreeze(name="the sale", from_at=NOW - MINUTE, until_at=NOW)
+
+
+def test_a_freeze_that_is_over_keeps_from_nothing():
+    policy = replace(STAGING, freezes=(OVER,))
+
+    assert rehearsal(policy, policy.services[0], KEPT, by="ann", now=NOW).drill
+
+
 def without_alias(policy):
     service = replace(policy.services[0], targets=(GROUP,))
     return replace(policy, services=(service,))
@@ -462,6 +473,7 @@ def without_alias(policy):
     [
         (a_policy(environment="prod", mode="enforce"), KEPT, "prod is production"),
         (a_policy(environment="staging", mode="observe"), KEPT, "observe: nothing is touched"),
+        (replace(STAGING, freezes=(SALE,)), KEPT, "the freeze 'the sale' is on"),
         (without_alias(STAGING), KEPT, "has no alias"),
         (STAGING, {}, "has never been seen"),
         (replace(STAGING, services=(replace(STAGING.services[0], triggers=()),)), KEPT, "no alarm"),
