@@ -221,7 +221,9 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
     if incident.release:
         origin = incident.release.origin.value.replace("_", " ")
         since = _clock(incident.release.since_at)
-        about = f" ({incident.release.about})" if incident.release.about else ""
+        # Whoever publishes writes it: in one line it can pass for no fact of ours.
+        said = " ".join((incident.release.about or "").split())
+        about = f" ({said})" if said else ""
         facts.append(
             ("Deploy", f"version {incident.release.version}{about}, {origin}, first seen {since}")
         )
