@@ -13,6 +13,7 @@ from rollout_scenarios import (
     STACK,
     STACKS,
     add_group,
+    canary_deploy,
     house_of,
     publish,
     update_stack,
@@ -711,3 +712,20 @@ def test_a_rollback_that_was_ordered_is_continued_though_the_mode_asks():
 
     assert "ContinueUpdateRollback" in house.calls
     assert Reason.ROLLBACK_CONTINUED in {step.reason for step in house.incident.steps}
+
+
+# -- an old rollback is none that is under way -----------------------------------------------------
+
+
+def test_what_was_rolled_back_long_ago_does_not_keep_from_ordering_what_is_live():
+    """The alarm has never fired since: every rollback of the group ended after its last change."""
+    house = house_of(GROUP)
+    made = canary_deploy(house, errors=0.0)
+    house.ops.pass_minutes(2)
+    house.codedeploy.stop_deployment(deploymentId=made, autoRollbackEnabled=True)
+    house.ops.pass_minutes(3)
+    house.deploy("v3")
+    house.ops.pass_minutes(3)
+    house.say(rollback_order(house))
+
+    assert house.aliases.moves == [("shop", "3", "1")]

@@ -159,12 +159,15 @@ class Case:
 
     def on_trial(self) -> OnTrial:
         """What the alarm may be about."""
+        alarm = self.alarm
+        # One that does not fire is about nothing that was over before.
+        firing = alarm is not None and alarm.state is AlarmState.ALARM
         return on_trial(
             sights=self.sights,
             pointer=self.watched.pointer,
             observation=self.observation,
             release=self.release,
-            alarm_since_at=self.alarm.transitioned_at if self.alarm else self.now,
+            alarm_since_at=alarm.transitioned_at if alarm and firing else self.now,
             now=self.now,
             ages=self.responses.change_ages(self.watched.trigger.severity),
         )
