@@ -88,6 +88,9 @@ class Desk:
         raise JournalError("others say something about it at the same moment; say it again")
 
     def _wake_for(self, alarm_name: str) -> None:
+        if alarm_name not in {entry.alarm_name for entry in self.policy.watched()}:
+            # An old incident's; the watcher knows those of today.
+            return
         try:
             self.wake(alarm_name)
         except QueueError as error:

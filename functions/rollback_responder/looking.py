@@ -147,8 +147,20 @@ def situation_of(
         controls=case.controls,
         approval=case.approval,
         ordered=case.ordered,
+        no_drill=_no_drill(rooms, case),
         never_back_to=frozenset(pointer.never_back_to) if pointer else frozenset(),
     )
+
+
+def _no_drill(rooms: Rooms, case: Case) -> str | None:
+    """Why nothing is rehearsed: whoever gave the order may have known neither."""
+    if rooms.policy.is_production:
+        return f"{rooms.policy.environment} is production: nothing is rehearsed there"
+    pending = case.open_incident
+    # Its own first attempt may have got no clear answer, or been too much for AWS.
+    if pending and pending.reason not in {Reason.ACTION_UNCLEAR, Reason.ACTION_THROTTLED}:
+        return f"an incident is open: {pending.reason.value}"
+    return None
 
 
 def _with_mutes(alarm: AlarmReading, asking: Callable[[], str | None]) -> AlarmReading:

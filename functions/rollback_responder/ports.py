@@ -402,8 +402,12 @@ class Storms(Protocol):
         """
         ...
 
-    def record(self, name: str, head: str) -> None:
-        """Writes down what names its message; errors as `take`."""
+    def record(self, name: str, head: str, *, called: int) -> None:
+        """Writes down what names its message, and how many needed a person when it rang.
+
+        Raises:
+            JournalError: it could not be written.
+        """
         ...
 
 

@@ -121,7 +121,7 @@ class Watcher:
             return
         if row.acting_until:
             # Its holder never came back: `respond` inherits the claim and settles it.
-            self._wake_for(_likeliest(look), look)
+            self._wake_for(_to_roll_back(look) or _likeliest(look), look)
             return
         if incident and (again := reminded(incident, look.now)):
             self._write(look, row.ledgers, again)
@@ -350,8 +350,12 @@ def _to_roll_back(look: Look) -> str | None:
     if incident and incident.is_open and incident.state not in PENDING:
         return None
     order = live_order(look.row.controls, incident)
-    known = {entry.alarm_name for entry in look.entries}
-    return order.alarm_name if order and order.alarm_name in known else None
+    if order is None:
+        return None
+    if order.alarm_name in {entry.alarm_name for entry in look.entries}:
+        return order.alarm_name
+    # A new policy may have dropped its alarm: any other of the service's says so in the end.
+    return _likeliest(look) if order.has_lapsed(look.now) else None
 
 
 def _likeliest(look: Look) -> str:

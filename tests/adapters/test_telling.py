@@ -15,8 +15,10 @@ from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.policy import Slack
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recording import record
+from rollback_responder.domain.said import Said
 from rollback_responder.domain.trigger import ErrorRate
 from rollback_responder.journal.memory import MemoryNotices, MemoryStorms
+from rollback_responder.notifiers.message import reply
 from rollback_responder.notifiers.picture import picture_words, png_of
 from rollback_responder.notifiers.slack import SlackSecret, open_slack
 from rollback_responder.notifiers.telling import Teller
@@ -364,11 +366,14 @@ class Storm:
         self.notices = MemoryNotices(90 * MINUTE / 60)
         self.storms = MemoryStorms(90 * MINUTE / 60)
 
-    def tell(self, incident, now=NOW):
-        teller = Teller(
+    @property
+    def teller(self):
+        return Teller(
             self.thread, self.notices, self.storms, account_id="1", region="r", draw=lambda _: None
         )
-        return teller.tell(incident, now)
+
+    def tell(self, incident, now=NOW):
+        return self.teller.tell(incident, now)
 
     @property
     def in_the_channel(self):
@@ -424,13 +429,100 @@ def test_within_a_storm_each_step_is_told_in_its_thread_and_rings_nobody(storm):
     for number in range(6):
         storm.tell(of(number))
     before = len(storm.rung)
-    storm.tell(of(5, ENDED))
+    storm.tell(of(5, MOVED))
+    storm.tell(of(5, MOVED.step(NOW, State.FIXED, Reason.SYMPTOM_GONE, "three")))
     (head,) = [m for m in storm.in_the_channel if "at the same time" in m.text]
     threaded = [m for m in storm.slack.messages() if m.thread_ts == head.ts]
 
     assert len(storm.rung) == before
     assert any(m.text.endswith("three") for m in threaded)
     assert any("service-005 rolled back" in m.text for m in threaded)
+
+
+@pytest.mark.parametrize("storm", ["bot"], indirect=True)
+def test_a_storm_rings_again_when_twice_as_many_need_a_person_as_when_it_rang(storm):
+    """Whoever was called when nobody was needed yet is not at the phone any more."""
+    for number in range(40):
+        storm.tell(of(number))
+    (head,) = [m for m in storm.in_the_channel if "at the same time" in m.text]
+    rings, before = [], len(storm.rung)
+    for number in range(10, 40):
+        storm.tell(of(number, ENDED))
+        storm.tell(of(number, ENDED))
+        if len(storm.rung) > before:
+            rings.append(number - 9)
+            before = len(storm.rung)
+
+    assert rings == [1, 2, 4, 8, 16]
+    assert storm.rung[-1].text == "<!here> 16 incidents of this storm need you"
+    assert storm.rung[-1].thread_ts == head.ts
+
+
+def test_a_ring_that_is_not_taken_comes_again():
+    thread = Places()
+    told = Told(thread)
+    for number in range(6):
+        told.tell(of(number))
+    thread.failing = {thread.count + 2}
+    with pytest.raises(NotificationError):
+        told.tell(of(5, ENDED))
+    told.until_told(of(5, ENDED))
+
+    assert [what for what in thread.taken if what[-1] is True and what[0] == "reply"] == [
+        ("reply", "1 incident of this storm needs you", True),
+        ("reply", reply(ENDED.steps[-1]), True),
+    ]
+
+
+@pytest.mark.parametrize("storm", ["webhook"], indirect=True)
+def test_a_webhook_tells_by_itself_who_needs_a_person_in_a_storm_as_well(storm):
+    """It cannot edit the storm's message: what that does not say, nobody would ever hear."""
+    for number in range(6):
+        storm.tell(of(number))
+    storm.tell(of(6, ASKING))
+    moved = replace(MOVED, id="inc-5", service="service-005")
+    storm.tell(moved)
+    storm.tell(moved.step(NOW, State.NOT_FIXED, Reason.SYMPTOM_REMAINS, "three"))
+    storm.tell(moved.step(NOW, State.NOT_FIXED, Reason.SYMPTOM_REMAINS, "three"))
+
+    told = headlines(storm.in_the_channel)[5:]
+    assert [text.partition(":")[0].partition(" ")[0] for text in told] == [
+        "service-006",
+        "service-005",
+    ]
+    assert len(storm.rung) == 3
+
+
+@pytest.mark.parametrize("storm", ["bot"], indirect=True)
+def test_whatever_is_said_in_a_storm_names_its_service(storm):
+    """A hundred services are in one thread."""
+    for number in range(6):
+        storm.tell(of(number))
+    storm.tell(of(5, ENDED))
+    said = Said(at=NOW, by="ann", text="ann holds it", incident_id="inc-5")
+    storm.teller.pass_on(said, "said#1", NOW)
+    (head,) = [m for m in storm.in_the_channel if "at the same time" in m.text]
+    told = [m.text for m in storm.slack.messages() if m.thread_ts == head.ts]
+    about = [text for text in told if "need" not in text]
+
+    assert all("service-004" in text or "service-005" in text for text in about)
+    assert about[-1] == "service-005 · 04:00:00 UTC · ann holds it"
+
+
+@pytest.mark.parametrize("storm", ["bot"], indirect=True)
+def test_what_is_left_of_a_storm_whose_message_was_deleted_is_told_by_itself(storm):
+    for number in range(6):
+        storm.tell(of(number))
+    (head,) = [m for m in storm.in_the_channel if "at the same time" in m.text]
+    del storm.slack.workspace._messages[head.ts]
+    before = len(storm.rung)
+
+    assert storm.tell(of(5, ENDED)) == 1
+    assert len(storm.rung) == before + 1
+    own = storm.in_the_channel[-1]
+    (reply,) = [m for m in storm.slack.messages() if m.thread_ts == own.ts]
+    assert (reply.text.endswith("three"), "service-005" in own.text) == (True, True)
+    assert storm.tell(of(9)) == 1
 
 
 def test_what_comes_an_hour_later_has_a_message_of_its_own(storm):

@@ -40,6 +40,13 @@ def test_what_comes_later_is_alone_again(storms):
     assert storms.join("inc-2", CART, NOW + TOGETHER + MINUTE).name == "inc-2"
 
 
+def test_a_gathering_does_not_go_on_for_as_long_as_somebody_comes(storms):
+    """Else all that ever happens in a large account is one storm, and rings once."""
+    names = [storms.join(f"inc-{n}", SHOP, NOW + n * 4 * MINUTE).name for n in range(5)]
+
+    assert names == ["inc-0", "inc-0", "inc-0", "inc-3", "inc-3"]
+
+
 def test_whoever_joined_stays_in_it_and_is_known_as_it_stands(storms):
     storms.join("inc-1", SHOP, NOW)
     later = NOW + 3 * TOGETHER
@@ -55,9 +62,10 @@ def test_its_message_is_posted_by_one_and_known_to_all(storms):
     assert storms.take("inc-1", NOW)
     assert not storms.take("inc-1", NOW)
     assert storms.take("inc-1", NOW + LEASE + MINUTE)
-    storms.record("inc-1", "C1/1.0")
+    storms.record("inc-1", "C1/1.0", called=2)
     assert not storms.take("inc-1", NOW + 9 * LEASE)
-    assert storms.join("inc-1", SHOP, NOW).head == "C1/1.0"
+    joined = storms.join("inc-1", SHOP, NOW)
+    assert (joined.head, joined.called) == ("C1/1.0", 2)
 
 
 def test_a_gathering_fits_into_its_item(dynamodb, monkeypatch):
@@ -95,7 +103,7 @@ def test_what_cannot_be_written_is_a_journal_error():
         for call in (
             lambda: storms.join("inc-1", SHOP, NOW),
             lambda: storms.take("inc-1", NOW),
-            lambda: storms.record("inc-1", "h"),
+            lambda: storms.record("inc-1", "h", called=0),
         ):
             with pytest.raises(JournalError, match="AccessDenied"):
                 call()
@@ -114,6 +122,19 @@ def test_five_services_are_a_storm_and_it_is_news_when_they_double(count, is_sto
 
     assert found.is_storm is is_storm
     assert (found.is_storm and found.has_doubled) is doubled
+
+
+@pytest.mark.parametrize(
+    ("called", "needed", "again"),
+    [(0, 0, False), (0, 1, True), (1, 1, False), (1, 2, True), (5, 9, False), (5, 10, True)],
+)
+def test_it_calls_again_when_twice_as_many_need_a_person(called, needed, again):
+    members = {
+        f"inc-{n}": Member(service=f"s{n}", state=State.ASKING, needs_a_person=n < needed)
+        for n in range(12)
+    }
+
+    assert Gathering(name="inc-0", members=members, called=called).calls_again is again
 
 
 def test_one_service_alone_is_no_storm_however_many_incidents_it_has():

@@ -31,7 +31,7 @@ from local.aws_model.evaluation import TreatMissingData
 from local.aws_model.metrics import Metric, Statistic
 from local.aws_model.mute_rules import MuteRule
 from local.aws_model.queries import MetricStat
-from rollback_responder.cli.now import entry_for, planned
+from rollback_responder.cli.now import entry_for, planned, revision_of
 from rollback_responder.cli.walk import look
 from rollback_responder.domain.controls import Controls, FixingForward, Unsafe
 from rollback_responder.domain.incident import State
@@ -549,10 +549,11 @@ def result_unknown() -> House:
     return bad_deploy(house, minutes=7)
 
 
-def rollback_order(house: House, by: str = "ann") -> RollBackNow:
+def rollback_order(house: House, by: str = "ann", target: str | None = None) -> RollBackNow:
     """What `rollback now shop` would say, as things stand."""
-    watched = entry_for(house.policy, "shop", None)
-    plan = planned(look(house.rooms, watched))
+    watched = entry_for(house.policy, "shop", target)
+    found = look(house.rooms, watched)
+    plan = planned(found)
     return RollBackNow(
         service="shop",
         changes=plan.trial.changes,
@@ -560,6 +561,7 @@ def rollback_order(house: House, by: str = "ann") -> RollBackNow:
         to_version=plan.to_version,
         alarm_name=watched.alarm_name,
         by=by,
+        revision=revision_of(found),
     )
 
 

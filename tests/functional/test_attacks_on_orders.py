@@ -1,5 +1,6 @@
 """What a hostile reader tried on what people may say: each of these goes wrong."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,19 +13,20 @@ from rollout_scenarios import (
     STACK,
     STACKS,
     add_group,
+    canary_deploy,
     house_of,
     publish,
     update_stack,
 )
 from rollout_scenarios import document as with_rollouts
-from scenarios import ERROR_RATE, LATENCY, approval_needed, approve, bad_deploy
+from scenarios import ERROR_RATE, LATENCY, approval_needed, approve, bad_deploy, rollback_order
 
 from house import House, policy_document
 from local.aws_model.codedeploy import canary
 from local.aws_model.metrics import Metric
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.incident import State
-from rollback_responder.domain.order import Approve, FixForward, Hold, Undo
+from rollback_responder.domain.order import Approve, FixForward, Freeze, Hold, Undo
 from rollback_responder.domain.policy import parse_policy
 from rollback_responder.domain.reason import Reason
 from rollback_responder.responder import Responder
@@ -502,3 +504,228 @@ def test_who_holds_what_is_being_rolled_back_this_second_is_not_told_that_it_sta
 
     assert house.live == "1"
     assert "this change is not rolled back" not in taken[0]
+
+
+# -- an order while an attempt is lost -------------------------------------------------------------
+
+
+def lost_attempt(*, paused_before=False):
+    """An attempt upon v2 hangs at its call and dies; then a rollback is ordered.
+
+    Returns the house before anybody looks again, and what lands the call.
+    """
+    house = healthy_v1(House())
+    house.ops = Operations(house, hear=False, watch=False)
+    house.budget.paused_by = "eve" if paused_before else None
+    house.deploy("v2", errors=0.6)
+    house.watch()
+    house.ops.pass_minutes(3)
+    if paused_before:
+        house.respond(ERROR_RATE)
+        assert house.incident.reason is Reason.PAUSED
+        house.budget.paused_by = None
+    late = []
+
+    def hang(answer):
+        late.append(answer)
+        raise Died
+
+    on(house, "UpdateAlias", hang)
+    with pytest.raises(Died):
+        house.respond(ERROR_RATE)
+    order = rollback_order(house)
+    house.now += timedelta(seconds=95)
+    house.desk.take(order)
+    house.woken.clear()
+    return house, late[0]
+
+
+@pytest.mark.parametrize("open_before", [False, True], ids=["closed", "open"])
+def test_an_order_that_is_refused_does_not_make_a_lost_attempt_forgotten(open_before):
+    house, land = lost_attempt(paused_before=open_before)
+    house.budget.paused_by = "eve"
+    house.respond(ERROR_RATE)
+    assert house.incident.steps[-1].text == "ann ordered a rollback: paused by eve"
+    land()
+    house.budget.paused_by = None
+    house.ops.hear = house.ops.watch = True
+    house.ops.pass_minutes(10)
+
+    assert house.aliases.moves == [BACK]
+    assert "2" in {bad.version for bad in house.ledger.bad}
+    assert Reason.FOUND_DONE in {step.reason for i in incidents_of(house) for step in i.steps}
+
+
+@pytest.mark.parametrize("open_before", [False, True], ids=["closed", "open"])
+def test_nor_does_an_order_that_aws_is_too_busy_for(open_before):
+    house, land = lost_attempt(paused_before=open_before)
+    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")))
+    house.respond(ERROR_RATE)
+    land()
+    house.ops.hear = house.ops.watch = True
+    house.ops.pass_minutes(10)
+
+    assert house.aliases.moves == [BACK]
+    assert "2" in {bad.version for bad in house.ledger.bad}
+    assert Reason.FOUND_DONE in {step.reason for i in incidents_of(house) for step in i.steps}
+
+
+def test_what_an_order_left_undecided_for_a_lost_attempt_comes_to_rest():
+    house, _ = lost_attempt()
+    house.budget.paused_by = "eve"
+    house.respond(ERROR_RATE)
+    house.errors["2"] = 0.0
+    house.ops.hear = house.ops.watch = True
+    house.ops.pass_minutes(45)
+
+    assert house.aliases.moves == []
+    assert not house.incident.is_open
+
+
+# -- an order without a word -----------------------------------------------------------------------
+
+
+def test_an_order_for_one_alias_is_not_answered_by_the_rollback_of_another():
+    """It is given in the very seconds in which the other alias goes back."""
+    house = two_aliases()
+    house.move("live", "2", bad=True)
+    house.move("beta", "2")
+    house.ops.hear = house.ops.watch = False
+    house.watch()
+    house.ops.pass_minutes(3)
+    order = rollback_order(house, target="shop:beta")
+
+    def meanwhile():
+        house.desk.take(order)
+        house.now += timedelta(seconds=2)
+
+    on(house, "UpdateAlias", just_before(meanwhile))
+    house.respond(ERROR_RATE)
+    house.woken.clear()
+    assert (house.at("live"), house.at("beta")) == ("1", "2")
+    house.ops.hear = house.ops.watch = True
+    house.ops.pass_minutes(15)
+
+    assert house.at("beta") == "1"
+
+
+def test_an_order_by_a_slow_clock_is_not_taken_for_answered():
+    house = bad_deploy(minutes=8)
+    house.deploy("v3")
+    house.ops.pass_minutes(1)
+    order = rollback_order(house)
+    house.now -= timedelta(minutes=8)
+    assert house.now < house.incident.acted_at
+    house.desk.take(order)
+    house.now += timedelta(minutes=8)
+    house.woken.clear()
+    house.ops.pass_minutes(3)
+
+    assert house.incident.ordered_by == "ann"
+
+
+def without_errors():
+    """A policy without the alarm by which the service is ordered back."""
+    document = policy_document()
+    document["services"][0]["triggers"] = document["services"][0]["triggers"][1:]
+    return document
+
+
+def test_an_order_whose_alarm_is_not_in_the_policy_is_told_when_it_has_lapsed():
+    """Whoever gave it had another policy at hand than the one that is deployed."""
+    house = bad_deploy(minutes=2, errors=0.0)
+    house.desk.take(rollback_order(house))
+    house.woken.clear()
+    with_policy(house, without_errors())
+    house.ops.pass_minutes(12)
+
+    assert house.incident.reason is Reason.ORDER_LAPSED
+    assert house.incident.ordered_by == "ann"
+
+
+def test_an_order_that_has_lapsed_stands_in_nobodys_way():
+    house = bad_deploy(minutes=2, errors=0.0)
+    order = rollback_order(house)
+    house.desk.take(order)
+    house.woken.clear()
+    house.now += timedelta(minutes=10)
+    house.say(replace(order, by="bob"))
+
+    assert house.aliases.moves == [BACK]
+    assert house.incident.ordered_by == "bob"
+
+
+def test_a_deploy_that_the_watcher_has_not_seen_yet_can_be_ordered_back():
+    house = healthy_v1(House())
+    house.ops = Operations(house)
+    house.deploy("v2")
+    order = rollback_order(house)
+    house.now += timedelta(seconds=20)
+    house.say(order)
+
+    assert house.aliases.moves == [BACK]
+    assert house.incident.ordered_by == "ann"
+
+
+@pytest.mark.parametrize("change", ["a deploy", "the same version again"])
+def test_and_only_as_it_was_shown(change):
+    house = healthy_v1(House())
+    house.ops = Operations(house)
+    house.deploy("v2")
+    order = rollback_order(house)
+    if change == "a deploy":
+        house.deploy("v3")
+    else:
+        house.aliases.point("shop", "live", "1")
+        house.aliases.point("shop", "live", "2")
+    house.now += timedelta(seconds=20)
+    house.say(order)
+
+    assert house.aliases.moves == []
+    assert house.incident.reason is Reason.TARGET_CHANGED
+
+
+# -- a wake for nobody -----------------------------------------------------------------------------
+
+
+def test_nobody_is_woken_by_an_alarm_that_the_policy_does_not_name_any_more():
+    """It would lie among the dead letters, and ring."""
+    house = bad_deploy(minutes=10)
+    with_policy(house, without_errors())
+    house.desk = replace(house.desk, policy=house.policy)
+    until_at = house.now + timedelta(hours=1)
+    house.desk.take(Freeze(service="shop", until_at=until_at, by="ann"))
+
+    assert house.woken == []
+
+
+# -- an order is a yes -----------------------------------------------------------------------------
+
+
+def test_a_rollback_that_was_ordered_is_continued_though_the_mode_asks():
+    house = house_of(STACK | {"continue_rollback": True}, mode="approve")
+    house.cloudformation.fail_rollbacks("shop", ["Function"], "the layer was deleted")
+    update_stack(house, errors=0.0)
+    house.ops.pass_minutes(2)
+    house.say(rollback_order(house))
+    house.ops.pass_minutes(5)
+
+    assert "ContinueUpdateRollback" in house.calls
+    assert Reason.ROLLBACK_CONTINUED in {step.reason for step in house.incident.steps}
+
+
+# -- an old rollback is none that is under way -----------------------------------------------------
+
+
+def test_what_was_rolled_back_long_ago_does_not_keep_from_ordering_what_is_live():
+    """The alarm has never fired since: every rollback of the group ended after its last change."""
+    house = house_of(GROUP)
+    made = canary_deploy(house, errors=0.0)
+    house.ops.pass_minutes(2)
+    house.codedeploy.stop_deployment(deploymentId=made, autoRollbackEnabled=True)
+    house.ops.pass_minutes(3)
+    house.deploy("v3")
+    house.ops.pass_minutes(3)
+    house.say(rollback_order(house))
+
+    assert house.aliases.moves == [("shop", "3", "1")]

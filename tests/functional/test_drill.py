@@ -22,9 +22,9 @@ from rollback_responder.notifiers.message import headline, message_of
 BACK, FORWARD = ("shop", "2", "1"), ("shop", "1", "2")
 
 
-def proven(minutes=12, document=None):
+def proven(minutes=12, document=None, house=None):
     """v1 and v2 have proved themselves, v2 is live."""
-    house = healthy_v1(House(document))
+    house = house or healthy_v1(House(document))
     house.ops = Operations(house)
     house.deploy("v2")
     house.ops.pass_minutes(minutes)
@@ -226,10 +226,10 @@ def test_the_command_follows_it_step_by_step_until_it_is_over():
     began_at = house.now
     house.say(order(house))
     house.ops.pass_minutes(2)
-    earlier = replace(house.incident, opened_at=began_at - timedelta(days=1))
+    earlier = replace(house.incident, id="inc-of-last-month")
     told = Told(None, earlier, *steps_of(house.incident), house.incident)
     slept = []
-    found = list(watched(told, "shop", began_at, lambda: began_at, slept.append))
+    found = list(watched(told, "shop", earlier.id, lambda: began_at, slept.append))
 
     assert [incident.state for incident in found] == [
         State.WATCHING,
@@ -241,4 +241,16 @@ def test_the_command_follows_it_step_by_step_until_it_is_over():
 
 def test_the_command_gives_up_after_ten_minutes():
     clock = iter(START + timedelta(minutes=minute) for minute in range(20))
-    assert list(watched(Told(None), "shop", START, lambda: next(clock), lambda _: None)) == []
+    assert list(watched(Told(None), "shop", None, lambda: next(clock), lambda _: None)) == []
+
+
+def test_the_command_finds_the_drill_though_the_clock_at_hand_is_fast():
+    house = proven()
+    house.say(order(house))
+    house.ops.pass_minutes(2)
+    fast = house.now + timedelta(hours=1)
+    told = Told(house.incident)
+
+    assert [i.id for i in watched(told, "shop", None, lambda: fast, lambda _: None)] == [
+        house.incident.id
+    ]

@@ -268,6 +268,20 @@ def test_the_facts_are_those_of_the_incident():
     assert "Deploy" not in dict(told(a_rolled_back_incident(release=None)).facts)
 
 
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ("build 811 by ann", " (build 811 by ann)"),
+        ("build\n*Severity*\r\nlow", " (build *Severity* low)"),
+        (" \n", ""),
+    ],
+)
+def test_what_a_publisher_wrote_of_a_version_passes_for_no_fact_of_ours(about, said):
+    facts = dict(told(a_rolled_back_incident(release=a_release(about=about))).facts)
+
+    assert facts["Deploy"] == f"version 2{said}, deployed, first seen 22 Nov 03:55:00 UTC"
+
+
 def test_the_evidence_is_told_for_both_versions():
     assessment = Assessment(new=evidence(text="40 %"), previous=evidence(Verdict.HEALTHY, "0 %"))
 

@@ -5,18 +5,26 @@ from datetime import timedelta
 
 import pytest
 
-from rollback_responder.domain.case import live_order
-from rollback_responder.domain.controls import Controls, FixingForward, Frozen, Held, Unsafe
+from rollback_responder.domain.case import incident_of, live_order
+from rollback_responder.domain.controls import (
+    ORDERED_WITHIN,
+    Controls,
+    FixingForward,
+    Frozen,
+    Held,
+    Unsafe,
+)
 from rollback_responder.domain.controls import RollbackOrdered as Ordered
 from rollback_responder.domain.drill import due, rehearsal
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.figures import of_latest
+from rollback_responder.domain.freeze import OneFreeze
 from rollback_responder.domain.holding import must_wait, order_refused
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.judging import Verdict
 from rollback_responder.domain.leg import How, name_of
 from rollback_responder.domain.order import RollBackNow, taken
-from rollback_responder.domain.ordered import ORDERED_WITHIN, on_order
+from rollback_responder.domain.ordered import on_order
 from rollback_responder.domain.policy import Drills
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Origin, rehearsed, rolled_back
@@ -24,7 +32,7 @@ from rollback_responder.domain.response import Mode
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.situation import Adopt, RollBack, StandDown, Switches
 from rollback_responder.domain.trial import Returning
-from rollback_responder.domain.undo import asked_to_undo, undone
+from rollback_responder.domain.undo import asked_to_undo, not_undone, undone
 from tests.builders import (
     GROUP,
     MINUTE,
@@ -122,13 +130,36 @@ DRILL = replace(ORDER, drill=True)
 PROVEN = replace(RELEASE, proven_at=NOW, whole_since_at=NOW - MINUTE)
 
 
-def test_only_an_alias_that_a_proven_version_serves_alone_is_rehearsed():
-    assert isinstance(on_order(a_situation(release=PROVEN), DRILL), RollBack)
-    young = on_order(a_situation(), DRILL)
-    assert isinstance(young, StandDown)
-    assert young.reason is Reason.TARGET_CHANGED
+QUIET = {"release": PROVEN, "alarm": an_alarm(AlarmState.OK)}
+RETURNING = Returning(change="d-1", text="it goes back", legs=(a_leg(),), over=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"release": RELEASE}, "only an alias that a proven version serves alone"),
+        ({"observation": an_observation(other="1")}, "only an alias that a proven version"),
+        ({"alarm": an_alarm()}, "its alarm fires"),
+        ({"no_drill": "an incident is open"}, "an incident is open"),
+        ({"on_trial": RETURNING}, "it goes back"),
+    ],
+)
+def test_only_what_nobody_is_hurt_by_is_rehearsed(changes, why):
+    assert isinstance(on_order(a_situation(**QUIET), DRILL), RollBack)
+    found = on_order(a_situation(**QUIET | changes), DRILL)
+
+    assert isinstance(found, StandDown)
+    assert (found.reason, found.text.startswith(why)) == (Reason.TARGET_CHANGED, True)
+
+
+def test_nothing_but_an_alias_is_rehearsed():
     stopping = replace(DRILL, changes=STOPPING.changes, to_version=None)
-    assert isinstance(on_order(a_situation(on_trial=STOPPING, release=PROVEN), stopping), StandDown)
+    found = on_order(a_situation(**QUIET, on_trial=STOPPING), stopping)
+
+    assert isinstance(found, StandDown)
+    two = a_trial(a_leg(TARGET, How.MOVE, change=RELEASE.key), a_leg(GROUP, How.FOLLOW))
+    both = replace(DRILL, changes=two.changes)
+    assert isinstance(on_order(a_situation(**QUIET, on_trial=two), both), StandDown)
 
 
 def test_it_leaves_the_ledger_as_it_was():
@@ -172,10 +203,40 @@ def test_whoever_ordered_it_wanted_it_undone_as_well():
     assert not entry.incident.needs_a_person
 
 
+def test_one_that_cannot_go_forward_again_has_condemned_nothing():
+    back = rolled_back(
+        a_ledger(good=(a_good("2", proven_at=NOW), a_good("1")), acted=(PROVEN.key,)),
+        DRILLED.release,
+        to_version="1",
+        revision="r2",
+        incident_id=DRILLED.id,
+        now=DRILLED.acted_at,
+    )
+    undoing = DRILLED.step(NOW, State.UNDOING, Reason.UNDO_ORDERED, "so")
+    case = a_case(incident=undoing, ledgers={TARGET.target_id: back})
+    kept = not_undone(case, undoing, "so").ledgers[TARGET.target_id]
+
+    assert (kept.current, kept.bad, kept.acted) == (back.current, (), ())
+    assert [good.version for good in kept.good] == ["2", "1"]
+    in_earnest = replace(undoing, drill=False)
+    assert not_undone(case, in_earnest, "so").ledgers == case.ledgers
+
+
 def test_it_adds_to_no_figure_and_calls_nobody_when_it_was_not_begun():
     assert list(of_latest(DRILLED)) == []
     refused = replace(an_incident((State.STOOD_DOWN, Reason.TARGET_CHANGED)), drill=True)
     assert not refused.needs_a_person
+    assert not DRILLED.needs_a_person
+
+
+@pytest.mark.parametrize("state", [State.FIXED, State.NOT_FIXED, State.UNKNOWN])
+def test_it_calls_somebody_where_it_has_not_gone_forward_again(state):
+    assert DRILLED.step(NOW, state, Reason.SYMPTOM_GONE, "so").needs_a_person
+
+
+def test_it_answers_for_no_alarm():
+    assert DRILLED.is_silent
+    assert DRILLED.answers() == ()
 
 
 # -- the order, and what answers it ---------------------------------------------------------------
@@ -230,6 +291,9 @@ def test_without_a_pointer_no_version_is_named():
     assert text == "ann ordered a rollback of shop: version 2 goes back"
 
 
+ANOTHER_PART = a_rolled_back_incident(legs=(a_leg(),), release=None, change="d-1")
+
+
 @pytest.mark.parametrize(
     ("incident", "is_live"),
     [
@@ -238,6 +302,8 @@ def test_without_a_pointer_no_version_is_named():
         (replace(an_incident((State.STOOD_DOWN, Reason.PAUSED)), order_at=NOW), False),
         (replace(an_incident((State.STOOD_DOWN, Reason.PAUSED)), order_at=NOW - MINUTE), True),
         (replace(a_rolled_back_incident(), acted_at=NOW + MINUTE), False),
+        (replace(a_rolled_back_incident(), acted_at=NOW - MINUTE), True),
+        (replace(ANOTHER_PART, acted_at=NOW + MINUTE), True),
     ],
 )
 def test_what_was_done_since_answers_an_order(incident, is_live):
@@ -246,6 +312,73 @@ def test_what_was_done_since_answers_an_order(incident, is_live):
 
 def ordered_case(**changes):
     return a_case(controls=Controls(rollback=ORDER), **changes)
+
+
+@pytest.mark.parametrize(
+    ("before", "until_at"),
+    [
+        (None, None),
+        (replace(ANOTHER_PART, acted_at=NOW + MINUTE), None),
+        (replace(a_rolled_back_incident(), acted_at=NOW + MINUTE), NOW + MINUTE),
+    ],
+)
+def test_the_next_incident_knows_which_orders_are_answered(before, until_at):
+    closed = before and before.step(NOW, State.FIXED, Reason.SYMPTOM_GONE, "so")
+
+    assert incident_of(ordered_case(incident=closed)).order_at == until_at
+
+
+def test_an_order_is_for_the_look_by_its_own_alarm_until_it_has_lapsed():
+    other = replace(ORDER, alarm_name="renamed")
+    case = a_case(controls=Controls(rollback=other))
+
+    assert ordered_case().ordered is ORDER
+    assert case.ordered is None
+    assert replace(case, now=NOW + ORDERED_WITHIN).ordered is other
+
+
+def test_an_order_by_a_slow_clock_comes_after_what_was_answered():
+    closed = replace(a_rolled_back_incident((State.FIXED, Reason.SYMPTOM_GONE)), acted_at=NOW)
+    found = taken(NOW_ORDER, Controls(), closed, NOW - MINUTE).controls.rollback
+    later = taken(NOW_ORDER, Controls(), closed, NOW + MINUTE).controls.rollback
+
+    assert (found.at > NOW, later.at) == (True, NOW + MINUTE)
+
+
+def test_an_order_that_has_lapsed_gives_way_to_another_but_to_no_drill():
+    before = Controls(rollback=ORDER)
+    late = NOW + ORDERED_WITHIN
+    again = replace(NOW_ORDER, by="bob")
+
+    assert taken(again, before, None, late).controls.rollback.by == "bob"
+    assert taken(replace(again, drill=True), before, None, late).controls == before
+
+
+def test_what_the_journal_had_not_seen_is_known_by_its_revision():
+    shown = replace(ORDER, changes=(name_of(TARGET, "2@later"),), revision="r1")
+
+    assert isinstance(on_order(a_situation(), shown), RollBack)
+    for other in (replace(shown, revision="r0"), replace(shown, to_version="0")):
+        assert on_order(a_situation(), other).reason is Reason.TARGET_CHANGED
+
+
+@pytest.mark.parametrize(
+    ("order", "release", "is_it"),
+    [
+        (None, RELEASE, False),
+        (ORDER, RELEASE, True),
+        (DRILL, PROVEN, True),
+        (DRILL, RELEASE, False),
+        (DRILL, None, False),
+        (replace(DRILL, changes=("another",)), PROVEN, False),
+    ],
+)
+def test_a_lost_attempt_is_taken_for_a_drill_only_if_nothing_else_could_be_meant(
+    order, release, is_it
+):
+    case = a_case(controls=Controls(rollback=order))
+
+    assert (case.order_about(release) is not None) is is_it
 
 
 REFUSED = StandDown(reason=Reason.TARGET_CHANGED, text="so")
@@ -275,10 +408,26 @@ def test_what_was_undecided_stays_undecided_when_an_order_comes_to_nothing():
     assert entry.incident.order_at == NOW
 
 
-def test_what_aws_is_too_busy_for_is_left_to_the_next_look():
-    busy = StandDown(reason=Reason.ACTION_THROTTLED, text="so")
+BUSY = StandDown(reason=Reason.ACTION_THROTTLED, text="so")
 
-    assert order_refused(ordered_case(), an_assessment(), busy).incident is None
+
+def test_what_aws_is_too_busy_for_is_left_to_the_next_look():
+    assert order_refused(ordered_case(), an_assessment(), BUSY).incident is None
+    pending = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE, "one"))
+    case = ordered_case(incident=pending, inherited=("inc-0",))
+    entry = order_refused(case, an_assessment(), BUSY)
+
+    assert (entry.incident.steps, entry.incident.lost) == (pending.steps, case.lost)
+
+
+@pytest.mark.parametrize(("decision", "answered"), [(REFUSED, True), (BUSY, False)])
+def test_while_an_attempt_may_still_land_it_stays_undecided(decision, answered):
+    case = ordered_case(inherited=("inc-0",))
+    entry = order_refused(case, an_assessment(), decision)
+
+    assert (entry.incident.state, entry.incident.reason) == (State.UNDECIDED, decision.reason)
+    assert entry.incident.lost == case.lost
+    assert (replace(case, incident=entry.incident).ordered is None) is answered
 
 
 def test_an_order_waits_for_no_question():
@@ -304,6 +453,16 @@ def test_a_drill_is_an_order_by_what_the_ledger_says():
     assert found.alarm_name == next(STAGING.watched()).alarm_name
 
 
+SALE = OneFreeze(name="the sale", from_at=NOW, until_at=NOW + MINUTE)
+OVER = OneFreeze(name="the sale", from_at=NOW - MINUTE, until_at=NOW)
+
+
+def test_a_freeze_that_is_over_keeps_from_nothing():
+    policy = replace(STAGING, freezes=(OVER,))
+
+    assert rehearsal(policy, policy.services[0], KEPT, by="ann", now=NOW).drill
+
+
 def without_alias(policy):
     service = replace(policy.services[0], targets=(GROUP,))
     return replace(policy, services=(service,))
@@ -314,6 +473,7 @@ def without_alias(policy):
     [
         (a_policy(environment="prod", mode="enforce"), KEPT, "prod is production"),
         (a_policy(environment="staging", mode="observe"), KEPT, "observe: nothing is touched"),
+        (replace(STAGING, freezes=(SALE,)), KEPT, "the freeze 'the sale' is on"),
         (without_alias(STAGING), KEPT, "has no alias"),
         (STAGING, {}, "has never been seen"),
         (replace(STAGING, services=(replace(STAGING.services[0], triggers=()),)), KEPT, "no alarm"),

@@ -48,7 +48,8 @@ def drill(
     named, began_at = service_named(place.policy, service), bootstrap.utc_now()
     screen = Screen()
     with screen.waiting("reading the journal"):
-        kept = place.records.record(service).ledgers
+        known = place.records.record(service)
+    kept, latest = known.ledgers, known.incident.id if known.incident else None
     planned = rehearsal(place.policy, named, kept, by="you", now=began_at)
     minute = "within a minute or two"
     back = f"to version {planned.to_version}" if planned.to_version else "if a way back is known"
@@ -65,7 +66,7 @@ def drill(
         quiet=as_json,
     )
     ended = None
-    for incident in watched(place.records, service, began_at, bootstrap.utc_now, time.sleep):
+    for incident in watched(place.records, service, latest, bootstrap.utc_now, time.sleep):
         if not as_json:
             screen.note(reply(incident.steps[-1]))
         ended = incident
@@ -75,15 +76,18 @@ def drill(
 def watched(
     records: Records,
     service: str,
-    began_at: datetime,
+    latest: str | None,
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> Iterator[Incident]:
-    """The drill's incident each time that it has a new step, until it is over or time is up."""
-    told = 0
+    """The drill's incident each time that it has a new step, until it is over or time is up.
+
+    It is another than the `latest` when it was ordered; no clock but this one is asked.
+    """
+    told, began_at = 0, clock()
     while clock() < began_at + GIVES_UP_AFTER:
         incident = records.record(service).incident
-        if incident and incident.drill and incident.opened_at >= began_at:
+        if incident and incident.drill and incident.id != latest:
             if len(incident.steps) > told:
                 told = len(incident.steps)
                 yield incident

@@ -75,6 +75,7 @@ def now(
             to_version=plan.to_version,
             alarm_name=watched.alarm_name,
             by=by,
+            revision=revision_of(found),
         ),
         yes=yes,
         as_json=as_json,
@@ -125,6 +126,12 @@ def planned(found: Looked) -> RollBack:
     if isinstance(plan, StandDown):
         raise OrderRefused(f"{plan.text}. {WORDS[plan.reason].next_step}")
     raise OrderRefused(f"it is being rolled back already: {plan.returning.text}")
+
+
+def revision_of(found: Looked) -> str | None:
+    """What says that the alias is as it was shown, also where the journal has not seen it yet."""
+    observation = found.case.observation
+    return observation.revision if observation else None
 
 
 def _shown(found: Looked, plan: RollBack) -> Iterator[str]:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.controls import Approval, Controls, RollbackOrdered
-from rollback_responder.domain.incident import PENDING, Attempt, Incident, State
+from rollback_responder.domain.incident import Attempt, Incident, State
+from rollback_responder.domain.leg import name_of
 from rollback_responder.domain.policy import Guardrails, Watched
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.recording import Recording
@@ -94,7 +95,24 @@ class Case:
     def ordered(self) -> RollbackOrdered | None:
         """The order to roll back that this look is to carry out, if there is one."""
         order = live_order(self.controls, self.incident)
-        return order if order and order.alarm_name == self.watched.alarm_name else None
+        if order is None:
+            return None
+        # That it has lapsed is said by whichever alarm: its own may not be looked at any more.
+        mine = order.alarm_name == self.watched.alarm_name
+        return order if mine or order.has_lapsed(self.now) else None
+
+    def order_about(self, release: Release | None) -> RollbackOrdered | None:
+        """The order that a lost attempt upon a release may have carried out.
+
+        A drill only if it is about just that, and the release had proved itself: nobody moves such
+        a one unasked. A rollback in earnest is not taken for a drill: that goes forward again.
+        """
+        order, pointer = live_order(self.controls, self.incident), self.watched.pointer
+        if order is None or not order.drill:
+            return self.ordered
+        if release is None or release.proven_at is None or pointer is None:
+            return None
+        return order if order.changes == (name_of(pointer, release.key),) else None
 
     @property
     def is_shifting(self) -> bool:
@@ -121,6 +139,11 @@ class Case:
         return (*before, *new)
 
     @property
+    def is_unsettled(self) -> bool:
+        """Whether something of a lost attempt may still land."""
+        return any(not attempt.is_settled(self.now) for attempt in self.lost)
+
+    @property
     def _untouched(self) -> str | None:
         """The pointer's revision if no earlier attempt has moved it.
 
@@ -136,12 +159,15 @@ class Case:
 
     def on_trial(self) -> OnTrial:
         """What the alarm may be about."""
+        alarm = self.alarm
+        # One that does not fire is about nothing that was over before.
+        firing = alarm is not None and alarm.state is AlarmState.ALARM
         return on_trial(
             sights=self.sights,
             pointer=self.watched.pointer,
             observation=self.observation,
             release=self.release,
-            alarm_since_at=self.alarm.transitioned_at if self.alarm else self.now,
+            alarm_since_at=alarm.transitioned_at if alarm and firing else self.now,
             now=self.now,
             ages=self.responses.change_ages(self.watched.trigger.severity),
         )
@@ -223,7 +249,7 @@ def incident_of(case: Case) -> Incident:
         alarm_since_at=since_at,
         opened_at=case.now,
         early=case.alarm is not None and case.alarm.state is not AlarmState.ALARM,
-        order_at=before.orders_until if before else None,
+        order_at=_answered_until(case.controls, before),
         change=change,
         release=case.release,
         after_failure=service.after_failure,
@@ -237,27 +263,33 @@ def incident_of(case: Case) -> Incident:
 def live_order(controls: Controls, incident: Incident | None) -> RollbackOrdered | None:
     """The order to roll back a service that nobody has answered yet.
 
-    What was rolled back since it was given answers it as well.
+    What was rolled back of it since it was given answers it as well.
     """
     order = controls.rollback
-    if order is None:
+    if order is None or incident is None:
+        return order
+    if incident.order_at and order.at <= incident.order_at:
         return None
-    until_at = incident.orders_until if incident else None
-    return None if until_at and order.at <= until_at else order
+    since = incident.acted_at is not None and order.at <= incident.acted_at
+    return None if since and incident.undoes(order.changes) else order
 
 
-def answering(case: Case, incident: Incident) -> Incident:
-    """The incident as the answer to the order in hand, so that it is carried out once."""
-    order = case.ordered
+def _answered_until(controls: Controls, before: Incident | None) -> datetime | None:
+    """Until when orders are answered, for the incident after that one."""
+    if before is None:
+        return None
+    return before.order_at if live_order(controls, before) else before.orders_until
+
+
+def answering(incident: Incident, order: RollbackOrdered | None) -> Incident:
+    """The incident as the answer to an order, so that it is carried out once."""
     if order is None:
         return incident
     return replace(incident, ordered_by=order.by, order_at=order.at, drill=order.drill, early=False)
 
 
 def stepped(case: Case, incident: Incident, state: State, reason: Reason, text: str) -> Entry:
-    """The entry of one more thing that happened. What is settled by it, answers an order."""
-    if state not in PENDING:
-        incident = answering(case, incident)
+    """The entry of one more thing that happened."""
     incident = incident.step(case.now, state, reason, text)
     return Entry(ledgers=case.ledgers, incident=incident, text=text, news=reason)
 

@@ -5,10 +5,13 @@ They come with the claim, so what was said before an attempt began always counts
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from rollback_responder.domain.document import Doc
+
+# What was true when a rollback was shown and ordered is taken for granted for so long.
+ORDERED_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,11 @@ class RollbackOrdered:
     alarm_name: Annotated[str, Doc("The alarm by which it is looked at.")]
     to_version: Annotated[str | None, Doc("Where a pointer goes back to, if one is moved.")] = None
     drill: Annotated[bool, Doc("Whether it is a rehearsal, and goes forward again.")] = False
+    revision: Annotated[str | None, Doc("The pointer's revision when it was shown.")] = None
+
+    def has_lapsed(self, now: datetime) -> bool:
+        """Whether it is too old to be carried out."""
+        return now >= self.at + ORDERED_WITHIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from rollback_responder.domain.errors import OrderRefused
+from rollback_responder.domain.freeze import is_frozen
 from rollback_responder.domain.leg import name_of
 from rollback_responder.domain.order import RollBackNow
 from rollback_responder.domain.policy import Policy, Service
@@ -36,6 +37,9 @@ def rehearsal(
         raise OrderRefused(f"{policy.environment} is production: nothing is rehearsed there")
     if not policy.mode_of(service).may_act:
         raise OrderRefused(f"the mode of {service.name} is observe: nothing is touched")
+    for freeze in policy.freezes:
+        if is_frozen(freeze, now):
+            raise OrderRefused(f"the freeze {freeze.name!r} is on")
     if not service.pointers:
         raise OrderRefused(f"{service.name} has no alias: only an alias is rehearsed")
     pointer = service.pointers[now.month % len(service.pointers)]

@@ -19,6 +19,7 @@ def moved(
 ) -> Entry:
     """The pointer was moved by this attempt."""
     incident = replace(incident_of(case), assessment=assessment, change=decision.trial.change)
+    incident = answering(incident, case.ordered)
     return watching(case, incident, case.release, reason=decision.reason, after=after, now=now)
 
 
@@ -30,7 +31,8 @@ def stopped(
     trial = decision.trial
     first = legs[0]
     text = f"{first.title} was told to go back: {trial.why}"
-    entry = rolling_back(case, incident_of(case), legs, decision.reason, text)
+    incident = answering(incident_of(case), case.ordered)
+    entry = rolling_back(case, incident, legs, decision.reason, text)
     assert entry.incident is not None
     incident = replace(
         entry.incident,
@@ -48,7 +50,8 @@ def stopped(
 def adopted(case: Case, assessment: Assessment, returning: Returning) -> Entry:
     """Somebody else's rollback is followed from here."""
     legs = tuple(leg.to(LegState.UNDER_WAY, case.now) for leg in returning.legs)
-    entry = rolling_back(case, incident_of(case), legs, Reason.ROLLBACK_ADOPTED, returning.text)
+    incident = answering(incident_of(case), case.ordered)
+    entry = rolling_back(case, incident, legs, Reason.ROLLBACK_ADOPTED, returning.text)
     assert entry.incident is not None
     incident = replace(entry.incident, assessment=assessment, change=returning.change)
     return replace(entry, incident=incident)
@@ -118,7 +121,6 @@ def watching(
         acted_at=now,
         back_at=now,
     )
-    incident = answering(case, incident)
     incident = incident.step(now, State.WATCHING, reason, text)
     kept = case.ledgers
     if release:

@@ -54,18 +54,17 @@ def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry
     pending = case.open_incident
     recheck = timedelta(minutes=case.guardrails.recheck_minutes)
     in_time = pending is None or case.now < (pending.asks_until_at or pending.opened_at + recheck)
-    unsettled = any(not attempt.is_settled(case.now) for attempt in case.lost)
     if pending and in_time and pending.alarm_name != case.watched.alarm_name:
         return _of_another_alarm(case, pending)
     if moot := _moot(case):
         return moot
     if pending and in_time and _is_dip(case, pending, decision):
         return Entry(ledgers=case.ledgers, incident=pending, text=decision.text)
-    if decision.reason is Reason.ALARM_NOT_FIRING and pending is None and not unsettled:
+    if decision.reason is Reason.ALARM_NOT_FIRING and pending is None and not case.is_unsettled:
         return Entry(ledgers=case.ledgers, incident=case.incident, text=decision.text)
     incident = _judged(case, assessment, decision.would)
     waits = in_time or decision.reason in WAITING
-    again = (decision.reason in UNDECIDED and waits) or unsettled
+    again = (decision.reason in UNDECIDED and waits) or case.is_unsettled
     if again and pending and pending.reason is decision.reason:
         return Entry(ledgers=case.ledgers, incident=incident, text=decision.text)
     state = State.UNDECIDED if again else State.STOOD_DOWN
@@ -76,18 +75,24 @@ def order_refused(case: Case, assessment: Assessment, decision: StandDown) -> En
     """An order that cannot be carried out, said once. What was undecided before, still is."""
     order, pending = case.ordered, case.open_incident
     assert order is not None
-    if decision.reason is Reason.ACTION_THROTTLED:
-        # The watcher wakes for it again, until it is too late for it.
-        return Entry(ledgers=case.ledgers, incident=case.incident, text=decision.text)
     text = f"{order.by} ordered a rollback: {decision.text}"
+    throttled = decision.reason is Reason.ACTION_THROTTLED
     if pending:
-        incident = answering(case, pending)
-        incident = replace(
-            incident, ordered_by=pending.ordered_by, early=pending.early, drill=False
-        )
-        return said(case, incident, text)
+        # What an attempt that ended without a word may still do is not forgotten over it.
+        pending = replace(pending, lost=case.lost)
+    if throttled and (pending or not case.is_unsettled):
+        # The watcher wakes for it again, until it is too late for it.
+        incident = pending or case.incident
+        return Entry(ledgers=case.ledgers, incident=incident, text=decision.text)
+    if pending:
+        return said(case, replace(pending, order_at=order.at), text)
     incident = _judged(case, assessment, decision.would)
-    return stepped(case, incident, State.STOOD_DOWN, decision.reason, text)
+    if not case.is_unsettled:
+        incident = answering(incident, order)
+        return stepped(case, incident, State.STOOD_DOWN, decision.reason, text)
+    if not throttled:
+        incident = replace(incident, order_at=order.at)
+    return stepped(case, incident, State.UNDECIDED, decision.reason, text)
 
 
 def asked(case: Case, assessment: Assessment, decision: Ask) -> Entry:

@@ -3,6 +3,7 @@
 Every step it took is kept; the journal writes it whole, and Slack reads nothing else.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import Annotated
 
 from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.document import Doc
-from rollback_responder.domain.leg import How, Leg, LegState
+from rollback_responder.domain.leg import How, Leg, LegState, name_of
 from rollback_responder.domain.policy import AfterFailure, Verification
 from rollback_responder.domain.reason import QUIET, URGENT, Reason
 from rollback_responder.domain.recording import Recording
@@ -179,9 +180,9 @@ class Incident:
         """Whether somebody must look: it ended, and not well, or it goes badly."""
         if self.reason is Reason.SEVERITY_TELLS:
             return self.severity in {Severity.CRITICAL, Severity.HIGH}
-        if self.drill and self.state in {State.STOOD_DOWN, State.NOT_FIXED}:
-            # Nothing is lost by it, and it is told.
-            return False
+        if self.drill and not self.is_open:
+            # Where nothing was touched, or all is as it was, nothing is lost, and it is told.
+            return self.state not in {State.STOOD_DOWN, State.UNDONE}
         if self.reason is Reason.HELD:
             # Whoever held it knows; of another alarm on it nobody does.
             return len(self.steps) == 1 and not self.is_open
@@ -193,8 +194,23 @@ class Incident:
         return any(step.reason is Reason.ROLLBACK_ADOPTED for step in self.steps)
 
     @property
+    def changes(self) -> tuple[str, ...]:
+        """Each part of what it is about, and the release that it brought, with its target."""
+        parts = [leg.name for leg in self.legs]
+        if self.change and not parts:
+            parts.append(name_of(self.target, self.change))
+        if self.release:
+            parts.append(name_of(self.target, self.release.key))
+        return tuple(dict.fromkeys(parts))
+
+    def undoes(self, changes: Collection[str]) -> bool:
+        """Whether one of these is what it is about; of a release, whenever that was first seen."""
+        own = {_unseen(part) for part in self.changes}
+        return any(_unseen(change) in own for change in changes)
+
+    @property
     def orders_until(self) -> datetime | None:
-        """Every order given until then is answered: by this incident, or by one before it."""
+        """No order given until then is still to be carried out, unless it is about another part."""
         known = [at for at in (self.order_at, self.acted_at) if at is not None]
         return max(known, default=None)
 
@@ -202,17 +218,19 @@ class Incident:
     def is_silent(self) -> bool:
         """Whether it answers for no alarm itself.
 
-        An order that came to nothing has judged none; a shift that was judged before its alarm
-        fired, and got well, has seen none.
+        An order that came to nothing has judged none, and a drill undoes nothing for good; a shift
+        that was judged before its alarm fired, and got well, has seen none.
         """
         if self.ordered_by is not None:
-            return self.acted_at is None
+            return self.acted_at is None or self.drill
         return self.early and self.reason is Reason.ALARM_NOT_FIRING
 
     @property
     def approved(self) -> bool:
-        """Whether a person said yes to it."""
-        return any(step.reason is Reason.APPROVED for step in self.steps)
+        """Whether a person said yes to it, or ordered it."""
+        return self.ordered_by is not None or any(
+            step.reason is Reason.APPROVED for step in self.steps
+        )
 
     @property
     def may_be_undone(self) -> bool:
@@ -307,3 +325,8 @@ class Incident:
             and (answer.change == change or (about and answer.change == self.change))
             for answer in self.answers()
         )
+
+
+def _unseen(part: str) -> str:
+    """The name of a part without when a release was first seen."""
+    return part.partition("@")[0]

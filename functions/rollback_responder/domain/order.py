@@ -19,7 +19,6 @@ from rollback_responder.domain.controls import (
 )
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.incident import PENDING, Incident, State
-from rollback_responder.domain.leg import name_of
 
 # What people said of a service is kept for that many incidents.
 LONGEST_MEMORY = 20
@@ -29,6 +28,7 @@ LONGEST_FIX = timedelta(hours=24)
 LONGEST_FREEZE = timedelta(days=31)
 # Whoever wants back what was rolled back a day ago deploys it.
 UNDO_WITHIN = timedelta(hours=24)
+A_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,8 @@ class RollBackNow:
     """Undo what is live or under way, whatever the alarms say: just this, and back to just that.
 
     It overrules whoever held one of these `changes`, or fixes the service forward. A `drill` goes
-    forward again as soon as it is back, and overrules nobody.
+    forward again as soon as it is back, and overrules nobody. `revision` is the pointer's as it was
+    shown.
     """
 
     service: str
@@ -117,6 +118,7 @@ class RollBackNow:
     alarm_name: str
     by: str
     drill: bool = False
+    revision: str | None = None
     incident_id: str | None = None
 
 
@@ -169,7 +171,7 @@ def _of(incident: Incident | None, incident_id: str) -> Incident:
 def _approved(order: Approve, controls: Controls, incident: Incident, now: datetime) -> Taken:
     if before := controls.approval(incident.id, incident.to_version):
         return Taken(controls=controls, text=f"{before.by} has approved it already")
-    if hold := controls.held(_changes(incident)):
+    if hold := controls.held(incident.changes):
         raise OrderRefused(f"{hold.by} holds it already")
     if incident.state is not State.ASKING or incident.asks_until_at is None:
         raise OrderRefused("it does not ask for anything any more")
@@ -185,7 +187,7 @@ def _approved(order: Approve, controls: Controls, incident: Incident, now: datet
 
 
 def _left(order: Hold, controls: Controls, incident: Incident, now: datetime) -> Taken:
-    changes = _changes(incident)
+    changes = incident.changes
     if incident.state not in PENDING or not changes:
         raise OrderRefused("nothing is pending any more that could be held")
     if hold := controls.held(changes):
@@ -196,16 +198,6 @@ def _left(order: Hold, controls: Controls, incident: Incident, now: datetime) ->
     holds = (hold, *controls.holds)[:LONGEST_MEMORY]
     text = f"{order.by} holds it: from the next look on nothing of it is rolled back"
     return Taken(controls=replace(controls, holds=holds), text=text)
-
-
-def _changes(incident: Incident) -> tuple[str, ...]:
-    """Each part of what an incident is about, and the release that it brought, with its target."""
-    parts = [leg.name for leg in incident.legs]
-    if incident.change and not parts:
-        parts.append(name_of(incident.target, incident.change))
-    if incident.release:
-        parts.append(name_of(incident.target, incident.release.key))
-    return tuple(dict.fromkeys(parts))
 
 
 def _to_be_undone(order: Undo, controls: Controls, incident: Incident, now: datetime) -> Taken:
@@ -259,15 +251,19 @@ def _ordered(
         raise OrderRefused(f"{incident.id} is on it already: {incident.state.value}")
     if order.drill and (why := _no_time_for_a_drill(order, controls, incident, now)):
         raise OrderRefused(why)
-    if before := live_order(controls, incident):
+    before = live_order(controls, incident)
+    if before and (order.drill or not before.has_lapsed(now)):
         return Taken(controls=controls, text=f"{before.by} has ordered a rollback already")
+    answered_until = incident.orders_until if incident else None
     ordered = RollbackOrdered(
         by=order.by,
-        at=now,
+        # By a clock that is slow it would count as answered.
+        at=max(now, answered_until + A_MOMENT) if answered_until else now,
         changes=order.changes,
         to_version=order.to_version,
         alarm_name=order.alarm_name,
         drill=order.drill,
+        revision=order.revision,
     )
     where = f" to version {order.to_version}" if order.to_version else ""
     if order.drill:

@@ -5,7 +5,6 @@ rollback impossible, wrong for everybody, or forbidden by the policy.
 """
 
 from dataclasses import replace
-from datetime import timedelta
 
 from rollback_responder.domain.controls import RollbackOrdered
 from rollback_responder.domain.decision import proposed
@@ -18,6 +17,7 @@ from rollback_responder.domain.gates import (
 )
 from rollback_responder.domain.leg import How
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.situation import Adopt, RollBack, Situation, StandDown
 from rollback_responder.domain.switches import (
     denied_objects,
@@ -27,33 +27,51 @@ from rollback_responder.domain.switches import (
 )
 from rollback_responder.domain.trial import Trial
 
-# What was true when it was shown is taken for granted for so long.
-ORDERED_WITHIN = timedelta(minutes=10)
-
 SWITCHES = (denied_objects, unsafe_objects, mode_objects, pause_objects)
 
 
 def on_order(situation: Situation, order: RollbackOrdered) -> RollBack | Adopt | StandDown:
     """Does just what was ordered: if that is still what is live and where it leads back."""
-    if situation.now >= order.at + ORDERED_WITHIN:
+    if order.has_lapsed(situation.now):
         text = f"it was ordered at {order.at:%d %b %H:%M:%S} UTC, too long ago"
         return StandDown(reason=Reason.ORDER_LAPSED, text=text)
     found = possible(situation)
+    if isinstance(found, Adopt) and order.drill:
+        return StandDown(reason=Reason.TARGET_CHANGED, text=found.returning.text)
     if not isinstance(found, RollBack):
         return found
-    if found.trial.changes != order.changes or found.to_version != order.to_version:
+    if not _is_as_shown(situation, found, order):
         text = "what was ordered is not what is live or under way any more, or leads elsewhere"
         return StandDown(reason=Reason.TARGET_CHANGED, text=text)
-    if order.drill and not _may_be_rehearsed(situation, found):
-        text = "only an alias that a proven version serves alone is rehearsed"
-        return StandDown(reason=Reason.TARGET_CHANGED, text=text)
+    if order.drill and (why := _no_rehearsal(situation, found)):
+        return StandDown(reason=Reason.TARGET_CHANGED, text=why)
     return found
 
 
-def _may_be_rehearsed(situation: Situation, would: RollBack) -> bool:
+def _is_as_shown(situation: Situation, found: RollBack, order: RollbackOrdered) -> bool:
+    """Whether it would undo just what was shown, and lead back to just there."""
+    if found.to_version != order.to_version:
+        return False
+    if found.trial.changes == order.changes:
+        return True
+    # Of a deploy that the journal had not seen when it was shown, the alias itself says so.
+    observation = situation.observation
+    moves = found.trial.legs[0].how is How.MOVE
+    return moves and observation is not None and observation.revision == order.revision
+
+
+def _no_rehearsal(situation: Situation, would: RollBack) -> str | None:
+    """Why this is no time or place to rehearse it: in earnest it might still be done."""
     release, (leg, *others) = situation.release, would.trial.legs
+    if situation.no_drill:
+        return situation.no_drill
+    if situation.alarm.state is AlarmState.ALARM:
+        return "its alarm fires"
     proven = release is not None and release.proven_at is not None
-    return proven and leg.how is How.MOVE and not others
+    alone = situation.observation is not None and situation.observation.other is None
+    if proven and alone and leg.how is How.MOVE and not others:
+        return None
+    return "only an alias that a proven version serves alone is rehearsed"
 
 
 def possible(situation: Situation) -> RollBack | Adopt | StandDown:

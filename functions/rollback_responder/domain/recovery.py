@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rollback_responder.domain import release as ledgers
-from rollback_responder.domain.case import Case, Entry, incident_of, stepped
+from rollback_responder.domain.case import Case, Entry, answering, incident_of, stepped
 from rollback_responder.domain.going_back import rolling_back, watching
 from rollback_responder.domain.incident import Attempt, Incident, State
 from rollback_responder.domain.leg import How
@@ -46,6 +46,7 @@ def _moved_by_another(case: Case, after: Observation) -> Entry:
     ours = pending is not None and pending.target == case.watched.pointer
     before = pending.release if pending and ours and pending.lost else _written_release(case)
     incident = own_incident(case) if ours else incident_of(case)
+    incident = answering(incident, case.order_about(before))
     return watching(case, incident, before, reason=Reason.FOUND_DONE, after=after, now=case.now)
 
 
@@ -74,7 +75,8 @@ def _stopped_by_another(case: Case, ids: set[str]) -> Entry | None:
     if not undone:
         return None
     text = ", ".join(undone)
-    return rolling_back(case, own_incident(case), tuple(legs), Reason.FOUND_DONE, text)
+    incident = answering(own_incident(case), case.order_about(None))
+    return rolling_back(case, incident, tuple(legs), Reason.FOUND_DONE, text)
 
 
 def _doubt(case: Case, attempt: Attempt) -> str | None:
@@ -100,7 +102,7 @@ def _indeterminate(case: Case, attempt: Attempt, doubt: str) -> Entry:
         kept = {**kept, pointer.target_id: acted}
     return stepped(
         replace(case, ledgers=kept),
-        own_incident(case),
+        answering(own_incident(case), case.order_about(release)),
         State.INDETERMINATE,
         Reason.RESULT_UNKNOWN,
         f"attempt {attempt.claim_id} ended without a word; {doubt}",
@@ -119,6 +121,7 @@ def _given_up(case: Case) -> Entry | None:
     if case.now < incident.opened_at + recheck:
         return None
     text = "no attempt got a clear answer; the target is untouched so far"
+    incident = answering(incident, case.order_about(incident.release))
     return stepped(case, incident, State.INDETERMINATE, Reason.ACTION_UNCLEAR, text)
 
 

@@ -213,6 +213,12 @@ def rehearsed(
     ledger: Ledger, release: Release, *, revision: str, incident_id: str, acted_at: datetime
 ) -> Ledger:
     """The ledger after a drill: as if nothing had been done to the release that serves again."""
+    kept = acquitted(ledger, release, incident_id=incident_id, acted_at=acted_at)
+    return replace(kept, current=release, revision=revision)
+
+
+def acquitted(ledger: Ledger, release: Release, *, incident_id: str, acted_at: datetime) -> Ledger:
+    """The ledger as if a release had never been acted upon, whatever is live now."""
     proven = release.proven_at
     good = tuple(entry for entry in ledger.good if entry.version != release.version)
     if proven:
@@ -220,8 +226,6 @@ def rehearsed(
         good = (again, *good)
     return replace(
         ledger,
-        current=release,
-        revision=revision,
         good=good[:LONGEST_HISTORY],
         bad=tuple(entry for entry in ledger.bad if entry.incident_id != incident_id),
         acted=tuple(change for change in ledger.acted if change != release.key),

@@ -84,7 +84,7 @@ class Situation:
     `release` is the pointer's, as the ledger knows it; `ledger` is the pointer's and has already
     seen `observation`; all three are None where the service has no pointer. `ledgers` are those of
     all targets, by their ids. `approval` is the yes to what the open incident asks for, `ordered` a
-    person's order to roll back, whatever is asked.
+    person's order to roll back, whatever is asked; `no_drill` says why nothing is rehearsed here.
     """
 
     now: datetime
@@ -105,6 +105,7 @@ class Situation:
     controls: Controls = field(default_factory=Controls)
     approval: Approval | None = None
     ordered: RollbackOrdered | None = None
+    no_drill: str | None = None
     never_back_to: frozenset[str] = frozenset()
 
     def is_approved(self, would: RollBack) -> bool:

@@ -25,12 +25,14 @@ class Member:
 class Gathering:
     """Incidents that were opened within `TOGETHER` of one another, by their ids.
 
-    `head` names the message that tells of all, once there is one.
+    `head` names the message that tells of all, once there is one; `called` is how many of them
+    needed a person when it rang last.
     """
 
     name: str
     members: Mapping[str, Member]
     head: str | None = None
+    called: int = 0
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -41,6 +43,16 @@ class Gathering:
     def is_storm(self) -> bool:
         """Whether it is told as one."""
         return len(self.services) >= FEWEST_SERVICES
+
+    @property
+    def calls(self) -> int:
+        """How many of them need a person."""
+        return sum(member.needs_a_person for member in self.members.values())
+
+    @property
+    def calls_again(self) -> bool:
+        """Whether twice as many need a person as when it rang last, or the first does."""
+        return self.calls >= max(1, 2 * self.called)
 
     @property
     def has_doubled(self) -> bool:

@@ -29,8 +29,7 @@ def asked_to_undo(case: Case) -> UndoAsked | None:
         return None
     if incident.state is State.UNDOING:
         return wish(case.controls, incident)
-    unsettled = any(not attempt.is_settled(case.now) for attempt in case.lost)
-    if not incident.may_be_undone or (unsettled and not _is_in_place(case, incident)):
+    if not incident.may_be_undone or (case.is_unsettled and not _is_in_place(case, incident)):
         # Another attempt, upon what came after, may still have a call in flight.
         return None
     return wish(case.controls, incident)
@@ -122,6 +121,15 @@ def undone(
 
 
 def not_undone(case: Case, incident: Incident, why: str) -> Entry:
-    """It could not be put back, and is not tried again."""
+    """It could not be put back, and is not tried again. A drill has condemned nothing."""
+    pointer = case.watched.pointer
+    if incident.drill and incident.release and incident.acted_at and pointer:
+        ledger = ledgers.acquitted(
+            case.ledger,
+            incident.release,
+            incident_id=incident.id,
+            acted_at=incident.acted_at,
+        )
+        case = replace(case, ledgers={**case.ledgers, pointer.target_id: ledger})
     text = f"version {version_of(incident)} was not put back: {why}"
     return stepped(case, incident, State.UNKNOWN, Reason.UNDO_FAILED, text)

@@ -248,7 +248,9 @@ class MemoryStorms:
         if incident_id not in self._of:
             open_still = self._latest and self._latest[1] >= now - TOGETHER
             name = self._latest[0] if self._latest and open_still else incident_id
-            self._of[incident_id], self._latest = name, (name, now)
+            self._of[incident_id] = name
+            if not open_still:
+                self._latest = name, now
         name = self._of[incident_id]
         kept = self._kept.get(name, Gathering(name=name, members={}))
         kept = replace(kept, members={**kept.members, incident_id: member})
@@ -263,9 +265,9 @@ class MemoryStorms:
         self._taken[name] = now + self._lease
         return True
 
-    def record(self, name: str, head: str) -> None:
+    def record(self, name: str, head: str, *, called: int) -> None:
         """See `Storms.record`."""
-        self._kept[name] = replace(self._kept[name], head=head)
+        self._kept[name] = replace(self._kept[name], head=head, called=called)
 
 
 class MemoryAnnals:

@@ -1,10 +1,10 @@
 """Which incidents were opened close together, in the journal's table.
 
 `pk` = `storm`, `sk` = `row` names the latest gathering (`latest`), how many joined it (`joined`)
-and when the last one did (`last_at`, epoch milliseconds). A gathering is `pk` = `storm#<name>`: an
-attribute `in <incident>` for each member (service, state, whether a person is needed, as JSON),
-`head` names its message, and `taken_until` is there while that is posted. `pk` =
-`storm-of#<incident>` says which one an incident is in.
+and when the first one did (`began_at`, epoch milliseconds). A gathering is `pk` = `storm#<name>`:
+an attribute `in <incident>` for each member (service, state, whether a person is needed, as JSON),
+`head` names its message, `called_for` is how many needed a person when that rang, and `taken_until`
+is there while it is posted. `pk` = `storm-of#<incident>` says which one an incident is in.
 """
 
 import json
@@ -49,7 +49,12 @@ class DynamoDbStorms:
             for key, value in item.items()
             if key.startswith(MEMBER)
         }
-        return Gathering(name=name, members=members, head=item.get("head", {}).get("S"))
+        return Gathering(
+            name=name,
+            members=members,
+            head=item.get("head", {}).get("S"),
+            called=int(item.get("called_for", {"N": "0"})["N"]),
+        )
 
     def take(self, name: str, now: datetime) -> bool:
         """See `Storms.take`. One UpdateItem."""
@@ -67,9 +72,12 @@ class DynamoDbStorms:
             return False
         return True
 
-    def record(self, name: str, head: str) -> None:
+    def record(self, name: str, head: str, *, called: int) -> None:
         """See `Storms.record`. One UpdateItem."""
-        self._write(_gathering(name), "SET head = :head", names={}, values={":head": {"S": head}})
+        values = {":head": {"S": head}, ":called": {"N": str(called)}}
+        self._write(
+            _gathering(name), "SET head = :head, called_for = :called", names={}, values=values
+        )
 
     def _gathering_of(self, incident_id: str) -> str | None:
         try:
@@ -94,7 +102,6 @@ class DynamoDbStorms:
 
     def _latest(self, incident_id: str, now: datetime) -> str:
         values = {
-            ":now": _number(now),
             ":still": _number(now - TOGETHER),
             ":most": {"N": str(MOST_MEMBERS)},
             ":one": {"N": "1"},
@@ -102,8 +109,8 @@ class DynamoDbStorms:
         try:
             item = self._update(
                 LATEST,
-                "SET last_at = :now ADD joined :one",
-                "last_at >= :still AND joined < :most",
+                "ADD joined :one",
+                "began_at >= :still AND joined < :most",
                 {},
                 values,
             )
@@ -113,10 +120,10 @@ class DynamoDbStorms:
         try:
             self._update(
                 LATEST,
-                "SET latest = :name, last_at = :now, joined = :one",
-                "attribute_not_exists(last_at) OR last_at < :still OR joined >= :most",
+                "SET latest = :name, began_at = :now, joined = :one",
+                "attribute_not_exists(began_at) OR began_at < :still OR joined >= :most",
                 {},
-                values | {":name": {"S": incident_id}},
+                values | {":name": {"S": incident_id}, ":now": _number(now)},
             )
         except AwsError as error:
             # Somebody else began one at the same moment.

@@ -241,7 +241,9 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
     ]
     if incident.release:
         release, origin = incident.release, ORIGINS[incident.release.origin]
-        about = f" ({release.about})" if release.about else ""
+        # Whoever publishes writes it: in one line it can pass for no fact of ours.
+        said = " ".join((release.about or "").split())
+        about = f" ({said})" if said else ""
         since = f"{origin} {_clock(release.since_at)}"
         facts.append(("Deploy", f"version {release.version}{about}, {since}"))
     return tuple(facts)

@@ -162,9 +162,10 @@ class BotThread:
         _asked(lambda: self._client.chat_update(channel=place.channel, ts=place.ts, **content))
 
     def open(self, message: Message, *, under: str | None = None) -> str:
-        """See `Thread.open`. The head's name is its channel id, its timestamp and its thread's.
+        """See `Thread.open`. The head's name is its channel id and its timestamp.
 
-        Under another message it rings nobody: that one has.
+        Under another message it rings nobody: that one has. There its thread's timestamp follows,
+        and the service, which has no slash: what is said there has to say what it is about.
         """
         content = _content(message, self._policy, rings=message.pages and under is None)
         root = _place(under).thread if under else None
@@ -174,7 +175,7 @@ class BotThread:
             )
         )
         head = f"{answer['channel']}/{answer['ts']}"
-        return f"{head}/{root}" if root else head
+        return f"{head}/{root}/{message.service}" if root else head
 
     def reply(self, head: str, text: str, *, rings: bool) -> None:
         """See `Thread.reply`. An edit rings nobody, so a page is one, in the channel too."""
@@ -185,7 +186,7 @@ class BotThread:
             lambda: self._client.chat_postMessage(
                 channel=place.channel,
                 thread_ts=place.thread,
-                text=_cut(f"{ring}{_escaped(text)}", TEXT_LIMIT),
+                text=_cut(f"{ring}{_escaped(place.about + text)}", TEXT_LIMIT),
                 unfurl_links=False,
                 reply_broadcast=rings,
             )
@@ -195,7 +196,7 @@ class BotThread:
         """See `Thread.pass_on`. Where the message is gone, it stands in the channel."""
         try:
             place = _place(head or "")
-            self._said(place.channel, text, thread_ts=place.thread)
+            self._said(place.channel, place.about + text, thread_ts=place.thread)
         except MessageGone:
             self._said(self._policy.channel, text)
 
@@ -254,8 +255,8 @@ class WebhookThread:
             self._send(**bulletin_content(bulletin, self._policy, rings=False))
 
     def open(self, message: Message, *, under: str | None = None) -> str:
-        """See `Thread.open`. Nothing under another message: that one tells of it."""
-        if under is not None:
+        """See `Thread.open`. Nothing under another message, unless somebody is needed."""
+        if under is not None and not message.pages:
             return IN_A_STORM
         self._post(message)
         return WEBHOOK
@@ -266,6 +267,8 @@ class WebhookThread:
 
     def update(self, head: str, message: Message, *, news: bool) -> None:
         """See `Thread.update`. One more message, where there is news."""
+        if news and head == IN_A_STORM and message.pages:
+            raise MessageGone("a storm's message cannot be edited", retryable=False)
         if news and head != IN_A_STORM:
             self._post(message)
 
@@ -452,11 +455,15 @@ def _ring(mention: Mention) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where a message is: its channel and timestamp, and that of the thread it is in."""
+    """Where a message is: its channel and timestamp, and that of the thread it is in.
+
+    `about` is what is said first of all in a thread that others share.
+    """
 
     channel: str
     ts: str
     thread: str
+    about: str
 
     @property
     def is_reply(self) -> bool:
@@ -466,10 +473,12 @@ class _Place:
 def _place(head: str) -> _Place:
     """Where a bot's message is; a webhook's has no place to edit or reply to."""
     channel, _, rest = head.partition("/")
-    ts, _, thread = rest.partition("/")
+    ts, _, rest = rest.partition("/")
+    thread, _, service = rest.partition("/")
     if not ts:
         raise MessageGone("the message was posted by a webhook", retryable=False)
-    return _Place(channel=channel, ts=ts, thread=thread or ts)
+    about = f"{service} · " if service else ""
+    return _Place(channel=channel, ts=ts, thread=thread or ts, about=about)
 
 
 def _asked(call: Callable[[], Any]) -> Any:

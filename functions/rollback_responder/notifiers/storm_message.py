@@ -28,7 +28,7 @@ STANDINGS: dict[State, str] = {
 def storm_of(gathering: Gathering, *, account_id: str, region: str) -> Bulletin:
     """The message about a storm, as it stands."""
     members = list(gathering.members.values())
-    count, calls = len(gathering.services), sum(member.needs_a_person for member in members)
+    count, calls = len(gathering.services), gathering.calls
     need = f"; {calls} need{'s' if calls == 1 else ''} you" if calls else ""
     first = "Look for a shared cause first: a dependency, the network, an AWS service."
     return Bulletin(
@@ -43,6 +43,13 @@ def storm_of(gathering: Gathering, *, account_id: str, region: str) -> Bulletin:
         ),
         footer=f"{gathering.name} · account {account_id} · {region}",
     )
+
+
+def call_of(gathering: Gathering) -> str:
+    """What rings somebody later on."""
+    if gathering.calls == 1:
+        return "1 incident of this storm needs you"
+    return f"{gathering.calls} incidents of this storm need you"
 
 
 def _parts(members: list[Member]) -> Iterator[tuple[str, str]]:

@@ -15,12 +15,12 @@ from datetime import datetime
 from rollback_responder.domain.errors import JournalError, MessageGone, NotificationError
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.said import Said
-from rollback_responder.domain.storm import Member
+from rollback_responder.domain.storm import Gathering, Member
 from rollback_responder.domain.week import Week
 from rollback_responder.notifiers.digest import digest_of
 from rollback_responder.notifiers.message import Message, message_of, reply
 from rollback_responder.notifiers.picture import picture_title, picture_words, png_of
-from rollback_responder.notifiers.storm_message import storm_of
+from rollback_responder.notifiers.storm_message import call_of, storm_of
 from rollback_responder.ports import Notices, Storms, Thread
 
 logger = logging.getLogger(__name__)
@@ -109,12 +109,22 @@ class Teller:
             with suppress(NotificationError):
                 news = is_new and gathering.has_doubled
                 self._thread.amend(gathering.head, bulletin, news=news)
+            self._call_again(gathering, gathering.head)
             return gathering.head
         if not self._storms.take(gathering.name, now):
             raise JournalError("the storm is being told by somebody else")
         head = self._thread.announce(bulletin, rings=True)
-        self._storms.record(gathering.name, head)
+        self._storms.record(gathering.name, head, called=gathering.calls)
         return head
+
+    def _call_again(self, gathering: Gathering, head: str) -> None:
+        """In a storm nothing else rings; who was called before many needed them is called again."""
+        if not gathering.calls_again:
+            return
+        # Where the storm's message is gone, each of it rings by itself.
+        with suppress(MessageGone):
+            self._thread.reply(head, call_of(gathering), rings=True)
+        self._storms.record(gathering.name, head, called=gathering.calls)
 
     def _tell(self, incident: Incident, told: int, head: str | None, storm: str | None) -> str:
         message = message_of(incident, account_id=self._account_id, region=self._region)
@@ -134,7 +144,13 @@ class Teller:
                 self._notices.record(incident.id, told=told, head=head)
         for count, step in enumerate(incident.steps[told:], start=told + 1):
             rings = news and message.pages and count == len(incident.steps)
-            self._thread.reply(head, reply(step), rings=rings)
+            try:
+                self._thread.reply(head, reply(step), rings=rings)
+            except MessageGone:
+                # It was told in a storm's thread, and that is gone: from here in one of its own.
+                head = self._thread.open(message)
+                self._notices.record(incident.id, told=count - 1, head=head)
+                self._thread.reply(head, reply(step), rings=False)
             self._notices.record(incident.id, told=count, head=head)
         return head
 
