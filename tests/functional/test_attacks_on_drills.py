@@ -24,7 +24,7 @@ from house import House, policy_document
 from local.aws_model.evaluation import State as AlarmValue
 from rollback_responder.domain.errors import ActionUnclear
 from rollback_responder.domain.incident import State
-from rollback_responder.domain.order import Undo
+from rollback_responder.domain.order import FixForward, Freeze, Undo
 from rollback_responder.domain.reason import Reason
 
 
@@ -231,3 +231,28 @@ def test_a_drill_that_died_on_the_way_is_all_that_is_told(call):
 
     assert house.aliases.moves == [BACK, FORWARD]
     assert [incident.drill for incident in incidents_of(house)] == [True]
+
+
+# -- a word after the order ------------------------------------------------------------------------
+
+
+def fixes_it(house):
+    until_at = house.now + timedelta(hours=1)
+    house.desk.take(FixForward(service="shop", until_at=until_at, by="bob"))
+
+
+def freezes_it(house):
+    until_at = house.now + timedelta(hours=1)
+    house.desk.take(Freeze(service="shop", until_at=until_at, by="bob"))
+
+
+@pytest.mark.parametrize("says", [fixes_it, freezes_it])
+def test_a_drill_overrules_nobody_who_spoke_after_it_was_ordered(says):
+    house = proven()
+    house.desk.take(order(house))
+    says(house)
+    house.woken.clear()
+    house.ops.pass_minutes(2)
+
+    assert house.aliases.moves == []
+    assert "bob" in house.incident.steps[-1].text

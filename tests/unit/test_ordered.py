@@ -152,6 +152,21 @@ def test_only_what_nobody_is_hurt_by_is_rehearsed(changes, why):
     assert (found.reason, found.text.startswith(why)) == (Reason.TARGET_CHANGED, True)
 
 
+@pytest.mark.parametrize(
+    ("controls", "reason"),
+    [
+        (Controls(holds=(Held(incident_id="i", changes=CHANGES, by="bob", at=NOW),)), Reason.HELD),
+        (Controls(fix_forward=FixingForward(by="bob", until_at=NOW + MINUTE)), Reason.FIX_FORWARD),
+        (Controls(frozen=Frozen(by="bob", until_at=NOW + MINUTE)), Reason.FROZEN),
+    ],
+)
+def test_who_spoke_after_a_drill_was_ordered_is_not_overruled_either(controls, reason):
+    situation = a_situation(**QUIET, controls=controls)
+
+    assert on_order(situation, DRILL).reason is reason
+    assert isinstance(on_order(situation, ORDER), RollBack)
+
+
 def test_nothing_but_an_alias_is_rehearsed():
     stopping = replace(DRILL, changes=STOPPING.changes, to_version=None)
     found = on_order(a_situation(**QUIET, on_trial=STOPPING), stopping)

@@ -21,6 +21,9 @@ from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.situation import Adopt, RollBack, Situation, StandDown
 from rollback_responder.domain.switches import (
     denied_objects,
+    fix_forward_objects,
+    freeze_asks,
+    held_objects,
     mode_objects,
     pause_objects,
     unsafe_objects,
@@ -43,9 +46,23 @@ def on_order(situation: Situation, order: RollbackOrdered) -> RollBack | Adopt |
     if not _is_as_shown(situation, found, order):
         text = "what was ordered is not what is live or under way any more, or leads elsewhere"
         return StandDown(reason=Reason.TARGET_CHANGED, text=text)
-    if order.drill and (why := _no_rehearsal(situation, found)):
-        return StandDown(reason=Reason.TARGET_CHANGED, text=why)
+    if order.drill:
+        return _overruled(situation, found) or _rehearsed(situation, found)
     return found
+
+
+def _overruled(situation: Situation, would: RollBack) -> StandDown | None:
+    """What somebody said after a drill was ordered holds for it: a drill overrules nobody."""
+    if objection := held_objects(situation, would) or fix_forward_objects(situation, would):
+        return objection
+    asks = freeze_asks(situation, would)
+    return StandDown(reason=asks.reason, text=asks.text) if asks else None
+
+
+def _rehearsed(situation: Situation, would: RollBack) -> RollBack | StandDown:
+    """It, if this is a time and a place to rehearse it."""
+    why = _no_rehearsal(situation, would)
+    return StandDown(reason=Reason.TARGET_CHANGED, text=why) if why else would
 
 
 def _is_as_shown(situation: Situation, found: RollBack, order: RollbackOrdered) -> bool:
