@@ -545,7 +545,7 @@ def test_an_order_that_is_refused_does_not_make_a_lost_attempt_forgotten(open_be
     house, land = lost_attempt(paused_before=open_before)
     house.budget.paused_by = "eve"
     house.respond(ERROR_RATE)
-    assert house.incident.steps[-1].text == "ann ordered a rollback: paused by eve"
+    assert house.incident.steps[-1].text.endswith("paused by eve")
     land()
     house.budget.paused_by = None
     house.ops.hear = house.ops.watch = True
