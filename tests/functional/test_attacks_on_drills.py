@@ -1,5 +1,6 @@
 """What a hostile reader tried on drills: each of these goes wrong."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,7 +18,7 @@ from faults import (
 from faults import after as just_after
 from rollout_scenarios import STACK, house_of, update_stack
 from scenarios import ERROR_RATE, LATENCY, adopting, bad_deploy, errors_alarm, house_with
-from test_attacks_on_orders import with_policy
+from test_attacks_on_orders import claimed_once_more, with_policy
 from test_drill import BACK, FORWARD, order, proven
 
 from house import House, policy_document
@@ -256,3 +257,15 @@ def test_a_drill_overrules_nobody_who_spoke_after_it_was_ordered(says):
 
     assert house.aliases.moves == []
     assert "bob" in house.incident.steps[-1].text
+
+
+def test_a_drill_that_was_told_is_not_found_done_once_more():
+    house = proven()
+    before = house.ledger
+    house.say(order(house))
+    house.ops.pass_minutes(1)
+    assert house.incident.state is State.UNDONE
+    claimed_once_more(house)
+
+    assert replace(house.ledger, revision=None) == replace(before, revision=None)
+    assert Reason.FOUND_DONE not in reasons(house)

@@ -29,6 +29,7 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.order import Approve, FixForward, Freeze, Hold, Undo
 from rollback_responder.domain.policy import parse_policy
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.release import Origin
 from rollback_responder.responder import Responder
 from rollback_responder.watcher import Watcher
 
@@ -729,3 +730,47 @@ def test_what_was_rolled_back_long_ago_does_not_keep_from_ordering_what_is_live(
     house.say(rollback_order(house))
 
     assert house.aliases.moves == [("shop", "3", "1")]
+
+
+# -- a claim that comes twice ----------------------------------------------------------------------
+
+
+def claimed_once_more(house):
+    """The claim of the attempt that moved the alias last lands a second time, after it was closed.
+
+    Its request was thought lost, and repeated.
+    """
+    pointer = house.policy.services[0].pointers[0]
+    claim_id = house.rooms.pointer(pointer).observe(pointer).marker
+    assert claim_id
+    house.journal.claim("shop", claim_id=claim_id, may_act=True, now=house.now)
+    house.ops.pass_minutes(6)
+
+
+def test_an_undo_that_was_told_is_not_found_done_once_more():
+    house = bad_deploy(minutes=10)
+    house.errors["2"] = 0.0
+    house.say(undo(house))
+    claimed_once_more(house)
+
+    assert house.ledger.current.origin is Origin.PUT_BACK
+    assert Reason.FOUND_DONE not in {step.reason for i in incidents_of(house) for step in i.steps}
+
+
+def test_what_an_order_may_have_done_to_what_was_put_back_is_not_forgotten():
+    """Alarms never move what a person put back; an order may, and its attempt died after it."""
+    house = bad_deploy(minutes=10)
+    house.errors["2"] = 0.0
+    house.say(undo(house))
+    house.ops.pass_minutes(2)
+    house.desk.take(rollback_order(house))
+    on(house, "UpdateAlias", lose(Died()))
+    with pytest.raises(Died):
+        house.respond(house.woken.pop())
+    house.deploy("v3")
+    house.ops.pass_minutes(6)
+
+    assert (house.incident.state, house.incident.reason) == (
+        State.INDETERMINATE,
+        Reason.RESULT_UNKNOWN,
+    )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rollback_responder.domain.case import Case, seen
-from rollback_responder.domain.controls import Approval, Controls
+from rollback_responder.domain.controls import Approval, Controls, RollbackOrdered
 from rollback_responder.domain.going_back import adopted, moved, stopped
 from rollback_responder.domain.holding import answered, asked, must_wait, stood_down, unclear
 from rollback_responder.domain.incident import State
@@ -96,6 +96,48 @@ UNDECIDED_INCIDENT = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE))
 
 def test_where_nothing_was_inherited_nothing_is_recovered():
     assert recovered(a_case(observation=MOVED)) is None
+
+
+KNOWN = {SHOP: a_ledger(revision="r2")}
+
+
+@pytest.mark.parametrize(
+    ("incident", "is_told"),
+    [
+        (None, True),
+        (CLOSED, True),
+        (replace(UNDECIDED_INCIDENT, lost=(an_attempt(revision="r2"),)), True),
+        (replace(UNDECIDED_INCIDENT, lost=(an_attempt(revision="r1"),)), False),
+        (UNDECIDED_INCIDENT, False),
+    ],
+)
+def test_a_claim_that_lands_once_more_finds_nothing_new(incident, is_told):
+    """The journal knew where the attempt had put the alias before the claim was made again."""
+    case = a_case(inherited=("inc-5",), observation=MOVED, incident=incident, written=KNOWN)
+
+    assert (recovered(case) is None) is is_told
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_ordered", "revision"),
+    [
+        (Origin.DEPLOYED, False, "r1"),
+        (Origin.PUT_BACK, False, "r3"),
+        (Origin.PUT_BACK, True, "r1"),
+        (Origin.ROLLED_BACK, True, "r3"),
+    ],
+)
+def test_an_attempt_moved_from_what_was_written_if_it_may_have_moved_that(
+    origin, is_ordered, revision
+):
+    order = RollbackOrdered(by="ann", at=NOW, changes=("x",), alarm_name=WATCHED.alarm_name)
+    controls = Controls(rollback=order if is_ordered else None)
+    written = {SHOP: a_ledger(current=a_release(origin=origin))}
+    case = a_case(
+        inherited=("inc-5",), written=written, controls=controls, observation=MOVED_BY_OTHERS
+    )
+
+    assert case.lost[0].revision == revision
 
 
 def test_an_unchanged_revision_proves_that_nobody_acted():

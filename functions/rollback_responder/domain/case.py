@@ -148,12 +148,16 @@ class Case:
         """The pointer's revision if no earlier attempt has moved it.
 
         An attempt writes down what it sees before it moves a pointer, so it moved from the written
-        release or from nothing; and it would not have moved from one that is no deploy on trial.
+        release or from nothing; and unless that was ordered, it would not have moved from one that
+        is no deploy on trial.
         """
         pointer = self.watched.pointer
         written = self.written.get(pointer.target_id, Ledger()) if pointer else Ledger()
         release = written.current
-        if release and release.origin is Origin.DEPLOYED:
+        movable = {Origin.DEPLOYED}
+        if live_order(self.controls, self.incident):
+            movable |= {Origin.PUT_BACK, Origin.FIRST_SEEN}
+        if release and release.origin in movable:
             return written.revision
         return self.observation.revision if self.observation else None
 

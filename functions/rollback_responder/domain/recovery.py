@@ -30,14 +30,29 @@ def recovered(case: Case) -> Entry | None:
     if case.incident and case.incident.state in LOOKED_AT:
         return None
     ids = {attempt.claim_id for attempt in case.lost}
-    if case.observation and case.observation.marker in ids:
-        return _moved_by_another(case, case.observation)
+    after = case.observation
+    if after and after.marker in ids and not _is_told(case, after):
+        return _moved_by_another(case, after)
     if entry := _stopped_by_another(case, ids):
         return entry
     for attempt in case.lost:
         if doubt := _doubt(case, attempt):
             return _indeterminate(case, attempt, doubt)
     return _given_up(case)
+
+
+def _is_told(case: Case, after: Observation) -> bool:
+    """Whether the journal knew of the move before: a claim may land once more after it was closed.
+
+    While an attempt may act, nobody else writes what the pointer is at. Once an incident is open
+    for it, the watcher may have, and what the attempt was found with says so.
+    """
+    pointer, pending = case.watched.pointer, case.open_incident
+    written = case.written.get(pointer.target_id, Ledger()) if pointer else Ledger()
+    if pending is None:
+        return written.revision == after.revision
+    found = {attempt.claim_id: attempt.revision for attempt in pending.lost}
+    return found.get(after.marker or "") == after.revision
 
 
 def _moved_by_another(case: Case, after: Observation) -> Entry:
