@@ -198,8 +198,8 @@ def _paused(story):
 
 def _is_ordered(mutation, incidents):
     """A person's order takes from the budget what there is of it, and waits for none."""
-    incident = _journaled(mutation, incidents)
-    return incident is not None and incident.ordered_by is not None
+    ordered = {name: each for name, each in incidents.items() if each.ordered_by is not None}
+    return _journaled(mutation, ordered) is not None
 
 
 def _over_budget(story, incidents):
