@@ -157,7 +157,7 @@ def reading(what: str, read: Callable[[], T]) -> T:
 
 
 MENDS = {
-    "NoRegionError": "; name the region with --region or AWS_REGION",
+    "NoRegionError": "; name the region with --region or AWS_DEFAULT_REGION",
     "ProfileNotFound": "; name a profile of your AWS configuration with --profile",
     "NoCredentialsError": "; sign in first, or name a profile with --profile",
     "ExpiredToken": "; sign in again",
