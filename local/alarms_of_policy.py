@@ -19,13 +19,14 @@ from rollback_responder.domain.trigger import AdoptedAlarm
 def model_alarms(policy: Policy) -> list[Alarm]:
     """The alarms that the policy makes; those that it adopts are somebody else's."""
     return [
-        _model_alarm(entry.alarm_name, entry.trigger, entry.pointer)
+        model_alarm(entry.alarm_name, entry.trigger, entry.pointer)
         for entry in policy.watched()
         if not isinstance(entry.trigger, AdoptedAlarm)
     ]
 
 
-def _model_alarm(name: str, trigger: Any, target: Any) -> MetricAlarm:
+def model_alarm(name: str, trigger: Any, target: Any) -> MetricAlarm:
+    """The alarm of one trigger on one target."""
     query = alarm_query(question_of(trigger, target))
     period = timedelta(seconds=query.period_seconds)
     stats = [_stat(series, period) for series in query.series]

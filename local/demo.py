@@ -45,6 +45,8 @@ STACK = "RollbackResponder-demo"
 PATIENCE = 40 * 60
 # Real ones: a picture follows the words about an outcome within this time, or not at all.
 PICTURE_SECONDS = 10
+# What is pressed to be answered by the responder; the others only say something.
+ANSWERED = {"approve", "hold", "undo"}
 OPEN_STATES = {"undecided", "asking", "rolling_back", "watching", "undoing"}
 # Real seconds in which whoever watches at a terminal may press a button before the story does.
 YOUR_TURN_SECONDS = 45
@@ -272,11 +274,19 @@ class Story:
         message = self._offering(action)
         if message is None:
             return
+        before = self._steps()
         text = f"ann presses {action!r} in Slack: a signed request over HTTP"
         self._narrator.moment(self._witness.note("story", text))
         status = self._inbox.press(message.ts, action)
         if status != HTTPStatus.OK:
             raise PressError(f"the responder answered {status} to the press of {action!r}")
+        if action in ANSWERED:
+            # It may be over already, and is opened again: what was, is not the end.
+            self._until(lambda: self._steps() > before, traffic, "what comes of the press")
+
+    def _steps(self) -> int:
+        incident = self._witness.incident()
+        return len(incident["steps"]) if incident else 0
 
     def _turn_is_over(self, action: str) -> Callable[[], bool]:
         ends = self._narrator.real_seconds() + YOUR_TURN_SECONDS

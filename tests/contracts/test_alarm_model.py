@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from house import ACCOUNT, MINUTE, REGION, START, _model_alarm
+from house import ACCOUNT, MINUTE, REGION, START
+from local.alarms_of_policy import model_alarm
 from local.aws_model.alarm_book import Account
 from local.aws_model.cloudwatch import CloudWatch
 from local.aws_model.metrics import Metric, Statistic
@@ -52,7 +53,7 @@ class World:
         self.cloudwatch = CloudWatch(
             account=Account(id=ACCOUNT, region=REGION), clock=lambda: self.now
         )
-        self.cloudwatch.put_alarms([_model_alarm("a", trigger, TARGET)])
+        self.cloudwatch.put_alarms([model_alarm("a", trigger, TARGET)])
         self.said = []
         self.cloudwatch.listener = self._heard
         self.points = {}
