@@ -504,5 +504,6 @@ def test_each_service_that_may_act_has_one_day_in_every_month():
     days = [NOW.replace(day=1) + timedelta(days=day) for day in range(28)]
 
     assert len([s for now in days for s in due(policy, now)]) == 1
-    for idle in (without_alias(policy), replace(policy, mode=Mode.OBSERVE)):
+    unasked = [replace(policy, mode=mode) for mode in (Mode.OBSERVE, Mode.APPROVE)]
+    for idle in (without_alias(policy), *unasked):
         assert not [s for now in days for s in due(idle, now)]

@@ -10,16 +10,20 @@ from rollback_responder.domain.leg import name_of
 from rollback_responder.domain.order import RollBackNow
 from rollback_responder.domain.policy import Policy, Service
 from rollback_responder.domain.release import Ledger, Observation, way_back
+from rollback_responder.domain.response import Mode
 
 # Every month has as many days.
 DAYS = 28
 
 
 def due(policy: Policy, now: datetime) -> Iterator[Service]:
-    """The services whose day it is; each has one in every month."""
+    """The services whose day it is; each has one in every month.
+
+    Only those that are enforced: where a person must say yes, a calendar is none.
+    """
     for service in policy.services:
         mine = zlib.crc32(service.name.encode()) % DAYS + 1 == now.day
-        if mine and service.pointers and policy.mode_of(service).may_act:
+        if mine and service.pointers and policy.mode_of(service) is Mode.ENFORCE:
             yield service
 
 

@@ -237,8 +237,8 @@ class Policy:
     drills: Annotated[
         Drills | None,
         Doc(
-            "Each service with an alias is rolled back and forward again once a month, and Slack "
-            "told how that went; never where this is left out. Not for production."
+            "Each enforced service with an alias is rolled back and forward again once a month, "
+            "and Slack told how that went; never where this is left out. Not for production."
         ),
     ] = None
     health: Annotated[Health, Doc("Who is told when the responder itself is ill.")] = field(
