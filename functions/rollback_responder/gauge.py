@@ -1,8 +1,9 @@
 """Measuring: what is read about one alarm, all in one call, and what it comes to."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from rollback_responder.domain.assessment import (
@@ -19,7 +20,14 @@ from rollback_responder.domain.metric import Question, Share, question_of, tells
 from rollback_responder.domain.minutes import is_bad
 from rollback_responder.domain.policy import Policy, Service, Watched
 from rollback_responder.domain.recording import Recording, record
-from rollback_responder.domain.release import Ledger, Observation, Origin, Release, way_back
+from rollback_responder.domain.release import (
+    Ledger,
+    Observation,
+    Origin,
+    Release,
+    likely,
+    way_back,
+)
 from rollback_responder.domain.trigger import AdoptedAlarm, PointerTrigger
 from rollback_responder.ports import Row
 from rollback_responder.rooms import Rooms
@@ -44,6 +52,30 @@ class Suspect:
     new: str | None = None
     previous: str | None = None
     shifting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """Minutes that are read while nobody knows yet which ones will be needed."""
+
+    since_at: datetime
+    questions: Mapping[str, Question]
+    answer: Callable[[], Mapping[str, tuple[Bucket, ...]]]
+
+    def covers(self, asked: Collection[Question], since_at: datetime) -> bool:
+        """Whether they answer these questions, since then."""
+        return self.since_at <= since_at and set(asked) <= set(self.questions.values())
+
+    def read(
+        self, asked: Mapping[str, Question], since_at: datetime
+    ) -> Mapping[str, tuple[Bucket, ...]]:
+        """See `Metrics.read`, for what they cover."""
+        found, first_at = self.answer(), since_at.replace(second=0, microsecond=0)
+        by_question = {question: found[name] for name, question in self.questions.items()}
+        return {
+            name: tuple(bucket for bucket in by_question[question] if bucket.start_at >= first_at)
+            for name, question in asked.items()
+        }
 
 
 class Measured(NamedTuple):
@@ -113,26 +145,63 @@ def _shares_of(service: Service) -> Iterator[Question]:
             return
 
 
+def asked_ahead(rooms: Rooms, watched: Watched, ledger: Ledger, now: datetime) -> Ahead | None:
+    """Begins to read what a ledger makes likely; None where it makes nothing likely.
+
+    It goes back far enough for the release in the ledger, and for a change of the last minutes.
+    """
+    trigger, current = watched.trigger, ledger.current
+    if isinstance(trigger, AdoptedAlarm) or current is None:
+        return None
+    versions = likely(ledger) if tells_versions_apart(trigger) else ()
+    siblings = siblings_of(rooms.policy, watched.service, {}, now)
+    questions = _asked(watched, siblings, {f"version{version}": version for version in versions})
+    since_at = min(now - WINDOW - HISTORY, _since(rooms, current.since_at, now))
+    reading = partial(rooms.metrics.read, questions, since_at=since_at, now=now)
+    return Ahead(since_at=since_at, questions=questions, answer=rooms.start(reading))
+
+
+def _asked(
+    watched: Watched, siblings: Sequence[Sibling], versions: Mapping[str, str | None]
+) -> dict[str, Question]:
+    """What is asked of the siblings, of all traffic, and of each version by its name here."""
+    trigger, pointer = watched.trigger, watched.pointer
+    asked = {f"sibling{n}": sibling.question for n, sibling in enumerate(siblings)}
+    if not isinstance(trigger, AdoptedAlarm):
+        asked[TOTAL] = question_of(trigger, pointer)
+        asked |= {
+            name: question_of(trigger, pointer, version=version)
+            for name, version in versions.items()
+            if version is not None
+        }
+    return asked
+
+
+def _since(rooms: Rooms, changed_at: datetime, now: datetime) -> datetime:
+    """From when on minutes are needed about a change: with its history, where it is young."""
+    young = now - changed_at <= rooms.policy.responses.horizon
+    return min(now - WINDOW, changed_at - HISTORY if young else now)
+
+
 def measured(
-    rooms: Rooms, suspect: Suspect, siblings: Sequence[Sibling], now: datetime
+    rooms: Rooms,
+    suspect: Suspect,
+    siblings: Sequence[Sibling],
+    now: datetime,
+    ahead: Ahead | None = None,
 ) -> Measured:
     """Reads the suspect's minutes and its siblings', judges them, and names the siblings that fail.
 
     Where nothing can be read, the assessment says so.
     """
     watched, lag = suspect.watched, rooms.policy.guardrails.metric_lag_minutes * MINUTE
-    asked = {f"sibling{n}": sibling.question for n, sibling in enumerate(siblings)}
-    question = None
-    if not isinstance(watched.trigger, AdoptedAlarm):
-        question = question_of(watched.trigger, watched.pointer)
-        asked[TOTAL] = question
-        for name, version in ((NEW, suspect.new), (PREVIOUS, suspect.previous)):
-            if version is not None:
-                asked[name] = question_of(watched.trigger, watched.pointer, version=version)
-    young = now - suspect.changed_at <= rooms.policy.responses.horizon
-    since_at = min(now - WINDOW, suspect.changed_at - HISTORY if young else now)
+    asked = _asked(watched, siblings, {NEW: suspect.new, PREVIOUS: suspect.previous})
+    question, since_at = asked.get(TOTAL), _since(rooms, suspect.changed_at, now)
     try:
-        found = rooms.metrics.read(asked, since_at=since_at, now=now)
+        if ahead and ahead.covers(asked.values(), since_at):
+            found = ahead.read(asked, since_at)
+        else:
+            found = rooms.metrics.read(asked, since_at=since_at, now=now)
     except MeasurementError as error:
         return Measured(unmeasurable(f"the metric could not be read: {error}"), ())
     failing: dict[str, list[Bucket]] = {sibling.service: [] for sibling in siblings}

@@ -10,62 +10,110 @@ from functools import partial
 
 from rollback_responder.domain.assessment import Assessment, unmeasurable
 from rollback_responder.domain.case import Case, seen
+from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.errors import MeasurementError
+from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import Watched
 from rollback_responder.domain.reason import Reason
-from rollback_responder.domain.release import Ledger, Observation
+from rollback_responder.domain.release import Ledger, Observation, believed
 from rollback_responder.domain.signal import AlarmReading
 from rollback_responder.domain.situation import Situation, StandDown, Surroundings, Switches
 from rollback_responder.domain.target import Pointer
 from rollback_responder.domain.trial import NoTrial, Trial
-from rollback_responder.gauge import Measured, Sibling, measured, siblings_of, suspect_of
+from rollback_responder.gauge import (
+    Ahead,
+    Measured,
+    Sibling,
+    asked_ahead,
+    measured,
+    siblings_of,
+    suspect_of,
+)
 from rollback_responder.ports import Claim
 from rollback_responder.rooms import Rooms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A case, and what else was looked at because it may be the cause."""
+    """A case, and what else was looked at because it may be the cause.
+
+    `believed` means that the pointer was not looked at: it is as its ledger says, which is good for
+    a move with compare-and-set, and for nothing else.
+    """
 
     case: Case
     siblings: tuple[Sibling, ...]
     dependencies: Mapping[str, AlarmReading | None]
+    ahead: Ahead | None = None
+    believed: bool = False
 
 
 class Look:
-    """Everything about one alarm that is read beside its service's row. Making one starts it."""
+    """Everything about one alarm that is read beside its service's row. Making one starts it.
 
-    def __init__(self, rooms: Rooms, watched: Watched) -> None:
-        self._rooms, self._watched = rooms, watched
+    Where `believing`, a pointer is not looked at if its ledger will do for a move: fifteen calls a
+    second are all that Lambda's control plane takes of an account and region. `known` is what was
+    known of the pointer before the row is read: the minutes that it makes likely are read as well.
+    """
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        watched: Watched,
+        now: datetime,
+        *,
+        believing: bool = False,
+        known: Ledger | None = None,
+    ) -> None:
+        self._rooms, self._watched, self._now = rooms, watched, now
         service = watched.service
         names = [watched.alarm_name, *service.dependencies]
+        self._ahead = asked_ahead(rooms, watched, known, now) if known else None
         self._alarms = rooms.start(partial(rooms.metrics.read_alarms, names))
         self._mutes = rooms.start(partial(rooms.metrics.muted_by, watched.alarm_name))
         self._siblings = rooms.start(partial(rooms.journal.rows, service.siblings))
-        self._observation = rooms.start(partial(observed, rooms, watched.pointer))
+        # Where something else may be rolling out, the pointer is no sure thing.
+        self._believing = believing and not service.rollouts
+        self._observation = None if self._believing else self._start_observing()
         self._sights = [
             (rollout, rooms.start(partial(rooms.rollout(rollout).observe, rollout)))
             for rollout in service.rollouts
         ]
 
-    def seen(self, claim: Claim, switches: Switches, now: datetime) -> Seen:
+    def _start_observing(self) -> Callable[[], Observation | None]:
+        return self._rooms.start(partial(observed, self._rooms, self._watched.pointer))
+
+    def _observed(self, claim: Claim) -> tuple[Observation | None, bool]:
+        """The pointer, and whether that is only believed."""
+        rooms, pointer = self._rooms, self._watched.pointer
+        written = _ledger_of(pointer, claim.ledgers)
+        if self._observation is None:
+            if _is_quiet(claim) and (known := believed(written)):
+                return known, True
+            observing = self._start_observing()
+            self._ahead = self._ahead or asked_ahead(rooms, self._watched, written, self._now)
+            return observing(), False
+        observation = self._observation()
+        if observation and written.revision not in {None, observation.revision}:
+            # It was looked at beside the claim: what the ledger knows may be newer.
+            observation = observed(rooms, pointer)
+        return observation, False
+
+    def seen(self, claim: Claim, switches: Switches) -> Seen:
         """Waits for it, and puts it beside what the row says.
 
         Raises:
             RollbackError: something could not be read.
         """
-        rooms, watched = self._rooms, self._watched
+        rooms, watched, now = self._rooms, self._watched, self._now
         service = watched.service
-        alarms, observation, sibling_rows = self._alarms(), self._observation(), self._siblings()
+        observation, is_believed = self._observed(claim)
+        alarms, sibling_rows = self._alarms(), self._siblings()
         alarm = alarms.get(watched.alarm_name)
         alarm = alarm and _with_mutes(alarm, self._mutes)
         sights = tuple((rollout, sight()) for rollout, sight in self._sights)
         siblings = siblings_of(rooms.policy, service, sibling_rows, now)
         dependencies = {name: alarms.get(name) for name in service.dependencies}
-        written = _ledger_of(watched.pointer, claim.ledgers)
-        if observation and written.revision not in {None, observation.revision}:
-            # It was looked at beside the claim: what the ledger knows may be newer.
-            observation = observed(rooms, watched.pointer)
         case = Case(
             watched=watched,
             environment=rooms.policy.environment,
@@ -84,7 +132,13 @@ class Look:
             observation=observation,
             sights=sights,
         )
-        return Seen(case=case, siblings=siblings, dependencies=dependencies)
+        return Seen(
+            case=case,
+            siblings=siblings,
+            dependencies=dependencies,
+            ahead=self._ahead,
+            believed=is_believed,
+        )
 
 
 def looked_again(rooms: Rooms, before: Seen) -> Seen:
@@ -94,7 +148,7 @@ def looked_again(rooms: Rooms, before: Seen) -> Seen:
     sights = tuple((rollout, rooms.rollout(rollout).observe(rollout)) for rollout, _ in case.sights)
     kept = seen(case.written, case.watched.pointer, observation, sights, case.now)
     case = replace(case, observation=observation, sights=sights, ledgers=kept)
-    return replace(before, case=case)
+    return replace(before, case=case, believed=False)
 
 
 def observed(rooms: Rooms, pointer: Pointer | None) -> Observation | None:
@@ -114,7 +168,7 @@ def assessed(rooms: Rooms, found: Seen) -> Measured:
     elif release:
         changed_at = release.since_at
     suspect = suspect_of(case.watched, case.observation, case.ledger, changed_at)
-    return measured(rooms, suspect, found.siblings, case.now)
+    return measured(rooms, suspect, found.siblings, case.now, found.ahead)
 
 
 def situation_of(
@@ -150,6 +204,16 @@ def situation_of(
         no_drill=_no_drill(rooms, case),
         never_back_to=frozenset(pointer.never_back_to) if pointer else frozenset(),
     )
+
+
+def _is_quiet(claim: Claim) -> bool:
+    """Whether nobody has touched the service or said anything about it."""
+    if claim.inherited or claim.controls != Controls():
+        return False
+    incident = claim.incident
+    if incident is None or not incident.is_open:
+        return True
+    return incident.state is State.UNDECIDED and not incident.lost
 
 
 def _no_drill(rooms: Rooms, case: Case) -> str | None:

@@ -75,6 +75,8 @@ class Responder:
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._in_scope = {entry.alarm_name: entry for entry in rooms.policy.watched()}
+        # What this process has seen of each pointer, by id: only good for asking ahead.
+        self._known: dict[str, Ledger] = {}
 
     def respond(self, signal: Signal) -> Entry | None:
         """Looks, judges, decides, acts and journals. Never acts on the signal alone.
@@ -92,15 +94,16 @@ class Responder:
             raise SignalError("unknown_alarm", f"no service names {signal.alarm_name[:80]!r}")
         if signal.state is not AlarmState.ALARM:
             return None
-        return _Attempt(self._rooms, watched).make()
+        return _Attempt(self._rooms, watched, self._known).make()
 
 
 class _Attempt:
     """One signal's walk through the house: a claim, and what comes of it."""
 
-    def __init__(self, rooms: Rooms, watched: Watched) -> None:
+    def __init__(self, rooms: Rooms, watched: Watched, known: dict[str, Ledger]) -> None:
         self._rooms = rooms
         self._watched = watched
+        self._known = known
         self._stopwatch = Stopwatch(rooms, watched.service)
         # The service may be touched by what another of its triggers began.
         self._may_act = rooms.policy.mode_of(watched.service).may_act
@@ -114,21 +117,33 @@ class _Attempt:
         """The walk. What was set aside of the budget is given back, unless it was used."""
         try:
             claim, found = self._look()
-            case = found.case
             with self._freed_on_error(claim):
-                entry = (
-                    recovered(case)
-                    or self._undone(claim, case)
-                    or answered(case)
-                    or Follower(self._rooms, self._stopwatch).follow(case)
-                    or self._judged(claim, found)
-                )
+                entry = self._settled(claim, found)
             self._rooms.journal.close(claim, ledgers=entry.ledgers, incident=entry.incident)
         except RollbackError:
             self._give_back()
             raise
         self._give_back()
         return entry
+
+    def _settled(self, claim: Claim, found: Seen) -> Entry:
+        """What comes of it: what is unfinished comes first, then what is new.
+
+        A pointer that is only believed is looked at, unless it is moved.
+        """
+        case = found.case
+        if found.believed:
+            return self._again(claim, found) if answered(case) else self._judged(claim, found)
+        return (
+            recovered(case)
+            or self._undone(claim, case)
+            or answered(case)
+            or Follower(self._rooms, self._stopwatch).follow(case)
+            or self._judged(claim, found)
+        )
+
+    def _again(self, claim: Claim, found: Seen) -> Entry:
+        return self._settled(claim, looked_again(self._rooms, found))
 
     def _give_back(self) -> None:
         if self._may_act and not self._acted:
@@ -144,7 +159,8 @@ class _Attempt:
         claiming = rooms.start(
             partial(rooms.journal.claim, service.name, claim_id=self._id, may_act=True, now=now)
         )
-        look = Look(rooms, watched)
+        pointer_id = watched.pointer.target_id if watched.pointer else ""
+        look = Look(rooms, watched, now, believing=self._may_act, known=self._known.get(pointer_id))
         setting_aside = rooms.start(
             partial(rooms.budget.set_aside, self._id, limit=limit, now=now)
             if self._may_act
@@ -156,7 +172,9 @@ class _Attempt:
                 setting_aside()
             raise TargetHeld(f"{service.name} is held by another invocation")
         with self._freed_on_error(claim):
-            return claim, look.seen(claim, setting_aside(), now)
+            found = look.seen(claim, setting_aside())
+        self._known[pointer_id] = found.case.ledger
+        return claim, found
 
     # -- judging --------------------------------------------------------------------------------
 
@@ -171,6 +189,8 @@ class _Attempt:
         else:
             order = situation.ordered
             decision = on_order(situation, order) if order else decide(situation)
+        if found.believed and not _moves(decision):
+            return self._again(claim, found)
         match decision:
             case RollBack():
                 waiting = must_wait(case, decision)
@@ -296,12 +316,16 @@ class _Attempt:
         again: bool,
     ) -> Entry:
         """Nothing was applied by this call. What is on trial may be another thing by now."""
-        case = found.case
+        rooms, case = self._rooms, found.case
+        if found.believed and isinstance(error, TargetChanged | TargetGone):
+            looked = looked_again(rooms, found)
+            if _revision(looked.case) != _revision(case):
+                return self._settled(claim, looked)
         finished = isinstance(error, TargetChanged) and isinstance(
             decision.trial.legs[0].target, Rollout
         )
         if case.inherited or (finished and again):
-            looked = looked_again(self._rooms, found)
+            looked = looked_again(rooms, found)
             # An earlier attempt whose end nobody knows may have landed just now, and been refused
             # for: it is settled before anything else.
             if settled := recovered(looked.case):
@@ -368,6 +392,15 @@ class _Attempt:
                 with suppress(JournalError):
                     self._rooms.journal.close(claim, ledgers=claim.ledgers, incident=claim.incident)
             raise
+
+
+def _moves(decision: Decision) -> bool:
+    """Whether it is a move with compare-and-set."""
+    return isinstance(decision, RollBack) and decision.trial.legs[0].how is How.MOVE
+
+
+def _revision(case: Case) -> str | None:
+    return case.observation.revision if case.observation else None
 
 
 def _revisions(kept: Mapping[str, Ledger]) -> dict[str, str | None]:

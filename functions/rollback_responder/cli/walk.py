@@ -115,7 +115,7 @@ def look(rooms: Rooms, watched: Watched) -> Looked:
         RollbackError: something could not be read.
     """
     now, service = rooms.clock(), watched.service
-    looking = Look(rooms, watched)
+    looking = Look(rooms, watched, now)
     row = rooms.journal.rows([service.name]).get(service.name)
     row = row or Row(ledgers={}, incident=None, acting_until=None)
     limit = rooms.policy.guardrails.rollbacks_an_hour
@@ -131,7 +131,7 @@ def look(rooms: Rooms, watched: Watched) -> Looked:
         inherited=(),
         controls=row.controls,
     )
-    found = looking.seen(as_claimed, switches, now)
+    found = looking.seen(as_claimed, switches)
     assessment, failing, _ = assessed(rooms, found)
     return Looked(
         row=row,

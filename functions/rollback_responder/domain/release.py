@@ -140,6 +140,33 @@ def seen(ledger: Ledger, observation: Observation, now: datetime) -> Ledger:
     return replace(ledger, current=current, revision=observation.revision, good=good)
 
 
+def believed(ledger: Ledger) -> Observation | None:
+    """The pointer as the ledger has it, or None where it must be looked at.
+
+    Its revision makes it safe to act upon: a pointer that was touched since refuses the move
+    ("RevisionId: a unique identifier that changes when you update the alias", Lambda API reference,
+    GetAlias). While traffic is shifting the ledger does not know which version takes the rest.
+    """
+    current = ledger.current
+    if current is None or current.whole_since_at is None or ledger.revision is None:
+        return None
+    return Observation(primary=current.version, other=None, revision=ledger.revision, marker=None)
+
+
+def likely(ledger: Ledger) -> tuple[str, ...]:
+    """The versions that are live by now, or the way back: known ones, and the next two.
+
+    Lambda counts versions up and never gives a number twice (Lambda developer guide, "Versions").
+    """
+    current, good = ledger.current, ledger.good[:1]
+    if current is None:
+        return ()
+    known = [current.version, *(entry.version for entry in good)]
+    numbers = [int(v) for v in (*known, *(bad.version for bad in ledger.bad)) if v.isdigit()]
+    following = (str(max(numbers) + n) for n in (1, 2)) if numbers else ()
+    return tuple(dict.fromkeys((*known, *following)))
+
+
 def proved(ledger: Ledger, release: Release, now: datetime) -> Ledger:
     """The ledger after its current release has proved itself, also one once rolled back from.
 
