@@ -29,7 +29,7 @@ from rollback_responder.gauge import (
     siblings_of,
     suspect_of,
 )
-from rollback_responder.ports import Claim
+from rollback_responder.ports import Claim, Row
 from rollback_responder.rooms import Rooms
 
 
@@ -71,7 +71,9 @@ class Look:
         self._ahead = asked_ahead(rooms, watched, known, now) if known else None
         self._alarms = rooms.start(partial(rooms.metrics.read_alarms, names))
         self._mutes = rooms.start(partial(rooms.metrics.muted_by, watched.alarm_name))
-        self._siblings = rooms.start(partial(rooms.journal.rows, service.siblings))
+        self._siblings: Callable[[], Mapping[str, Row]] = dict
+        if service.siblings:
+            self._siblings = rooms.start(partial(rooms.journal.rows, service.siblings))
         # Where something else may be rolling out, the pointer is no sure thing.
         self._believing = believing and not service.rollouts
         self._observation = None if self._believing else self._start_observing()
@@ -83,16 +85,13 @@ class Look:
     def _start_observing(self) -> Callable[[], Observation | None]:
         return self._rooms.start(partial(observed, self._rooms, self._watched.pointer))
 
-    def _observed(self, claim: Claim) -> tuple[Observation | None, bool]:
+    def _observed(self, claim: Claim, written: Ledger) -> tuple[Observation | None, bool]:
         """The pointer, and whether that is only believed."""
         rooms, pointer = self._rooms, self._watched.pointer
-        written = _ledger_of(pointer, claim.ledgers)
         if self._observation is None:
             if _is_quiet(claim) and (known := believed(written)):
                 return known, True
-            observing = self._start_observing()
-            self._ahead = self._ahead or asked_ahead(rooms, self._watched, written, self._now)
-            return observing(), False
+            return observed(rooms, pointer), False
         observation = self._observation()
         if observation and written.revision not in {None, observation.revision}:
             # It was looked at beside the claim: what the ledger knows may be newer.
@@ -107,7 +106,9 @@ class Look:
         """
         rooms, watched, now = self._rooms, self._watched, self._now
         service = watched.service
-        observation, is_believed = self._observed(claim)
+        written = _ledger_of(watched.pointer, claim.ledgers)
+        self._ahead = self._ahead or asked_ahead(rooms, watched, written, now)
+        observation, is_believed = self._observed(claim, written)
         alarms, sibling_rows = self._alarms(), self._siblings()
         alarm = alarms.get(watched.alarm_name)
         alarm = alarm and _with_mutes(alarm, self._mutes)
