@@ -89,7 +89,6 @@ class _Server:
     ) -> tuple[int, bytes, dict[str, str]]:
         arrived_ns = time.monotonic_ns()
         service, operation = _name_of(method, path, headers)
-        time.sleep(self._latencies.get(service, 0.0))
         with self._lock:
             try:
                 status, document = 200, self._world.answer(service, operation, body)
@@ -103,6 +102,11 @@ class _Server:
                 told = {"__type": known["Error"]["Code"], "message": known["Error"]["Message"]}
                 status, more = 400, {}
                 document = told | {k: known[k] for k in ("Item",) if k in known}
+            content = json.dumps(document).encode()
+        # What the model takes is part of the latency, not beside it.
+        taken = (time.monotonic_ns() - arrived_ns) / 1e9
+        time.sleep(max(0.0, self._latencies.get(service, 0.0) - taken))
+        with self._lock:
             self.calls.append(
                 Call(
                     service=service,
@@ -111,7 +115,7 @@ class _Server:
                     answered_ns=time.monotonic_ns(),
                 )
             )
-        return status, json.dumps(document).encode(), more
+        return status, content, more
 
 
 def _name_of(method: str, path: str, headers: Mapping[str, str]) -> tuple[str, str]:

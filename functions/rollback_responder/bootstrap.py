@@ -55,16 +55,31 @@ from rollback_responder.wiring import (
 )
 
 T = TypeVar("T")
+# Makes the client of a service.
+Client = Callable[[str, Config], Any]
 
 # Shipped beside the package by infra/package.py.
 POLICY_FILE = Path(__file__).resolve().parent.parent / "policy.json"
 
 # Reads may be repeated by the SDK; a move of a target may not: the state machine is its only retry
 # layer (decision D5). Ten seconds bound any one call.
+# CloudTrail names who moved an alias; to put its own text together takes the SDK a tenth of each
+# call, to check typed parameters once more the same. The tests' clients check them.
+AGENT = "rollback-responder"
 READS = Config(
-    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    user_agent=AGENT,
+    parameter_validation=False,
 )
-ONCE = Config(connect_timeout=2, read_timeout=8, retries={"total_max_attempts": 1})
+ONCE = Config(
+    connect_timeout=2,
+    read_timeout=8,
+    retries={"total_max_attempts": 1},
+    user_agent=AGENT,
+    parameter_validation=False,
+)
 # Nobody waits for a person's look but the person; throttles are waited out.
 PATIENT = Config(
     connect_timeout=5, read_timeout=30, retries={"mode": "adaptive", "total_max_attempts": 8}
@@ -137,21 +152,22 @@ def respond_house(environment: Mapping[str, str]) -> RespondHouse:
         WiringError, PolicyError: the deployment is broken; both say what to mend.
     """
     wiring = RespondWiring.from_environment(environment)
-    policy = load_policy()
+    policy, client = load_policy(), _clients()
     return RespondHouse(
         wiring=wiring,
         policy=policy,
-        responder=Responder(_rooms(policy, wiring)),
-        dead_letter=_parking(wiring.dead_letter_queue_url),
+        responder=Responder(_furnished(policy, wiring.journal_table, client)),
+        dead_letter=_parking(wiring.dead_letter_queue_url, client),
     )
 
 
 def watch_house(environment: Mapping[str, str]) -> WatchHouse:
     """Everything the watcher needs; errors as `respond_house`."""
     wiring = WatchWiring.from_environment(environment)
-    policy = load_policy()
-    rooms, wake = _rooms(policy, wiring), _waking(wiring, wiring.alarm_queue_url)
-    desk = _desk(policy, wiring.journal_table, wake)
+    policy, client = load_policy(), _clients()
+    rooms = _furnished(policy, wiring.journal_table, client)
+    wake = _waking(wiring, wiring.alarm_queue_url, client)
+    desk = _desk(policy, wiring.journal_table, wake, client)
     driller = Driller(policy=policy, journal=rooms.journal, desk=desk, clock=utc_now)
     return WatchHouse(policy=policy, watcher=Watcher(rooms, wake), driller=driller)
 
@@ -159,11 +175,12 @@ def watch_house(environment: Mapping[str, str]) -> WatchHouse:
 def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
     """Everything the notifier needs; errors as `respond_house`."""
     wiring = NotifyWiring.from_environment(environment)
-    policy, dynamodb = load_policy(), _client("dynamodb", READS)
+    policy, client = load_policy(), _clients()
+    dynamodb = client("dynamodb", READS)
 
     def read_week(until_at: datetime) -> Week:
         # Once a week: no cold start waits for this client.
-        pulse = CloudWatchPulse(_client("cloudwatch", READS), policy.environment)
+        pulse = CloudWatchPulse(client("cloudwatch", READS), policy.environment)
         journal = DynamoDbJournal(dynamodb, wiring.journal_table, LEASE)
         annals = DynamoDbAnnals(dynamodb, wiring.journal_table)
         return Chronicler(policy, journal, annals, pulse).week(until_at)
@@ -173,8 +190,8 @@ def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
         policy=policy,
         notices=DynamoDbNotices(dynamodb, wiring.journal_table, LEASE),
         storms=DynamoDbStorms(dynamodb, wiring.journal_table, LEASE),
-        read_secret=_reading(wiring.slack_secret_arn),
-        park=_parking(wiring.failure_queue_url),
+        read_secret=_reading(wiring.slack_secret_arn, client),
+        park=_parking(wiring.failure_queue_url, client),
         week=read_week,
     )
 
@@ -182,13 +199,17 @@ def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
 def interact_house(environment: Mapping[str, str]) -> InteractHouse:
     """Everything behind the buttons; errors as `respond_house`."""
     wiring = InteractWiring.from_environment(environment)
-    policy = load_policy()
-    desk = _desk(policy, wiring.journal_table, _waking(wiring, wiring.alarm_queue_url))
-    return InteractHouse(policy=policy, desk=desk, read_secret=_reading(wiring.slack_secret_arn))
+    policy, client = load_policy(), _clients()
+    wake = _waking(wiring, wiring.alarm_queue_url, client)
+    return InteractHouse(
+        policy=policy,
+        desk=_desk(policy, wiring.journal_table, wake, client),
+        read_secret=_reading(wiring.slack_secret_arn, client),
+    )
 
 
-def _desk(policy: Policy, table: str, wake: Wake) -> Desk:
-    book = DynamoDbBook(_client("dynamodb", READS), table)
+def _desk(policy: Policy, table: str, wake: Wake, client: Client) -> Desk:
+    book = DynamoDbBook(client("dynamodb", READS), table)
     return Desk(policy=policy, book=book, wake=wake, clock=utc_now)
 
 
@@ -197,7 +218,7 @@ def operator_clients(*, region: str | None, profile: str | None) -> Clients:
 
     What is None is found as the SDK finds it: in the environment, then in its own files.
     """
-    session = cast("Any", botocore.session.Session(profile=profile))
+    session = _session(profile)
 
     def client(service: str, config: Config) -> Any:
         return session.create_client(service, region_name=region, config=config)
@@ -228,16 +249,26 @@ def reading_client(service: str, place: Place) -> Any:
 
 def _client_in(service: str, place: Place) -> Any:
     try:
-        session = cast("Any", botocore.session.Session(profile=place.profile))
-        # The SDK gives some instants in the machine's own zone; a person's machine has any.
-        parsers = session.get_component("response_parser_factory")
-        parsers.set_parser_defaults(timestamp_parser=_utc)
+        session = _session(place.profile)
         return session.create_client(service, region_name=place.region, config=PATIENT)
     except BotoCoreError as error:
         raise ActionError(f"{service} cannot be asked: {error}") from error
 
 
+def _session(profile: str | None = None) -> Any:
+    """One for all clients of a house reads the SDK's data once. It gives every instant in UTC.
+
+    The SDK's own parser gives some in the machine's zone, thirty times as slowly.
+    """
+    session = cast("Any", botocore.session.Session(profile=profile))
+    parsers = session.get_component("response_parser_factory")
+    parsers.set_parser_defaults(timestamp_parser=_utc)
+    return session
+
+
 def _utc(value: Any) -> datetime:
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, tz=UTC)
     instant: datetime = parse_timestamp(value)
     return instant.astimezone(UTC)
 
@@ -276,11 +307,7 @@ def new_id(now: datetime) -> str:
     return naming.incident_id(now, secrets.token_hex(4))
 
 
-def _rooms(policy: Policy, wiring: Wiring) -> Rooms:
-    return _furnished(policy, wiring.journal_table, _client)
-
-
-def _furnished(policy: Policy, table: str, client: Callable[[str, Config], Any]) -> Rooms:
+def _furnished(policy: Policy, table: str, client: Client) -> Rooms:
     # The claim, the alarm, the budget and the targets of a service are read at once.
     pool = ThreadPoolExecutor(max_workers=8)
 
@@ -306,9 +333,9 @@ def _furnished(policy: Policy, table: str, client: Callable[[str, Config], Any])
     )
 
 
-def _waking(wiring: Wiring, queue_url: str) -> Wake:
+def _waking(wiring: Wiring, queue_url: str, client: Client) -> Wake:
     """Wakes `respond` through its queue."""
-    sqs = _client("sqs", READS)
+    sqs = client("sqs", READS)
 
     def wake_respond(alarm_name: str) -> None:
         body = wake.body(alarm_name, account_id=wiring.account_id, region=wiring.region)
@@ -320,9 +347,9 @@ def _waking(wiring: Wiring, queue_url: str) -> Wake:
     return wake_respond
 
 
-def _reading(secret_arn: str) -> Callable[[], str]:
+def _reading(secret_arn: str, client: Client) -> Callable[[], str]:
     """Reads the Slack secret, each time anew."""
-    secrets_manager = _client("secretsmanager", READS)
+    secrets_manager = client("secretsmanager", READS)
 
     def read_secret() -> str:
         answer = secrets_manager.get_secret_value(SecretId=secret_arn)
@@ -331,9 +358,9 @@ def _reading(secret_arn: str) -> Callable[[], str]:
     return read_secret
 
 
-def _parking(queue_url: str) -> Callable[[str, str, str], None]:
+def _parking(queue_url: str, client: Client) -> Callable[[str, str, str], None]:
     """Parks a message in a queue, with the reason and the detail as attributes."""
-    sqs = _client("sqs", READS)
+    sqs = client("sqs", READS)
 
     def park(body: str, reason: str, detail: str) -> None:
         attributes = {
@@ -348,7 +375,11 @@ def _parking(queue_url: str) -> Callable[[str, str, str], None]:
     return park
 
 
-def _client(service: str, config: Config) -> Any:
-    """A client of the region and credentials that the runtime provides."""
-    session = cast("Any", botocore.session.get_session())
-    return session.create_client(service, config=config)
+def _clients() -> Client:
+    """Clients of the region and credentials that the runtime provides."""
+    session = _session()
+
+    def client(service: str, config: Config) -> Any:
+        return session.create_client(service, config=config)
+
+    return client

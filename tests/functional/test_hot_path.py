@@ -37,7 +37,7 @@ class Ticks:
         began = self.now
         try:
             result, error = call(), None
-        except Exception as raised:
+        except Exception as raised:  # noqa: BLE001 - whoever waits gets it
             result, error = None, raised
         ended, self.now = self.now, began
 

@@ -154,7 +154,7 @@ def believed(ledger: Ledger) -> Observation | None:
 
 
 def likely(ledger: Ledger) -> tuple[str, ...]:
-    """The versions that are live by now, or the way back: known ones, and the next two.
+    """The versions that are live by now, or the way back: known ones, and the next one.
 
     Lambda counts versions up and never gives a number twice (Lambda developer guide, "Versions").
     """
@@ -163,7 +163,7 @@ def likely(ledger: Ledger) -> tuple[str, ...]:
         return ()
     known = [current.version, *(entry.version for entry in good)]
     numbers = [int(v) for v in (*known, *(bad.version for bad in ledger.bad)) if v.isdigit()]
-    following = (str(max(numbers) + n) for n in (1, 2)) if numbers else ()
+    following = [str(max(numbers) + 1)] if numbers else []
     return tuple(dict.fromkeys((*known, *following)))
 
 
