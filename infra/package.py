@@ -3,13 +3,15 @@
     <asset>/rollback_responder/   the package, without caches
     <asset>/<dependency>/         functions/requirements.txt, built for the Lambda platform
     <asset>/policy.json           the policy that this synth parsed
+    <asset>/sdk/                  the SDK's data, reduced to what is called (infra/sdk_data.py)
 
 `notify` has an asset of its own, from functions/requirements-notify.txt: it draws pictures, and
 that takes ten times the rest. The way of a rollback never loads it.
 
 Staged without Docker. Dependencies are kept by the hash of their pins, so only the first synth
 needs a package index; the asset is named by its content, so two synths give the same one. boto3
-is not in it: the Lambda runtime brings its own.
+is not in it: the Lambda runtime brings its own. All is compiled where this machine has a Python of
+the runtime's version; without, each cold start compiles it anew, as nothing can be kept there.
 """
 
 import hashlib
@@ -19,8 +21,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
+from infra import sdk_data
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.policy import Policy
 
@@ -29,12 +33,15 @@ REQUIREMENTS = PROJECT / "functions" / "requirements.txt"
 NOTIFY_REQUIREMENTS = PROJECT / "functions" / "requirements-notify.txt"
 PACKAGE = PROJECT / "functions" / "rollback_responder"
 BUILD = PROJECT / "build"
+VERSION = "3.13"
+# Where Lambda unpacks it; tracebacks name files there.
+UNPACKED = "/var/task"
 # Lambda runtime python3.13 on arm64, on Amazon Linux 2023 with glibc 2.34 (Lambda developer guide,
 # "Lambda runtimes"). Wheels only: nothing is compiled on this machine.
 PLATFORM = (
     "--only-binary=:all:",
     "--implementation=cp",
-    "--python-version=3.13",
+    f"--python-version={VERSION}",
     "--platform=manylinux2014_aarch64",
     "--platform=manylinux_2_28_aarch64",
     # The pins are of Lambda's Python; pip would ask the one that it runs on.
@@ -61,25 +68,65 @@ class PackageError(RollbackError):
     """The dependencies of the Lambda package could not be installed."""
 
 
-def stage(policy: Policy, *, requirements: Path = REQUIREMENTS, build: Path = BUILD) -> Path:
+@cache
+def compiler() -> str | None:
+    """A Python of the runtime's version on this machine; only that one compiles for it."""
+    for python in (sys.executable, shutil.which(f"python{VERSION}")):
+        asking = [python or "", "-I", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        try:
+            told = subprocess.run(asking, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+        except OSError:
+            continue
+        if told.stdout.strip() == VERSION:
+            return python
+    return None
+
+
+def stage(
+    policy: Policy,
+    *,
+    requirements: Path = REQUIREMENTS,
+    build: Path = BUILD,
+    python: str | None = None,
+) -> Path:
     """The folder to be zipped, made under `build` if it is not there yet.
+
+    `python` compiles it; left out, what this machine has for the runtime, if anything.
 
     Raises:
         PackageError: a dependency is not in the cache and cannot be installed.
     """
-    dependencies = _dependencies(requirements, build)
+    python = python or compiler()
+    dependencies = _dependencies(requirements, build, python)
 
     def fill(folder: Path) -> None:
         shutil.copytree(dependencies, folder, dirs_exist_ok=True)
         shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=NOT_SHIPPED)
+        _compile(folder / PACKAGE.name, folder, python)
         document = json.dumps(policy.to_document(), sort_keys=True, indent=2)
         (folder / "policy.json").write_text(document + "\n", encoding="utf-8")
+        sdk_data.write(folder / "sdk")
 
     return _settle(build, fill, lambda folder: f"asset-{_digest(folder)}")
 
 
-def _dependencies(requirements: Path, build: Path) -> Path:
-    pins = requirements.read_bytes() + " ".join(PLATFORM + LEFT_OUT).encode()
+def _compile(what: Path, root: Path, python: str | None) -> None:
+    """Compiles for the place where Lambda unpacks it.
+
+    Unchecked: the zip changes every file's time, and a cache that looks stale is not read (Python
+    reference, "Cached bytecode invalidation").
+    """
+    if python is None:
+        return
+    command = [python, "-I", "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash"]
+    command += ["-s", str(root), "-p", UNPACKED, str(what)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    if done.returncode != 0:
+        raise PackageError(f"{python} could not compile the Lambda package:\n{done.stdout.strip()}")
+
+
+def _dependencies(requirements: Path, build: Path, python: str | None) -> Path:
+    pins = requirements.read_bytes() + " ".join((*PLATFORM, *LEFT_OUT, python or "")).encode()
     name = f"dependencies-{hashlib.sha256(pins).hexdigest()[:16]}"
     if (build / name).is_dir():
         return build / name
@@ -89,6 +136,7 @@ def _dependencies(requirements: Path, build: Path) -> Path:
         for pattern in LEFT_OUT:
             for path in list(folder.glob(pattern)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _compile(folder, folder, python)
 
     return _settle(build, fill, lambda _: name)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import App, Aws, CfnOutput, Stack, Tags, Validations
+from aws_cdk import Annotations, App, Aws, CfnOutput, Stack, Tags, Validations
 from aws_cdk import aws_lambda as lambda_
 from cdk_nag import AwsSolutionsChecks
 from constructs import Construct
@@ -76,6 +76,11 @@ class ResponderStack(Stack):
             description="Rolls a bad deploy back when its alarm fires, and tells Slack why.",
         )
         self.policy = policy
+        if package.compiler() is None:
+            Annotations.of(self).add_info(
+                f"this machine has no python{package.VERSION}, so nothing is compiled for Lambda:"
+                " a function that starts cold takes about twice as long"
+            )
         self.code = lambda_.Code.from_asset(str(package.stage(policy)))
         self.journal = journal_table(self, "Journal")
         self.ingress = Ingress(self, "Ingress", policy=policy, handler_timeout=RESPOND_TIMEOUT)

@@ -1,27 +1,28 @@
 """The only place that opens AWS clients: from environment and policy file to a furnished house.
 
-Each handler module calls it once, at cold start, so that what is missing names itself there.
+Each handler module calls it once, at cold start, so that what is missing names itself there. A cold
+start pays for every module it loads, so each house imports only the rooms that it has.
 """
 
 import json
+import logging
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
-from botocore.utils import parse_timestamp
+from botocore.exceptions import BotoCoreError, DataNotFoundError
 
+from rollback_responder import sdk
 from rollback_responder.actions import Clients, pointers, rollouts
 from rollback_responder.aws_error import AwsError, name_of
-from rollback_responder.chronicler import Chronicler
-from rollback_responder.desk import Desk
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import (
     ActionDenied,
@@ -31,21 +32,11 @@ from rollback_responder.domain.errors import (
     QueueError,
 )
 from rollback_responder.domain.policy import Policy, parse_policy
-from rollback_responder.domain.week import Week
-from rollback_responder.driller import Driller
-from rollback_responder.journal.annals import DynamoDbAnnals
-from rollback_responder.journal.book import DynamoDbBook
 from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
-from rollback_responder.journal.notices import DynamoDbNotices
-from rollback_responder.journal.storms import DynamoDbStorms
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
-from rollback_responder.metrics.pulse import CloudWatchPulse
 from rollback_responder.ports import Notices, Storms, Wake
-from rollback_responder.responder import Responder
 from rollback_responder.rooms import Rooms
-from rollback_responder.signals import wake
-from rollback_responder.watcher import Watcher
 from rollback_responder.wiring import (
     InteractWiring,
     NotifyWiring,
@@ -53,6 +44,15 @@ from rollback_responder.wiring import (
     WatchWiring,
     Wiring,
 )
+
+logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from rollback_responder.desk import Desk
+    from rollback_responder.domain.week import Week
+    from rollback_responder.driller import Driller
+    from rollback_responder.responder import Responder
+    from rollback_responder.watcher import Watcher
 
 T = TypeVar("T")
 # Makes the client of a service.
@@ -76,7 +76,7 @@ READS = Config(
 ONCE = Config(
     connect_timeout=2,
     read_timeout=8,
-    retries={"total_max_attempts": 1},
+    retries={"mode": "standard", "total_max_attempts": 1},
     user_agent=AGENT,
     parameter_validation=False,
 )
@@ -106,7 +106,7 @@ class RespondHouse:
 
     wiring: RespondWiring
     policy: Policy
-    responder: Responder
+    responder: "Responder"
     dead_letter: Callable[[str, str, str], None]
 
 
@@ -115,8 +115,8 @@ class WatchHouse:
     """What `watch` needs."""
 
     policy: Policy
-    watcher: Watcher
-    driller: Driller
+    watcher: "Watcher"
+    driller: "Driller"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ class NotifyHouse:
     storms: Storms
     read_secret: Callable[[], str]
     park: Callable[[str, str, str], None]
-    week: Callable[[datetime], Week]
+    week: "Callable[[datetime], Week]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ class InteractHouse:
     """What `interact` needs. `read_secret` gives the Slack secret's text."""
 
     policy: Policy
-    desk: Desk
+    desk: "Desk"
     read_secret: Callable[[], str]
 
 
@@ -151,6 +151,8 @@ def respond_house(environment: Mapping[str, str]) -> RespondHouse:
     Raises:
         WiringError, PolicyError: the deployment is broken; both say what to mend.
     """
+    from rollback_responder.responder import Responder
+
     wiring = RespondWiring.from_environment(environment)
     policy, client = load_policy(), _clients()
     return RespondHouse(
@@ -163,6 +165,9 @@ def respond_house(environment: Mapping[str, str]) -> RespondHouse:
 
 def watch_house(environment: Mapping[str, str]) -> WatchHouse:
     """Everything the watcher needs; errors as `respond_house`."""
+    from rollback_responder.driller import Driller
+    from rollback_responder.watcher import Watcher
+
     wiring = WatchWiring.from_environment(environment)
     policy, client = load_policy(), _clients()
     rooms = _furnished(policy, wiring.journal_table, client)
@@ -174,12 +179,19 @@ def watch_house(environment: Mapping[str, str]) -> WatchHouse:
 
 def notify_house(environment: Mapping[str, str]) -> NotifyHouse:
     """Everything the notifier needs; errors as `respond_house`."""
+    from rollback_responder.journal.notices import DynamoDbNotices
+    from rollback_responder.journal.storms import DynamoDbStorms
+
     wiring = NotifyWiring.from_environment(environment)
     policy, client = load_policy(), _clients()
     dynamodb = client("dynamodb", READS)
 
-    def read_week(until_at: datetime) -> Week:
-        # Once a week: no cold start waits for this client.
+    def read_week(until_at: datetime) -> "Week":
+        # Once a week: no cold start waits for these.
+        from rollback_responder.chronicler import Chronicler
+        from rollback_responder.journal.annals import DynamoDbAnnals
+        from rollback_responder.metrics.pulse import CloudWatchPulse
+
         pulse = CloudWatchPulse(client("cloudwatch", READS), policy.environment)
         journal = DynamoDbJournal(dynamodb, wiring.journal_table, LEASE)
         annals = DynamoDbAnnals(dynamodb, wiring.journal_table)
@@ -208,7 +220,10 @@ def interact_house(environment: Mapping[str, str]) -> InteractHouse:
     )
 
 
-def _desk(policy: Policy, table: str, wake: Wake, client: Client) -> Desk:
+def _desk(policy: Policy, table: str, wake: Wake, client: Client) -> "Desk":
+    from rollback_responder.desk import Desk
+    from rollback_responder.journal.book import DynamoDbBook
+
     book = DynamoDbBook(client("dynamodb", READS), table)
     return Desk(policy=policy, book=book, wake=wake, clock=utc_now)
 
@@ -256,21 +271,10 @@ def _client_in(service: str, place: Place) -> Any:
 
 
 def _session(profile: str | None = None) -> Any:
-    """One for all clients of a house reads the SDK's data once. It gives every instant in UTC.
-
-    The SDK's own parser gives some in the machine's zone, thirty times as slowly.
-    """
+    """One for all clients of a house: it reads the SDK's data once."""
     session = cast("Any", botocore.session.Session(profile=profile))
-    parsers = session.get_component("response_parser_factory")
-    parsers.set_parser_defaults(timestamp_parser=_utc)
+    sdk.tell_utc(session)
     return session
-
-
-def _utc(value: Any) -> datetime:
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value, tz=UTC)
-    instant: datetime = parse_timestamp(value)
-    return instant.astimezone(UTC)
 
 
 def _refuse_acts(model: Any, **_: Any) -> None:
@@ -335,6 +339,8 @@ def _furnished(policy: Policy, table: str, client: Client) -> Rooms:
 
 def _waking(wiring: Wiring, queue_url: str, client: Client) -> Wake:
     """Wakes `respond` through its queue."""
+    from rollback_responder.signals import wake
+
     sqs = client("sqs", READS)
 
     def wake_respond(alarm_name: str) -> None:
@@ -375,11 +381,27 @@ def _parking(queue_url: str, client: Client) -> Callable[[str, str, str], None]:
     return park
 
 
-def _clients() -> Client:
-    """Clients of the region and credentials that the runtime provides."""
+def _clients(data: Path = sdk.DATA) -> Client:
+    """Clients of the region and credentials that the runtime provides.
+
+    With the data that is shipped beside the code; where there is none, or the runtime's SDK wants
+    more than that, as the SDK has its own.
+    """
     session = _session()
+    if not data.is_dir():
+        return lambda service, config: session.create_client(service, config=config)
+    lean = _session()
+    sdk.read_only(lean, data)
+    roots, widen = sdk.few_roots(data, Path(tempfile.gettempdir()))
 
     def client(service: str, config: Config) -> Any:
-        return session.create_client(service, config=config)
+        try:
+            made = lean.create_client(service, config=config, verify=str(roots))
+        except DataNotFoundError as error:
+            logger.warning("the SDK reads its own data: %s", error)
+            made = session.create_client(service, config=config, verify=str(roots))
+        event = f"needs-retry.{made.meta.service_model.service_id.hyphenize()}"
+        made.meta.events.register_first(event, widen)
+        return made
 
     return client

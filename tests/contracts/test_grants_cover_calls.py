@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 
 from house import ACCOUNT, MINUTE, REGION, House, policy_document
+from infra import sdk_data
 from local.aws_model.clients import (
     cloudformation_client,
     cloudwatch_client,
@@ -60,6 +61,8 @@ BY_AWS = {
         "codedeploy:RegisterApplicationRevision",
     },
 }
+# Beside the actions of each function: what the SDK was asked for.
+OPERATIONS = "operations"
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 # DynamoDB authorises a transaction by the actions in it (Service Authorization Reference).
 AUTHORISED_AS = {
@@ -152,14 +155,16 @@ class Deployed(House):
             }.get(service, lambda: boto3.client(service, region_name=REGION))()
             made.meta.events.register(
                 f"before-parameter-build.{service}",
-                lambda model, params, **_: self.recorded[function].update(
-                    _actions(service, model.name, params)
-                ),
+                lambda model, params, **_: self._record(function, service, model.name, params),
             )
             return made
 
-        monkeypatch.setattr(bootstrap, "_client", client)
+        monkeypatch.setattr(bootstrap, "_clients", lambda: client)
         return furnish(environment)
+
+    def _record(self, function, service, operation, parameters):
+        self.recorded[function] |= _actions(service, operation, parameters)
+        self.recorded[OPERATIONS].add((service, operation))
 
     def watch(self):
         done = self.watcher.watch()
@@ -336,3 +341,9 @@ def test_calls_and_grants_are_the_same(recorded, responder, function):
 
     assert used(recorded, function) - granted == set(), "called, not granted"
     assert granted - used(recorded, function) == set(), "granted, not called"
+
+
+def test_the_data_of_the_sdk_that_is_shipped_is_of_what_is_called(recorded):
+    shipped = {(service, name) for service, names in sdk_data.OPERATIONS.items() for name in names}
+
+    assert shipped == recorded[OPERATIONS]

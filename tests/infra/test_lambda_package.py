@@ -1,7 +1,9 @@
 """The zip holds the package, its pinned dependencies and the policy, and nothing else."""
 
 import json
+import marshal
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,12 +72,14 @@ def test_the_asset_holds_only_what_it_should(asset):
     assert names == {
         "rollback_responder",
         "policy.json",
+        "sdk",
         "aws_lambda_powertools",
         "jmespath",
         "slack",
         "slack_sdk",
         "typing_extensions",
         "typing_extensions.py",
+        *(["__pycache__"] if package.compiler() else []),
     }
 
 
@@ -83,10 +87,10 @@ def test_boto3_is_left_to_the_runtime(each_asset):
     assert not list(each_asset.glob("boto*"))
 
 
-def test_no_cache_and_no_trace_of_this_machine(each_asset):
+def test_no_trace_of_this_machine(each_asset):
     for path in each_asset.rglob("*"):
-        assert path.name not in {"__pycache__", "RECORD", "INSTALLER", "direct_url.json"}
-        assert path.suffix not in {".pyc", ".egg-info"}
+        assert path.name not in {"RECORD", "INSTALLER", "direct_url.json"}
+        assert path.suffix != ".egg-info"
         assert not path.is_symlink()
 
 
@@ -105,7 +109,8 @@ def test_the_package_is_the_source_root(each_asset):
         and path.relative_to(source).parts[0] != "cli"
     }
     staged = asset / "rollback_responder"
-    assert {p.relative_to(staged) for p in staged.rglob("*") if p.is_file()} == wanted
+    found = {p.relative_to(staged) for p in staged.rglob("*") if p.suffix != ".pyc" and p.is_file()}
+    assert found == wanted
 
 
 def test_the_command_line_stays_at_home(asset):
@@ -143,9 +148,37 @@ def test_the_asset_is_named_by_its_content(tmp_path):
     assert not list(build.glob("unfinished-*"))
 
 
+def test_what_is_compiled_is_never_found_stale_and_twice_the_same(tmp_path):
+    """By the header of a cache: its flags are 1 where it is by hash, and unchecked (PEP 552)."""
+    policy = parse_policy(POLICY)
+    first, again = (
+        package.stage(policy, build=tmp_path / name, python=sys.executable) for name in ("a", "b")
+    )
+    caches = list(first.rglob("*.pyc"))
+
+    assert first.name == again.name
+    assert len(caches) == len(list(first.rglob("*.py")))
+    for path in caches:
+        content = path.read_bytes()
+        assert int.from_bytes(content[4:8], "little") == 1
+        assert marshal.loads(content[16:]).co_filename.startswith("/var/task/")  # noqa: S302
+
+
+def test_only_the_python_of_the_runtime_compiles(monkeypatch):
+    package.compiler.cache_clear()
+    running = "{}.{}".format(*sys.version_info)
+    with monkeypatch.context() as patch:
+        patch.setattr(package, "VERSION", running)
+        assert package.compiler() == sys.executable
+        package.compiler.cache_clear()
+        patch.setattr(package, "VERSION", "2.0")
+        assert package.compiler() is None
+    package.compiler.cache_clear()
+
+
 def test_a_warm_cache_needs_no_installer(synthesis, tmp_path, monkeypatch):
     assert synthesis.responder
-    monkeypatch.setattr(package.subprocess, "run", lambda *_, **__: pytest.fail("pip was run"))
+    monkeypatch.setattr(package, "_install", lambda *_: pytest.fail("pip was run"))
     assert package.stage(parse_policy(POLICY)).is_dir()
 
 

@@ -1,0 +1,153 @@
+"""The SDK's data, reduced to what is called: a cold start reads megabytes of JSON otherwise.
+
+    sdk/<service>/<version>/   the operations below, without their documentation
+    sdk/*.json                 what the SDK reads beside them, of these services alone
+    sdk/roots.pem              the certificates that AWS's own chain to
+
+It is made from the pinned botocore at each synth, so the functions speak the same API whatever the
+runtime brings. The formats are botocore's (`botocore.loaders`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from botocore.httpsession import DEFAULT_CA_BUNDLE
+from botocore.loaders import Loader
+
+# Every operation that a function calls; a contract test records them.
+OPERATIONS: Mapping[str, frozenset[str]] = {
+    "cloudformation": frozenset(
+        {
+            "CancelUpdateStack",
+            "ContinueUpdateRollback",
+            "DescribeStackEvents",
+            "DescribeStacks",
+        }
+    ),
+    "cloudwatch": frozenset({"DescribeAlarms", "GetMetricData", "ListAlarmMuteRules"}),
+    "codedeploy": frozenset(
+        {
+            "BatchGetDeployments",
+            "CreateDeployment",
+            "GetDeployment",
+            "GetDeploymentGroup",
+            "ListDeployments",
+            "StopDeployment",
+        }
+    ),
+    "dynamodb": frozenset(
+        {
+            "BatchGetItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "TransactWriteItems",
+            "UpdateItem",
+        }
+    ),
+    "lambda": frozenset({"GetAlias", "GetFunctionConfiguration", "UpdateAlias"}),
+    "secretsmanager": frozenset({"GetSecretValue"}),
+    "sqs": frozenset({"SendMessage"}),
+}
+# What the SDK reads whatever it calls.
+BESIDE = ("_retry", "endpoints", "partitions", "sdk-default-configuration")
+# The roots of Amazon Trust Services, as the SDK's own bundle labels them.
+ROOTS = (
+    "Amazon Root CA 1",
+    "Amazon Root CA 2",
+    "Amazon Root CA 3",
+    "Amazon Root CA 4",
+    "Starfield Services Root Certificate Authority - G2",
+)
+END = "-----END CERTIFICATE-----"
+
+
+def write(folder: Path) -> None:
+    """Writes the data of `OPERATIONS` into a folder that the SDK takes as its `data_path`."""
+    loader: Any = Loader(include_default_search_paths=True)
+    for name in BESIDE:
+        data = loader.load_data(name)
+        _write(folder / f"{name}.json", _of_these(data) if name == "endpoints" else data)
+    for service, operations in OPERATIONS.items():
+        version = loader.determine_latest_version(service, "service-2")
+        model = loader.load_service_model(service, "service-2", version)
+        pages = loader.load_service_model(service, "paginators-1", version)["pagination"]
+        rules = loader.load_service_model(service, "endpoint-rule-set-1", version)
+        home = folder / service / version
+        _write(home / "service-2.json", _reduced(model, operations))
+        _write(home / "endpoint-rule-set-1.json", _silent(rules))
+        kept = {name: page for name, page in pages.items() if name in operations}
+        _write(home / "paginators-1.json", {"pagination": kept})
+    (folder / "roots.pem").write_text(_roots(Path(DEFAULT_CA_BUNDLE).read_text("utf-8")), "utf-8")
+
+
+def _roots(bundle: str) -> str:
+    """These roots out of a bundle in which a line with its label stands before each.
+
+    Raises:
+        ValueError: one is not in it.
+    """
+    found = []
+    for name in ROOTS:
+        _, _, after = bundle.partition(f'# Label: "{name}"\n')
+        certificate, end, _ = after.partition(END)
+        if not end:
+            raise ValueError(f"the SDK's bundle of certificates has no {name!r}")
+        found.append(certificate[certificate.index("-----BEGIN") :] + END + "\n")
+    return "".join(found)
+
+
+def _reduced(model: Mapping[str, Any], operations: frozenset[str]) -> dict[str, Any]:
+    kept = {name: model["operations"][name] for name in sorted(operations)}
+    shapes, left = {}, list(_shapes_in(kept))
+    while left:
+        name = left.pop()
+        if name not in shapes:
+            shapes[name] = model["shapes"][name]
+            left += _shapes_in(shapes[name])
+    return {
+        "version": model["version"],
+        "metadata": model["metadata"],
+        "operations": _silent(kept),
+        "shapes": _silent({name: shapes[name] for name in sorted(shapes)}),
+        "clientContextParams": _silent(model.get("clientContextParams", {})),
+    }
+
+
+def _shapes_in(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("shape"), str):
+            yield value["shape"]
+        for each in value.values():
+            yield from _shapes_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _shapes_in(each)
+
+
+def _silent(value: Any) -> Any:
+    """Without documentation, which only people read; a member may have that name."""
+    if isinstance(value, dict):
+        return {
+            key: _silent(each)
+            for key, each in value.items()
+            if not (key == "documentation" and isinstance(each, str))
+        }
+    return [_silent(each) for each in value] if isinstance(value, list) else value
+
+
+def _of_these(endpoints: dict[str, Any]) -> dict[str, Any]:
+    """The endpoints of these services; CloudWatch's go by the name of `monitoring`."""
+    wanted = {*OPERATIONS, "monitoring"}
+    partitions = [
+        each | {"services": {n: s for n, s in each["services"].items() if n in wanted}}
+        for each in endpoints["partitions"]
+    ]
+    return endpoints | {"partitions": partitions}
+
+
+def _write(path: Path, document: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")

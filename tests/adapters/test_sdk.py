@@ -1,0 +1,228 @@
+"""The SDK as the functions use it: our data where it will do, few roots where they will."""
+
+import ssl
+import tempfile
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import SSLError, UnknownServiceError
+from botocore.httpsession import DEFAULT_CA_BUNDLE
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from infra import sdk_data
+from rollback_responder import bootstrap, sdk
+from rollback_responder.aws_error import name_of
+
+CONFIGS = {"reads": bootstrap.READS, "acts": bootstrap.ONCE}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sdk")
+    sdk_data.write(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def lambda_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+
+
+# -- the data -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", sdk_data.OPERATIONS)
+def test_a_client_of_the_reduced_data_speaks_as_the_whole_one_does(data, service):
+    ours = bootstrap._clients(data)(service, bootstrap.READS)
+    whole = bootstrap._clients(data / "none")(service, bootstrap.READS)
+
+    assert set(ours.meta.service_model.operation_names) == sdk_data.OPERATIONS[service]
+    assert ours.meta.endpoint_url == whole.meta.endpoint_url
+    assert ours.meta.service_model.resolved_protocol == whole.meta.service_model.resolved_protocol
+    for name in sdk_data.OPERATIONS[service]:
+        mine, its = (c.meta.service_model.operation_model(name) for c in (ours, whole))
+        assert mine.http == its.http
+        assert [shape.name for shape in mine.error_shapes] == [s.name for s in its.error_shapes]
+        for shape, other in (
+            (mine.input_shape, its.input_shape),
+            (mine.output_shape, its.output_shape),
+        ):
+            assert list(getattr(shape, "members", ())) == list(getattr(other, "members", ()))
+
+
+def members(shape):
+    return list(getattr(shape, "members", ()))
+
+
+def test_nothing_else_is_read(data):
+    session = bootstrap._session()
+    sdk.read_only(session, data)
+
+    with pytest.raises(UnknownServiceError):
+        session.create_client("s3")
+
+
+def test_a_later_sdk_that_wants_more_gets_its_own(data, tmp_path, caplog):
+    poor = tmp_path / "poor"
+    sdk_data.write(poor)
+    (poor / "partitions.json").unlink()
+    client = bootstrap._clients(poor)("lambda", bootstrap.READS)
+
+    assert "ListVersionsByFunction" in client.meta.service_model.operation_names
+    assert "the SDK reads its own data" in caplog.text
+
+
+def test_a_bundle_without_one_of_the_roots_is_an_error():
+    with pytest.raises(ValueError, match="no 'Amazon Root CA 1'"):
+        sdk_data._roots("# Label: another\n")
+
+
+def test_the_roots_are_amazons(data):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(data / sdk.ROOTS)
+    found = context.get_ca_certs()
+    subjects = [dict(pair for (pair,) in each["subject"]) for each in found]
+
+    assert sorted(subject["commonName"] for subject in subjects) == sorted(sdk_data.ROOTS)
+    assert {s["organizationName"] for s in subjects} == {"Amazon", "Starfield Technologies, Inc."}
+    assert all(each["issuer"] == each["subject"] for each in found)
+
+
+@pytest.mark.parametrize("said", [1764403200, 1764403200.0, "2025-11-29T08:00:00Z"])
+def test_every_instant_is_in_utc(said):
+    assert sdk._utc(said) == datetime(2025, 11, 29, 8, 0, tzinfo=UTC)
+    assert sdk._utc(said).utcoffset() == timedelta(0)
+
+
+# -- the roots ------------------------------------------------------------------------------------
+
+
+def a_certificate(folder, name):
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem, private = folder / f"{name}.pem", folder / f"{name}.key"
+    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return pem, private
+
+
+@contextmanager
+def aws_with(pem, private):
+    """A server that refuses everything, behind that certificate; yields its address and calls."""
+    calls = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            calls.append(self.headers["X-Amz-Target"])
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = b'{"__type":"ThrottlingException"}'
+            self.send_response(400)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, private)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{server.server_port}", calls
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def stopped(data, url, monkeypatch, kind):
+    """What came of a call that acts, or of one that reads."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    client = bootstrap._clients(data)("codedeploy", CONFIGS[kind])
+    try:
+        client.stop_deployment(deploymentId="d-1")
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        return error
+    return None
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_a_certificate_of_another_root_is_trusted_where_the_sdk_trusts_it(
+    data, tmp_path, monkeypatch, kind, caplog
+):
+    """The handshake failed before anything was sent, so also what acts is sent, and just once."""
+    pem, private = a_certificate(tmp_path, "another")
+    every = tmp_path / "every.pem"
+    every.write_bytes(Path(DEFAULT_CA_BUNDLE).read_bytes() + pem.read_bytes())
+    monkeypatch.setattr(sdk, "where", lambda: str(every))
+    with aws_with(pem, private) as (url, calls):
+        error = stopped(data, url, monkeypatch, kind)
+
+    assert name_of(error) == "ThrottlingException"
+    assert len(calls) == 1
+    assert "none of Amazon's roots signed it" in caplog.text
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_a_certificate_of_no_known_root_is_refused(data, tmp_path, monkeypatch, kind):
+    pem, private = a_certificate(tmp_path, "nobody")
+    with aws_with(pem, private) as (url, calls):
+        error = stopped(data, url, monkeypatch, kind)
+
+    assert isinstance(error, SSLError)
+    assert calls == []
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_a_certificate_of_one_of_the_few_roots_needs_no_more(data, tmp_path, monkeypatch, kind):
+    pem, private = a_certificate(tmp_path, "amazon")
+    mine = tmp_path / "mine"
+    sdk_data.write(mine)
+    (mine / sdk.ROOTS).write_bytes(pem.read_bytes())
+    monkeypatch.setattr(sdk, "where", lambda: pytest.fail("the whole bundle was read"))
+    with aws_with(pem, private) as (url, _):
+        assert name_of(stopped(mine, url, monkeypatch, kind)) == "ThrottlingException"
+
+
+def test_a_broken_connection_is_no_reason_to_trust_more_or_to_send_again(data, tmp_path):
+    """It may have been sent: `bad record mac` comes in the middle of a connection."""
+    path, widen = sdk.few_roots(data, tmp_path)
+    broken = SSLError(endpoint_url="https://x", error="[SSL: DECRYPTION_FAILED] bad record mac")
+
+    assert widen(caught_exception=broken) is None
+    assert widen(response=(None, {}), caught_exception=None) is None
+    assert path.read_bytes() == (data / sdk.ROOTS).read_bytes()
