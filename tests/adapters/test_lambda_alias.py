@@ -127,7 +127,7 @@ def test_moves_are_made_once_by_the_client_that_bootstrap_makes(monkeypatch):
         raise botocore.exceptions.ReadTimeoutError(**ENDPOINT)
 
     for config, expected in ((bootstrap.ONCE, 1), (bootstrap.READS, 2)):
-        client = bootstrap._client("lambda", config)
+        client = bootstrap._clients()("lambda", config)
         client.meta.events.register("before-send.lambda", refused)
         monkeypatch.setattr("time.sleep", lambda _: None)
         calls.clear()
