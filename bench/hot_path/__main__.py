@@ -1,251 +1,244 @@
 """How long from an alarm to the act, beside what a user would otherwise write.
 
-    python -m bench.hot_path [--rounds 50] [--profile 20ms|0ms|realistic] [--json]
+    python -m bench.hot_path [--rounds 50] [--only warm|closed|cold|...] [--publish | --json]
 
 Every design is asked in every round, in alternating order; what counts is the median over the
-rounds of its time divided by that of `naive` in the same round.
+rounds of its time divided by that of its naive handler in the same round.
 """
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
+import shutil
 import statistics
-import subprocess
 import sys
-import time
+import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from bench.hot_path import aws, world
+from botocore.httpsession import DEFAULT_CA_BUNDLE
+
+from bench.hot_path import aws, picture, runs, world
+from bench.hot_path.share import share_of
 from infra import package
+from local import certificate
 
-ROOT = Path(__file__).resolve().parents[2]
-PEERS = "bench.hot_path.peers"
-DESIGNS = {
-    "floor": f"{PEERS}.floor",
-    "naive": f"{PEERS}.naive",
-    "typical": f"{PEERS}.typical",
-    "ours": "rollback_responder.handlers.respond",
-}
-# Seconds a call. The realistic ones are assumptions, as nothing here was measured on AWS.
-PROFILES: dict[str, dict[str, float]] = {
-    "0ms": {},
-    "20ms": dict.fromkeys(("lambda", "dynamodb", "cloudwatch", "slack"), 0.020),
-    "realistic": {"lambda": 0.060, "dynamodb": 0.006, "cloudwatch": 0.040, "slack": 0.150},
-}
+RESULTS = Path(__file__).parent / "RESULTS.md"
 WARM_UP = 3
-ACT = "UpdateAlias"
+MEMORY_MB = 512
+REALISTIC = {
+    "lambda": 0.060,
+    "dynamodb": 0.006,
+    "cloudwatch": 0.040,
+    "codedeploy": 0.060,
+    "cloudformation": 0.060,
+    "slack": 0.150,
+}
+ALL = runs.DESIGNS
+ALIAS = tuple(design for design in ALL if design.name in runs.ALIAS_ONLY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One answer of one design: milliseconds to the act and in all, and its calls."""
+class Part:
+    """One table: what is measured, of which designs, over which line."""
 
-    act_ms: float
-    total_ms: float
-    calls: tuple[aws.Call, ...]
-
-    @property
-    def before(self) -> list[aws.Call]:
-        """The calls that arrived before the act."""
-        act = next(call for call in self.calls if call.operation == ACT)
-        return [call for call in self.calls if call.arrived_ns < act.arrived_ns]
-
-    @property
-    def depth(self) -> int:
-        """The longest chain before the act in which each call waited for the one before."""
-        depths: list[int] = []
-        for call in self.before:
-            waited = (d for d, b in zip(depths, self.before, strict=False) if _after(b, call))
-            depths.append(1 + max(waited, default=0))
-        return max(depths, default=0)
-
-    @property
-    def control_plane_calls(self) -> int:
-        """Of Lambda: they share fifteen requests a second in an account and region."""
-        return sum(call.service == "lambda" for call in self.calls)
+    title: str
+    designs: tuple[runs.Design, ...] = ALL
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    closes: bool = False
+    share_mb: int | None = None
+    cold: bool = False
 
 
-def _after(before: aws.Call, call: aws.Call) -> bool:
-    return before.answered_ns <= call.arrived_ns
+EACH_20_MS = dict.fromkeys(REALISTIC, 0.020)
+PARTS = {
+    "0ms": Part(title="Warm, no latency: our own overhead"),
+    "20ms": Part(title="Warm, 20 ms a call", seconds=EACH_20_MS),
+    "realistic": Part(
+        title="Warm, assumed latencies: DynamoDB 6 ms, CloudWatch 40, Slack 150, the others 60",
+        seconds=REALISTIC,
+    ),
+    "closed": Part(
+        title=f"Warm, TLS, each connection closed, {MEMORY_MB} MB's share of a processor, 20 ms",
+        designs=ALIAS,
+        seconds=EACH_20_MS,
+        closes=True,
+        share_mb=MEMORY_MB,
+    ),
+    "cold": Part(
+        title="Cold: from the start of the process, 20 ms a call",
+        designs=ALIAS,
+        seconds=EACH_20_MS,
+        cold=True,
+    ),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measures and prints; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.hot_path", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50, help="how many (default 50)")
-    parser.add_argument("--profile", choices=PROFILES, action="append", help="default: all")
+    parser.add_argument("--only", choices=PARTS, action="append", help="default: all")
+    parser.add_argument("--publish", action="store_true", help=f"write {RESULTS.name}, a picture")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
-    asset = package.stage(world.policy())
-    found = {}
-    for profile in options.profile or PROFILES:
-        if not options.json:
-            print(f"{profile}: {options.rounds} rounds", flush=True)
-        found[profile] = measured(PROFILES[profile], options.rounds, asset)
-        if not options.json:
-            print(table(found[profile]), flush=True)
+    # Compiled as a synth on the runtime's own Python has it.
+    asset = package.stage(world.policy(), python=sys.executable)
+    found: dict[str, dict[str, list[runs.Run]]] = {}
+    tables = [f"{machine()}, {options.rounds} rounds.", sizes(asset)]
+    for name in options.only or PARTS:
+        part = PARTS[name]
+        print(f"{part.title}: {options.rounds} rounds", file=sys.stderr, flush=True)
+        runs_of = measured(part, options.rounds, asset)
+        if runs_of is None:
+            tables.append(f"## {part.title}\n\nnot measured: this machine gives no share")
+            continue
+        found[name] = runs_of
+        tables.append(f"## {part.title}\n\n{table(part, runs_of)}")
     if options.json:
-        print(json.dumps({name: summary(runs) for name, runs in found.items()}, indent=2))
-    else:
-        print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+        summaries = {name: summary(PARTS[name], each) for name, each in found.items()}
+        print(json.dumps(summaries, indent=2))
+        return 0
+    text = "\n\n".join(tables)
+    print(text)
+    if options.publish:
+        RESULTS.write_text(
+            f"# The hot path: the last run\n\n![](hot-path.svg)\n\n{text}\n", "utf-8"
+        )
+        ratios = {
+            PARTS[name].title: {
+                design: each["act_ratio"]
+                for design, each in summary(PARTS[name], found[name]).items()
+            }
+            for name in found
+        }
+        picture.draw(ratios, RESULTS.with_name("hot-path.svg"))
     return 0
 
 
-def measured(latencies: Mapping[str, float], rounds: int, asset: Path) -> dict[str, list[Run]]:
-    """The runs of each design, one for each round."""
-    with _aws(latencies) as (ask, port), _designs(port, asset) as designs:
-        runs: dict[str, list[Run]] = {name: [] for name in DESIGNS}
-        for number in range(-WARM_UP, rounds):
-            order = list(DESIGNS) if number % 2 else list(reversed(DESIGNS))
-            for name in order:
-                ask("reset")
-                run = _asked(designs[name], ask)
-                if number >= 0:
-                    runs[name].append(run)
-        return runs
+def measured(part: Part, rounds: int, asset: Path) -> dict[str, list[runs.Run]] | None:
+    """The runs of each design, one for each round; None where the machine cannot."""
+    found: dict[str, list[runs.Run]] = {design.name: [] for design in part.designs}
+    with (
+        _roots(part, asset) as (line, roots, ours),
+        share_of(part.share_mb) as share,
+        aws.running(line) as server,
+    ):
+        if part.share_mb and share is None:
+            return None
+        environment = runs.environment_of(server, ours, roots=roots)
+        staying = () if part.cold else part.designs
+        with runs.staying(staying, environment, share) as processes:
+            for number in range(-WARM_UP, rounds):
+                for design in part.designs[:: 1 if number % 2 else -1]:
+                    server.reset()
+                    if part.cold:
+                        run = _started(design, environment, server)
+                    else:
+                        run = processes[design.name].ask(server)
+                    if number >= 0:
+                        found[design.name].append(run)
+    return found
+
+
+def _started(design: runs.Design, environment: Mapping[str, str], server: aws.Aws) -> runs.Run:
+    process = runs.Process(design, environment)
+    try:
+        process.send()
+        process.wait()
+        return process.run(server, since_ns=process.started_ns)
+    finally:
+        process.end()
 
 
 @contextmanager
-def _aws(latencies: Mapping[str, float]) -> Iterator[tuple[Any, int]]:
-    """The server, in a process of its own: how to control it, and its port."""
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=aws.serve, args=(theirs, dict(latencies)), daemon=True)
-    server.start()
-    theirs.close()
-    port = ours.recv()
-
-    def ask(what: str) -> Any:
-        ours.send(what)
-        return ours.recv()
-
-    try:
-        yield ask, port
-    finally:
-        ours.send("stop")
-        server.join(5)
-
-
-@contextmanager
-def _designs(port: int, asset: Path) -> Iterator[dict[str, "subprocess.Popen[str]"]]:
-    started: dict[str, subprocess.Popen[str]] = {}
-    try:
-        for name, module in DESIGNS.items():
-            started[name] = subprocess.Popen(  # noqa: S603 - our own arguments
-                [sys.executable, "-m", "bench.hot_path.design", module],
-                cwd=ROOT,
-                env=environment(port, asset),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-            if _line(started[name]) != "ready":
-                raise SystemExit(f"{name} did not start; try: python -c 'import {module}'")
-        yield started
-    finally:
-        for process in started.values():
-            process.kill()
-            process.wait()
-
-
-def environment(port: int, asset: Path) -> dict[str, str]:
-    """What Lambda would give, with AWS on loopback. The asset stands before the source tree."""
-    url = f"http://127.0.0.1:{port}"
-    return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": f"{asset}:{ROOT}",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "bench",
-        "AWS_SECRET_ACCESS_KEY": "bench",
-        "AWS_DEFAULT_REGION": world.REGION,
-        "AWS_REGION": world.REGION,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "SLACK_WEBHOOK": f"{url}/slack",
-        "ACCOUNT_ID": world.ACCOUNT,
-        "REGION": world.REGION,
-        "JOURNAL_TABLE": world.TABLE,
-        "DEAD_LETTER_QUEUE_URL": f"{url}/queue",
-    }
-
-
-def _line(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def _asked(process: "subprocess.Popen[str]", ask: Any) -> Run:
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(event()) + "\n")
-    process.stdin.flush()
-    began, ended = map(int, _line(process).split())
-    calls = tuple(sorted(ask("calls"), key=lambda call: call.arrived_ns))
-    act = next((call for call in calls if call.operation == ACT), None)
-    if act is None:
-        raise SystemExit(f"a design did not act; its calls: {[c.operation for c in calls]}")
-    return Run(act_ms=(act.arrived_ns - began) / 1e6, total_ms=(ended - began) / 1e6, calls=calls)
-
-
-def event() -> dict[str, Any]:
-    """An alarm as SNS hands it over, both to a function and, as `body`, to a queue."""
-    message = json.dumps(
-        {
-            "AlarmName": world.ALARM,
-            "AWSAccountId": world.ACCOUNT,
-            "AlarmArn": f"arn:aws:cloudwatch:{world.REGION}:{world.ACCOUNT}:alarm:{world.ALARM}",
-            "NewStateValue": "ALARM",
-            "OldStateValue": "OK",
-            "StateChangeTime": time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime()),
-            "Region": "US East (N. Virginia)",
-        }
-    )
-    notification = {"Type": "Notification", "Message": message}
-    record = {"EventSource": "aws:sns", "Sns": notification, "messageId": "m"}
-    return {"Records": [record | {"body": json.dumps(notification)}]}
+def _roots(part: Part, asset: Path) -> Iterator[tuple[aws.Line, Path | None, Path]]:
+    """The line; what the SDK trusts by itself; and the asset, which trusts ours among few."""
+    if not part.closes:
+        yield aws.Line(seconds=part.seconds), None, asset
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        pem, key = certificate.write(Path(folder), "aws", datetime.now(UTC))
+        every, ours = Path(folder) / "every.pem", Path(folder) / "asset"
+        every.write_bytes(Path(DEFAULT_CA_BUNDLE).read_bytes() + pem.read_bytes())
+        shutil.copytree(asset, ours)
+        few = ours / "sdk" / "roots.pem"
+        few.write_bytes(few.read_bytes() + pem.read_bytes())
+        yield aws.Line(seconds=part.seconds, closes=True, certificate=(pem, key)), every, ours
 
 
 # -- telling --------------------------------------------------------------------------------------
 
 
-def summary(runs: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, float]]:
-    """The figures of each design; ratios are medians of the rounds' own ratios to `naive`."""
-    naive = runs["naive"]
+def summary(part: Part, found: Mapping[str, Sequence[runs.Run]]) -> dict[str, dict[str, float]]:
+    """The figures of each design; ratios are medians of the rounds' own ratios."""
     return {
-        name: {
-            "act_ms": statistics.median(run.act_ms for run in mine),
-            "act_ratio": statistics.median(
-                run.act_ms / other.act_ms for run, other in zip(mine, naive, strict=True)
+        design.name: {
+            "act_ms": statistics.median(run.act_ms for run in found[design.name]),
+            "act_ratio": _ratio(found[design.name], found[design.beside], "act_ms"),
+            "total_ratio": _ratio(found[design.name], found[design.beside], "total_ms"),
+            "calls_before": statistics.median(len(run.before) for run in found[design.name]),
+            "depth": statistics.median(run.depth for run in found[design.name]),
+            "control_plane_calls": statistics.median(
+                run.control_plane_calls for run in found[design.name]
             ),
-            "total_ratio": statistics.median(
-                run.total_ms / other.total_ms for run, other in zip(mine, naive, strict=True)
-            ),
-            "calls_before": statistics.median(len(run.before) for run in mine),
-            "depth": statistics.median(run.depth for run in mine),
-            "control_plane_calls": statistics.median(run.control_plane_calls for run in mine),
+            "memory_mb": statistics.median(run.memory_mb for run in found[design.name]),
         }
-        for name, mine in runs.items()
+        for design in part.designs
     }
 
 
-def table(runs: Mapping[str, Sequence[Run]]) -> str:
+def _ratio(mine: Sequence[runs.Run], its: Sequence[runs.Run], what: str) -> float:
+    pairs = zip(mine, its, strict=True)
+    ratios = [getattr(run, what) / getattr(other, what) for run, other in pairs]
+    return float(statistics.median(ratios))
+
+
+def table(part: Part, found: Mapping[str, Sequence[runs.Run]]) -> str:
     """The same as a table."""
     lines = [
-        "| design | act, ms | act / naive | all / naive | calls before | depth | Lambda's |",
-        "|---|---|---|---|---|---|---|",
+        "| design | act, ms | act / naive | all / naive | calls before | depth | Lambda's | MB |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for name, each in summary(runs).items():
+    for name, each in summary(part, found).items():
         lines.append(
             f"| {name} | {each['act_ms']:.1f} | {each['act_ratio']:.2f} |"
             f" {each['total_ratio']:.2f} | {each['calls_before']:.0f} | {each['depth']:.0f} |"
-            f" {each['control_plane_calls']:.0f} |"
+            f" {each['control_plane_calls']:.0f} | {each['memory_mb']:.0f} |"
         )
     return "\n".join(lines)
+
+
+def sizes(asset: Path) -> str:
+    """What the package weighs, zipped as CDK zips it."""
+    lines = ["| in the package | KB | KB zipped |", "|---|---|---|"]
+    names = {path.name.split("-")[0].removesuffix(".py") for path in asset.iterdir()}
+    for name in ("all of it", *sorted(names - {"__pycache__"})):
+        files = [path for path in asset.rglob("*") if path.is_file()]
+        if name != "all of it":
+            files = [p for p in files if p.relative_to(asset).parts[0].startswith(name)]
+        with tempfile.TemporaryFile() as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
+                for path in files:
+                    zipped.write(path, path.relative_to(asset))
+            packed = file.tell() or file.seek(0, os.SEEK_END)
+        whole = sum(path.stat().st_size for path in files)
+        lines.append(f"| {name} | {whole / 1024:.0f} | {packed / 1024:.0f} |")
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """What it was measured on."""
+    load = os.getloadavg()[0]
+    return (
+        f"{platform.platform()}, {os.cpu_count()} cores (load {load:.1f} at the start),"
+        f" Python {platform.python_version()}"
+    )
 
 
 if __name__ == "__main__":

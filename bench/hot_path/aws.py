@@ -6,23 +6,29 @@ that the instants are read from (CLOCK_MONOTONIC).
 """
 
 import json
+import multiprocessing
+import ssl
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qs
 
 from botocore.exceptions import ClientError
 
 from bench.hot_path.world import World
 from local.aws_model.errors import ModelError
 
-JSON = "application/x-amz-json-1.0"
+JSON, XML = "application/x-amz-json-1.0", "text/xml"
 SERVICES = {
     "GraniteServiceVersion20100801": "cloudwatch",
+    "CodeDeploy_20141006": "codedeploy",
     "DynamoDB_20120810": "dynamodb",
     "AmazonSQS": "sqs",
 }
@@ -38,9 +44,61 @@ class Call:
     answered_ns: int
 
 
-def serve(control: Connection, latencies: Mapping[str, float]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """How AWS is reached: seconds a call of each service takes, and over which connections.
+
+    `certificate` and its key make it TLS; where it `closes`, each reply ends its connection, which
+    is what a function sees that nobody has called for some minutes.
+    """
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    closes: bool = False
+    certificate: tuple[Path, Path] | None = None
+
+    @property
+    def scheme(self) -> str:
+        """What an address begins with."""
+        return "https" if self.certificate else "http"
+
+
+class Aws:
+    """The server as its user sees it: where it is, and how to control it."""
+
+    def __init__(self, control: Connection, line: Line) -> None:
+        self._control = control
+        self.url = f"{line.scheme}://127.0.0.1:{control.recv()}"
+
+    def reset(self) -> None:
+        """The bad deploys again, and nothing done about them; no calls."""
+        self._ask("reset")
+
+    def calls(self) -> tuple[Call, ...]:
+        """The calls since then, as they arrived."""
+        return tuple(sorted(self._ask("calls"), key=lambda call: call.arrived_ns))
+
+    def _ask(self, what: str) -> Any:
+        self._control.send(what)
+        return self._control.recv()
+
+
+@contextmanager
+def running(line: Line) -> Iterator[Aws]:
+    """The server, in a process of its own."""
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=_serve, args=(theirs, line), daemon=True)
+    server.start()
+    theirs.close()
+    try:
+        yield Aws(ours, line)
+    finally:
+        ours.send("stop")
+        server.join(5)
+
+
+def _serve(control: Connection, line: Line) -> None:
     """The server's own process: answers until it is told to stop."""
-    with _Server(latencies) as server:
+    with _Server(line) as server:
         control.send(server.port)
         while True:
             match control.recv():
@@ -54,14 +112,17 @@ def serve(control: Connection, latencies: Mapping[str, float]) -> None:
 
 
 class _Server:
-    def __init__(self, latencies: Mapping[str, float]) -> None:
+    def __init__(self, line: Line) -> None:
         self.calls: list[Call] = []
-        self._latencies = latencies
+        self.line = line
         self._world = World(_now())
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"server_side": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), handler)
+        if line.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*line.certificate)
+            self._http.tls = context
         self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
 
     @property
@@ -77,7 +138,6 @@ class _Server:
         self._http.server_close()
 
     def reset(self) -> None:
-        """The bad deploy again, and nothing done about it; an empty list of calls."""
         now = _now()
         if now - self._world.began_at > timedelta(seconds=20):
             self._world = World(now)
@@ -88,37 +148,57 @@ class _Server:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes, dict[str, str]]:
         arrived_ns = time.monotonic_ns()
-        service, operation = _name_of(method, path, headers)
+        service, operation = _name_of(method, path, headers, body)
         with self._lock:
-            try:
-                status, document = 200, self._world.answer(service, operation, body)
-                more: dict[str, str] = {}
-            except ModelError as error:
-                status, document = error.status, {"__type": error.code, "message": error.message}
-                more = {"x-amzn-ErrorType": error.code}
-            except ClientError as error:
-                # The model of DynamoDB refuses as the SDK raises it.
-                known: Any = error.response
-                told = {"__type": known["Error"]["Code"], "message": known["Error"]["Message"]}
-                status, more = 400, {}
-                document = told | {k: known[k] for k in ("Item",) if k in known}
-            content = json.dumps(document).encode()
+            status, content, more = self._answer(service, operation, path, body)
         # What the model takes is part of the latency, not beside it.
         taken = (time.monotonic_ns() - arrived_ns) / 1e9
-        time.sleep(max(0.0, self._latencies.get(service, 0.0) - taken))
+        time.sleep(max(0.0, self.line.seconds.get(service, 0.0) - taken))
+        answered_ns = time.monotonic_ns()
         with self._lock:
             self.calls.append(
                 Call(
                     service=service,
                     operation=operation,
                     arrived_ns=arrived_ns,
-                    answered_ns=time.monotonic_ns(),
+                    answered_ns=answered_ns,
                 )
             )
         return status, content, more
 
+    def _answer(
+        self, service: str, operation: str, path: str, body: bytes
+    ) -> tuple[int, bytes, dict[str, str]]:
+        try:
+            document = self._world.answer(service, operation, path, body)
+        except ModelError as error:
+            told: Any = {"__type": error.code, "message": error.message}
+            return error.status, json.dumps(told).encode(), {"x-amzn-ErrorType": error.code}
+        except ClientError as error:
+            # The model of DynamoDB refuses as the SDK raises it.
+            known: Any = error.response
+            told = {"__type": known["Error"]["Code"], "message": known["Error"]["Message"]}
+            told |= {k: known[k] for k in ("Item",) if k in known}
+            return 400, json.dumps(told).encode(), {}
+        if isinstance(document, bytes):
+            return 200, document, {"Content-Type": XML}
+        return 200, json.dumps(document).encode(), {}
 
-def _name_of(method: str, path: str, headers: Mapping[str, str]) -> tuple[str, str]:
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    # A storm opens many connections at once.
+    request_queue_size = 256
+    tls: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's own thread, so a handshake holds up no other one."""
+        if self.tls:
+            request = self.tls.wrap_socket(request, server_side=True)
+        super().finish_request(request, client_address)
+
+
+def _name_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
     target = headers.get("x-amz-target", "")
     if target:
         prefix, _, operation = target.partition(".")
@@ -127,7 +207,9 @@ def _name_of(method: str, path: str, headers: Mapping[str, str]) -> tuple[str, s
         return "lambda", "GetAlias" if method == "GET" else "UpdateAlias"
     if path.startswith("/2015-03-31/"):
         return "lambda", "ListVersionsByFunction"
-    return "slack", "post"
+    if path == "/slack":
+        return "slack", "post"
+    return "cloudformation", parse_qs(body.decode())["Action"][0]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -140,6 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         status, content, more = self.server_side.answer(self.command, self.path, headers, body)
         lines = {"Content-Type": JSON, "Content-Length": str(len(content)), **more}
+        if self.server_side.line.closes:
+            lines["Connection"] = "close"
+            self.close_connection = True
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         # In one piece: a head that waits for its body costs forty milliseconds.
         self.wfile.write(f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + content)
