@@ -25,6 +25,7 @@ class Ending:
         headline: words that the thread in Slack must show.
         acts: how many mutating calls the responder made, by its log in the emulator.
         rollout: how the deployments, or the stack, stand, as the server or the emulator tells it.
+        label: what people said of it in the end, right or a false alarm; None if nobody did.
     """
 
     version: str
@@ -34,6 +35,7 @@ class Ending:
     headline: str | None = None
     rollout: str | None = None
     acts: int = 1
+    label: bool | None = None
 
 
 class Way(StrEnum):
@@ -131,7 +133,11 @@ SCENARIOS: dict[str, Scenario] = {
         mode="approve",
         presses=("approve", "right"),
         ending=Ending(
-            version="1", state="fixed", reason="symptom_gone", headline="rolled back v2 → v1"
+            version="1",
+            state="fixed",
+            reason="symptom_gone",
+            headline="rolled back v2 → v1",
+            label=True,
         ),
     ),
     "hold": Scenario(
