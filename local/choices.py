@@ -70,12 +70,13 @@ def _ending_of(scenario: Scenario, decision: str) -> Ending:
                 acts=0,
             )
         case "fix_forward":
-            # It is judged again each minute, and stays open until the hour is over.
+            # It stays open, and a question that was asked stays a question.
             return Ending(
                 version="2",
                 state="undecided",
                 reason="fix_forward",
-                headline="somebody fixes it forward",
+                or_else=("asking", "approval_needed"),
+                headline="fixes it forward, until",
                 acts=0,
             )
         case "undo":

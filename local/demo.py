@@ -32,7 +32,6 @@ from local.choices import (
     DECISIONS,
     MEANS,
     OPINIONS,
-    decided_by,
     ending_after,
     is_yours,
     leaves_the_story,
@@ -396,10 +395,11 @@ class Story:
         if not incident:
             return False
         last, ending = incident["steps"][-1], self._ending()
-        if (last["state"], last["reason"]) != (ending.state, ending.reason) and (
-            last["state"] in OPEN_STATES or not self._has_settled(last)
-        ):
-            return False
+        stands = ending.allows(last["state"], last["reason"])
+        is_told = ending.headline is None or ending.headline in self._witness.told()
+        if not (stands and is_told):
+            is_open = last["state"] in OPEN_STATES and not stands
+            return not is_open and self._has_settled(last)
         words, pictures = self._inbox.words_and_pictures()
         if words <= len(incident["steps"]):
             return False
@@ -449,22 +449,21 @@ class Story:
             self._narrator.command(shlex.join([".venv/bin/rollback", *command]))
 
     def _say_what_came(self, faults: list[str]) -> None:
-        """The last word: the story's own, or what came of the button that a person chose."""
-        decision = decided_by(self._actions())
-        if decision is None or not self._has_left():
+        """The last word: the story's own, or what came of the buttons that a person chose."""
+        own = self._scenario.presses
+        others = {one.action: one.label for one in self._taken() if one.action not in own}
+        incident = self._witness.incident()
+        if not others or incident is None:
             self._narrator.verdict(faults)
             return
-        label = next(one.label for one in self._taken() if one.action == decision)
-        incident = self._witness.incident()
-        came = incident["steps"][-1] if incident else None
         version, _ = self._witness.alias()
+        last = incident["steps"][-1]
         self._narrator.choice(
-            f"You chose {label!r}: {MEANS[decision]}.",
-            f"This came of it: {came['state']}, {came['text']}; version {version} serves."
-            if came
-            else "Nothing came of it.",
+            *(f"You chose {label!r}: {MEANS[action]}." for action, label in others.items()),
+            f"This came of it: {last['text']}. Version {version} serves, and the incident is"
+            f" {last['state'].replace('_', ' ')}.",
         )
-        if not is_yours(self._scenario):
+        if self._has_left() and not is_yours(self._scenario):
             self._narrator.choice("This story has no ending for that; approve, hold and undo have.")
         self._narrator.verdict(faults, good="It ended as that button means.")
 
@@ -482,8 +481,8 @@ def _answer(pressed: Pressed) -> str:
     if pressed.seconds <= SLACK_SECONDS:
         return f"after {pressed.seconds:.1f} s: {told}"
     return (
-        f"after {pressed.seconds:.1f} s, when Slack would have shown a warning already, as it waits"
-        f" {SLACK_SECONDS:.0f} s: {told}"
+        f"after {pressed.seconds:.1f} s (Slack waits {SLACK_SECONDS:.0f} s, and would have shown an"
+        f" error meanwhile): {told}"
     )
 
 

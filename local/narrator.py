@@ -1,6 +1,7 @@
 """The story's voice in the terminal: plain sentences, a clock, colours only where they show."""
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ class Narrator:
     @property
     def is_watched(self) -> bool:
         """Whether somebody sits at a terminal."""
-        return self._console.is_terminal
+        return self._console.is_terminal and sys.stdin.isatty()
 
     def title(self, text: str) -> None:
         """The story's first line."""

@@ -155,9 +155,9 @@ class Witness:
             )
 
     def told(self) -> str:
-        """Everything that Slack shows, as one text."""
+        """Everything that Slack shows to everybody, as one text."""
         return json.dumps(
-            [[message.text, message.blocks] for message in self._inbox.messages()],
+            [[message.text, message.blocks] for message in self._inbox.for_everybody()],
             ensure_ascii=False,
             default=str,
         )
@@ -170,8 +170,6 @@ class Witness:
         compared = [
             ("the alias serves version", ending.version, version),
             ("it shares traffic with version", ending.shared_with, other),
-            ("the incident's state is", ending.state, last["state"]),
-            ("its reason is", ending.reason, last["reason"]),
             ("the rollout stands at", ending.rollout, self.rollout()),
             ("the responder's mutating calls are", ending.acts, self.acts()),
             ("the incident is labelled right", ending.label, self.label()),
@@ -181,6 +179,11 @@ class Witness:
             for what, expected, found in compared
             if expected != found
         ]
+        if not ending.allows(last["state"], last["reason"]):
+            faults.append(
+                f"the incident is {last['state']} ({last['reason']}),"
+                f" not {ending.state} ({ending.reason})"
+            )
         told = self.told()
         if ending.headline is None and self._inbox.messages():
             faults.append("Slack was told something")

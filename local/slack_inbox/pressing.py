@@ -20,8 +20,9 @@ from typing import Any
 from local.slack_inbox.workspace import Message
 
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"  # noqa: S105 - opens nothing but this inbox
-# Slack gives an app three seconds and then shows a warning to whoever pressed. Here the answer is
-# waited for: a function that starts for the first time on a busy machine may take longer.
+# Slack gives an app three seconds and then shows an error to whoever pressed ("Interactive
+# components"). Here the answer is waited for: a function that starts for the first time on a busy
+# machine may take longer.
 SLACK_SECONDS = 3.0
 PATIENCE_SECONDS = 30
 # How the app's answer to whoever pressed begins if the press counts.

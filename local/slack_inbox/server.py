@@ -107,9 +107,13 @@ class SlackInbox:
         """Return all messages, oldest first."""
         return self.workspace.messages()
 
+    def for_everybody(self) -> list[Message]:
+        """Return the messages that not only whoever pressed a button sees, oldest first."""
+        return [message for message in self.messages() if message.author != _WHISPER]
+
     def words_and_pictures(self) -> tuple[int, int]:
         """Return how many messages hold words for everybody, and how many hold files."""
-        shown = [message for message in self.messages() if message.author != _WHISPER]
+        shown = self.for_everybody()
         files = sum(bool(message.files) for message in shown)
         return len(shown) - files, files
 

@@ -146,8 +146,8 @@ class Terminal:
     [
         ("approve", ["hold"], "held", "You chose 'Hold: leave it as it is': this change stays"),
         ("hold", ["approve"], "symptom_gone", "You chose 'Approve the rollback': it rolls back"),
-        ("hold", ["fix_forward"], "fix_forward", "nothing is rolled back for an hour"),
-        ("approve", ["approve", "wrong"], "symptom_gone", "The story ended as it must."),
+        ("hold", ["fix_forward"], "approval_needed", "nothing is rolled back for an hour"),
+        ("approve", ["approve", "wrong"], "symptom_gone", "You chose 'This was a false alarm'"),
         ("undo", ["undo"], "undone", "The story ended as it must."),
     ],
 )
@@ -161,7 +161,10 @@ def test_at_a_terminal_any_button_may_be_pressed(name, chosen, reason, came, tmp
     told = terminal.told
     assert code == 0, told
     assert came in told
-    assert ("This came of it: " in told) is (chosen[0] != SCENARIOS[name].presses[0])
+    others = set(chosen) - set(SCENARIOS[name].presses)
+    assert ("This came of it: " in told) is bool(others)
+    last_word = "It ended as that button means." if others else "The story ended as it must."
+    assert last_word in told
     assert "ann presses" not in told.replace("or ann presses", "")
     ask_what_it_names(told, reason)
 

@@ -66,6 +66,17 @@ def test_who_chooses_otherwise_gets_what_they_chose(name, taken, reason, label):
     assert (ending.reason, ending.label) == (reason, label)
 
 
+def test_only_what_an_ending_names_will_do():
+    ending = ending_after(SCENARIOS["hold"], ["fix_forward"])
+
+    assert ending.allows("undecided", "fix_forward")
+    assert ending.allows("asking", "approval_needed")
+    assert not ending.allows("asking", "fix_forward")
+    assert not ending.allows(None, None)
+    assert SCENARIOS["healthy"].ending.allows(None, None)
+    assert not SCENARIOS["hold"].ending.allows(None, None)
+
+
 def test_where_a_rollout_is_under_way_no_other_ending_is_made_up():
     for name in set(SCENARIOS) - set(YOURS):
         assert ending_after(SCENARIOS[name], ["hold"]) == SCENARIOS[name].ending
