@@ -49,7 +49,7 @@ e2e: $(VENV)/.ready ## the emulator, and four stories of the demo, each with its
 	@$(BIN)/python -c "from local import cdk, emulator; emulator.install(print); cdk.install(print)"
 	@$(BIN)/pytest -m "e2e and not every_story" -n 2 --dist worksteal --durations=10
 
-stories: $(VENV)/.ready ## the other stories of the demo: before a release; ten minutes
+stories: $(VENV)/.ready ## the other stories of the demo, and other buttons: before a release; fifteen minutes
 	@$(BIN)/python -c "from local import cdk, emulator; emulator.install(print); cdk.install(print)"
 	@$(BIN)/pytest -m every_story -n 2 --dist worksteal
 

@@ -4,33 +4,44 @@ The app is deployed by the real CDK command line to an emulator that runs its re
 shop is a real function that gets real traffic; CloudWatch is the strict model, and Slack an inbox
 on this machine. The ending is read back from the emulator, the journal and the inbox.
 
-Exit status: 0 the story ended as it must, 1 it did not, 2 no such story or an installation failed,
-130 interrupted.
+Exit status: 0 the story ended as it must, or as that button means which a person chose, 1 it did
+not, 2 no such story or an installation failed, 130 interrupted.
 """
 
 import json
+import shlex
 import shutil
 import signal
 import sys
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
-from typing import assert_never
+from typing import Any, assert_never
 
-from local import cdk, emulator, pipeline, world
+from local import cdk, emulator, journal_export, pipeline, world
 from local.aws_model.alarm import Transition
 from local.cdk import App, CdkError
+from local.choices import (
+    DECISIONS,
+    MEANS,
+    OPINIONS,
+    ending_after,
+    is_yours,
+    leaves_the_story,
+)
 from local.clock import TimeLapse
 from local.emulator import ROOT
 from local.narrator import Narrator
-from local.scenarios import ALARM_PREFIX, SCENARIOS, Scenario, Way, policy_document
+from local.scenarios import ALARM_PREFIX, SCENARIOS, Ending, Scenario, Way, policy_document
 from local.shop.payments import Payments
-from local.slack_inbox.pressing import PressError, buttons_of
+from local.slack_inbox.pressing import SLACK_SECONDS, Pressed, PressError, buttons_of
 from local.slack_inbox.server import SlackInbox
 from local.slack_inbox.workspace import Message
 from local.traffic import Traffic
@@ -39,38 +50,53 @@ from local.witness import Witness
 # Model seconds in a real one: a minute of CloudWatch takes four seconds here.
 SPEED = 15
 REQUESTS_PER_SECOND = 9
-PAGES = ROOT / ".cache"
+# Where a story leaves what it keeps, if no other folder is named.
+KEPT = ROOT / ".cache" / "demo"
 STACK = "RollbackResponder-demo"
 # Model seconds that a step may take before the story counts as stuck.
 PATIENCE = 40 * 60
 # Real ones: a picture follows the words about an outcome within this time, or not at all.
 PICTURE_SECONDS = 10
-# What is pressed to be answered by the responder; the others only say something.
-ANSWERED = {"approve", "hold", "undo"}
 OPEN_STATES = {"undecided", "asking", "rolling_back", "watching", "undoing"}
+# How long the responder may take to carry out what was said last, in the local world's time.
+SETTLES = timedelta(minutes=5)
 # Real seconds in which whoever watches at a terminal may press a button before the story does.
 YOUR_TURN_SECONDS = 45
+
+
+TIME_LAPSE = (
+    f"the clock there runs {SPEED} times as fast, and what this machine needs for itself (starting"
+    f" a function, a message to Slack) is not any faster: 4 s of yours are a minute in the times"
+    " shown"
+)
 
 
 class Story:
     """One scenario, told while it happens."""
 
-    def __init__(self, name: str, scenario: Scenario, narrator: Narrator, folder: Path) -> None:
+    def __init__(
+        self, name: str, scenario: Scenario, narrator: Narrator, *, folder: Path, kept: Path
+    ) -> None:
         self._name = name
         self._scenario = scenario
         self._narrator = narrator
         self._folder = folder
+        self._page = kept / f"slack-{name}.html"
+        self._export = kept / f"journal-{name}.json"
         self._payments = Payments()
         self._world: world.World
         self._inbox: SlackInbox
         self._witness: Witness
         self._update: pipeline.HeldUpdate | None = None
         self._told_at: float | None = None
+        self._begun: set[int] = set()
+        self._answered: set[int] = set()
 
     def tell(self) -> list[str]:
         """Play the story to its end; return in what it ended wrongly."""
         scenario, say = self._scenario, self._narrator
         say.title(f"{self._name}: {scenario.promise}")
+        self._export.unlink(missing_ok=True)
         with ExitStack() as stack:
             self._open(stack)
             self._deploy_responder(stack)
@@ -90,9 +116,9 @@ class Story:
                 self._outage()
             self._follow(traffic)
             self._end_update()
-            faults = self._witness.faults(scenario.ending)
+            faults = self._witness.faults(self._ending())
             self._close()
-        say.verdict(faults)
+            self._say_what_came(faults)
         return faults
 
     # -- the stage ------------------------------------------------------------------------------
@@ -109,7 +135,8 @@ class Story:
                 world.opened(run_folder=self._folder, clock=clock, report=self._undelivered)
             )
             self._world.model.listener = self._announce
-        say.say(f"   the clock there runs {SPEED} times as fast; Slack is at {self._inbox.url}")
+        say.say(f"   Slack is at {self._inbox.url}")
+        say.say(f"   {TIME_LAPSE}")
         say.say(
             "   the only setting shortened for this story: a release proves itself in 3 minutes"
         )
@@ -219,6 +246,8 @@ class Story:
         if self._update is None:
             return
         said = self._update.join()
+        if said is None and self._has_left():
+            return
         if said is None:
             raise CdkError("cdk deploy said that the cancelled update succeeded")
         last = next(line for line in reversed(said.splitlines()) if line.strip())
@@ -267,30 +296,74 @@ class Story:
 
     def _press(self, traffic: Traffic, action: str) -> None:
         """A person presses a button: whoever watches, or ann, who is in the story."""
-        self._until(lambda: self._offering(action) is not None, traffic, f"the button {action!r}")
-        if self._narrator.is_watched:
-            self._narrator.say(f"   press a button at {self._inbox.url}, or ann does in a while")
-            self._until(self._turn_is_over(action), traffic, "your press, or ann's")
+        group = DECISIONS if action in DECISIONS else OPINIONS
+        self._until(
+            lambda: self._offering(action) is not None or self._has_said(group),
+            traffic,
+            f"the button {action!r}",
+        )
+        if self._narrator.is_watched and not self._has_said(group):
+            self._narrator.say(
+                f"   press any button at {self._inbox.url}, or ann presses {action!r} in"
+                f" {YOUR_TURN_SECONDS} s"
+            )
+            self._until(self._turn_is_over(group), traffic, "your press, or ann's")
         message = self._offering(action)
-        if message is None:
+        if message is None or self._has_said(group):
             return
-        before = self._steps()
-        text = f"ann presses {action!r} in Slack: a signed request over HTTP"
-        self._narrator.moment(self._witness.note("story", text))
-        status = self._inbox.press(message.ts, action)
+        with ThreadPoolExecutor(1) as pool:
+            pressing = pool.submit(self._inbox.press, message.ts, action)
+            self._until(pressing.done, traffic, "the answer to the press")
+        status = pressing.result()
         if status != HTTPStatus.OK:
             raise PressError(f"the responder answered {status} to the press of {action!r}")
-        if action in ANSWERED:
-            # It may be over already, and is opened again: what was, is not the end.
-            self._until(lambda: self._steps() > before, traffic, "what comes of the press")
 
-    def _steps(self) -> int:
-        incident = self._witness.incident()
-        return len(incident["steps"]) if incident else 0
+    def _taken(self) -> list[Pressed]:
+        return [pressed for pressed in self._inbox.presses if pressed.is_taken]
 
-    def _turn_is_over(self, action: str) -> Callable[[], bool]:
+    def _actions(self) -> list[str]:
+        return [pressed.action for pressed in self._taken()]
+
+    def _ending(self) -> Ending:
+        """How it must end, after what was pressed by now."""
+        return ending_after(self._scenario, self._actions())
+
+    def _has_said(self, group: Collection[str]) -> bool:
+        """Whether one of these buttons was pressed and taken, or another story was chosen."""
+        return bool(set(self._actions()) & set(group)) or self._has_left()
+
+    def _has_left(self) -> bool:
+        """Whether a person chose another story than this."""
+        return leaves_the_story(self._scenario, self._actions())
+
+    def _turn_is_over(self, group: Collection[str]) -> Callable[[], bool]:
         ends = self._narrator.real_seconds() + YOUR_TURN_SECONDS
-        return lambda: self._offering(action) is None or self._narrator.real_seconds() > ends
+
+        def is_over() -> bool:
+            if not all(pressed.is_over for pressed in self._inbox.presses):
+                return False
+            return self._has_said(group) or self._narrator.real_seconds() > ends
+
+        return is_over
+
+    def _say_first_start(self, number: int) -> None:
+        if number == 0:
+            self._narrator.say(
+                "   its function starts for the first time, which takes some seconds"
+            )
+
+    def _hear_presses(self) -> None:
+        """Tell each press when it is made, and again when it is answered."""
+        for number, pressed in enumerate(self._inbox.presses):
+            who = "you press" if pressed.in_page else "ann presses"
+            if number not in self._begun:
+                self._begun.add(number)
+                text = f"{who} {pressed.label!r} in Slack: a signed request over HTTP"
+                self._narrator.moment(self._witness.note("story", text))
+                self._say_first_start(number)
+            if pressed.is_over and number not in self._answered:
+                self._answered.add(number)
+                self._narrator.say(f"   {_answer(pressed)}")
 
     def _offering(self, action: str) -> Message | None:
         """The message that has that button, if one does."""
@@ -301,8 +374,14 @@ class Story:
 
     def _let_go(self, traffic: Traffic, update: pipeline.HeldUpdate) -> None:
         """The emulator notices a cancel before it begins the next resource: the wait must end."""
-        self._until(self._is_rolling_back, traffic, "the update to be cancelled")
+        self._until(
+            lambda: self._is_rolling_back() or self._has_left(),
+            traffic,
+            "the update to be cancelled",
+        )
         update.let_go()
+        if self._has_left():
+            return
         text = "the wait ends well, and yet the update goes back: only the cancel explains it"
         self._narrator.moment(self._witness.note("story", text))
 
@@ -311,10 +390,16 @@ class Story:
         return incident is not None and incident["steps"][-1]["state"] == "rolling_back"
 
     def _is_over(self) -> bool:
-        """The journal has closed the incident, and Slack shows its last step and its picture."""
+        """The incident stands as it must, or will not come to that any more, and Slack tells it."""
         incident = self._witness.incident()
-        if not incident or incident["steps"][-1]["state"] in OPEN_STATES:
+        if not incident:
             return False
+        last, ending = incident["steps"][-1], self._ending()
+        stands = ending.allows(last["state"], last["reason"])
+        is_told = ending.headline is None or ending.headline in self._witness.told()
+        if not (stands and is_told):
+            is_open = last["state"] in OPEN_STATES and not stands
+            return not is_open and self._has_settled(last)
         words, pictures = self._inbox.words_and_pictures()
         if words <= len(incident["steps"]):
             return False
@@ -323,12 +408,19 @@ class Story:
         drawn = pictures > 0 or "acted_at" not in incident
         return drawn or time.monotonic() - self._told_at > PICTURE_SECONDS
 
+    def _has_settled(self, last: Mapping[str, Any]) -> bool:
+        """Whether nothing comes any more of what happened, and of what was said, last."""
+        said_at = [pressed.at for pressed in self._taken()]
+        latest = max([datetime.fromisoformat(last["at"]), *said_at])
+        return self._world.clock.now() > latest + SETTLES
+
     def _until(self, holds: Callable[[], bool], traffic: Traffic, what: str) -> None:
         """Wait, telling whatever changes meanwhile."""
         with self._narrator.waiting(lambda: self._waiting_text(traffic, what)) as refresh:
 
             def look() -> bool:
                 refresh()
+                self._hear_presses()
                 for moment in self._witness.look():
                     self._narrator.moment(moment)
                 return holds()
@@ -343,17 +435,61 @@ class Story:
         )
 
     def _close(self) -> None:
-        PAGES.mkdir(exist_ok=True)
-        page = PAGES / f"slack-{self._name}.html"
-        self._inbox.save(page)
+        self._page.parent.mkdir(parents=True, exist_ok=True)
+        self._inbox.save(self._page)
         self._narrator.thread(self._inbox.messages())
-        self._narrator.timeline(self._witness.moments)
-        self._narrator.say(f"the page as Slack would show it: {page.relative_to(ROOT)}")
+        self._narrator.timeline(self._witness.moments, legend=TIME_LAPSE)
+        self._narrator.say(f"the page as Slack would show it: {_named(self._page)}")
+        incident = self._witness.incident()
+        journal_export.write(self._witness.export(), self._export)
+        self._narrator.say("the journal is kept, and the command line reads it without AWS:")
+        for command in journal_export.commands(
+            _named(self._export), incident["id"] if incident else None
+        ):
+            self._narrator.command(shlex.join([".venv/bin/rollback", *command]))
+
+    def _say_what_came(self, faults: list[str]) -> None:
+        """The last word: the story's own, or what came of the buttons that a person chose."""
+        own = self._scenario.presses
+        others = {one.action: one.label for one in self._taken() if one.action not in own}
+        incident = self._witness.incident()
+        if not others or incident is None:
+            self._narrator.verdict(faults)
+            return
+        version, _ = self._witness.alias()
+        last = incident["steps"][-1]
+        self._narrator.choice(
+            *(f"You chose {label!r}: {MEANS[action]}." for action, label in others.items()),
+            f"This came of it: {last['text']}. Version {version} serves, and the incident is"
+            f" {last['state'].replace('_', ' ')}.",
+        )
+        if self._has_left() and not is_yours(self._scenario):
+            self._narrator.choice("This story has no ending for that; approve, hold and undo have.")
+        self._narrator.verdict(faults, good="It ended as that button means.")
+
+
+def _named(file: Path) -> Path:
+    """A file as it is named from the project's folder."""
+    return file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+
+
+def _answer(pressed: Pressed) -> str:
+    """What came back to whoever pressed, and how long that took."""
+    told = pressed.told or (
+        f"the responder answered {pressed.status}" if pressed.status else "nobody took the press"
+    )
+    if pressed.seconds <= SLACK_SECONDS:
+        return f"after {pressed.seconds:.1f} s: {told}"
+    return (
+        f"after {pressed.seconds:.1f} s (Slack waits {SLACK_SECONDS:.0f} s, and would have shown an"
+        f" error meanwhile): {told}"
+    )
 
 
 def main(arguments: list[str]) -> int:
-    """Tell the story that the command line names."""
+    """Tell the story that is named first, and keep what it leaves in the folder named second."""
     name = arguments[0] if arguments else "bad-deploy"
+    kept = Path(arguments[1]).resolve() if len(arguments) > 1 else KEPT
     if name not in SCENARIOS:
         print(f"no story {name!r}; there are: {', '.join(SCENARIOS)}", file=sys.stderr)
         return 2
@@ -361,7 +497,8 @@ def main(arguments: list[str]) -> int:
     narrator = Narrator()
     folder = Path(tempfile.mkdtemp(prefix="rollback-demo-"))
     try:
-        return 1 if Story(name, SCENARIOS[name], narrator, folder).tell() else 0
+        story = Story(name, SCENARIOS[name], narrator, folder=folder, kept=kept)
+        return 1 if story.tell() else 0
     except KeyboardInterrupt:
         narrator.say("interrupted; everything that was started has been stopped")
         return 130

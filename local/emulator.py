@@ -32,6 +32,9 @@ REQUIREMENTS = ROOT / "local" / "emulator-requirements.txt"
 REGION = "us-east-1"
 _SITE = ROOT / "local" / "emulator_site"
 _START_SECONDS = 20.0
+# A function's worker keeps no bytecode. Without any, each start of one would compile the SDK anew,
+# and the emulator starts one for every first call and after every failed one.
+_COMPILED = "--compile-bytecode"
 # No profile and no configuration file of the person who runs this: (file key, variable, default,
 # converter), as botocore's session takes them.
 _NO_FILES: dict[str, tuple[Any, ...]] = {
@@ -101,8 +104,9 @@ def install(progress: Callable[[str], None]) -> None:
         EmulatorError: with the installer's whole output.
     """
     pins = REQUIREMENTS.read_text()
+    wanted = f"{pins}# {_COMPILED}\n"
     stamp = ENVIRONMENT / "installed.txt"
-    if stamp.exists() and stamp.read_text() == pins:
+    if stamp.exists() and stamp.read_text() == wanted:
         return
     progress("Installing the AWS emulator into .venv-emulator (once, about 180 MB)")
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
@@ -111,7 +115,7 @@ def install(progress: Callable[[str], None]) -> None:
     if uv.exists():
         steps = [
             [uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT],
-            [uv, "pip", "install", "--quiet", "--python", python, "-r", REQUIREMENTS],
+            [uv, "pip", "install", "--quiet", _COMPILED, "--python", python, "-r", REQUIREMENTS],
         ]
     else:
         steps = [
@@ -124,7 +128,7 @@ def install(progress: Callable[[str], None]) -> None:
         )
         if done.returncode:
             raise EmulatorError(f"{' '.join(map(str, step))}\n{done.stdout}{done.stderr}")
-    stamp.write_text(pins)
+    stamp.write_text(wanted)
 
 
 def random_account() -> str:

@@ -1,6 +1,7 @@
 """The story's voice in the terminal: plain sentences, a clock, colours only where they show."""
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ class Narrator:
     @property
     def is_watched(self) -> bool:
         """Whether somebody sits at a terminal."""
-        return self._console.is_terminal
+        return self._console.is_terminal and sys.stdin.isatty()
 
     def title(self, text: str) -> None:
         """The story's first line."""
@@ -90,9 +91,14 @@ class Narrator:
             if not message.blocks and message.text:
                 self._console.print(escape(_indented(_bare(message.text), indent)), style="dim")
 
-    def timeline(self, moments: list[Moment]) -> None:
+    def timeline(self, moments: list[Moment], *, legend: str) -> None:
         """Every moment in one table."""
-        table = Table(title="What happened, read from the world", title_justify="left")
+        table = Table(
+            title="What happened, read from the world",
+            title_justify="left",
+            caption=f"{legend[0].upper()}{legend[1:]}.",
+            caption_justify="left",
+        )
         for column in ("clock there", "after", "real", "what"):
             table.add_column(column, justify="right" if column != "what" else "left")
         first = moments[0].at
@@ -107,11 +113,21 @@ class Narrator:
         self._console.print()
         self._console.print(table)
 
-    def verdict(self, faults: list[str]) -> None:
+    def command(self, text: str) -> None:
+        """Something to try, on a line of its own, to be copied."""
+        self._console.print(f"            {escape(text)}", style="bold")
+
+    def choice(self, *sentences: str) -> None:
+        """What a person chose, and what came of it."""
+        self._console.print()
+        for sentence in sentences:
+            self.say(sentence, "bold")
+
+    def verdict(self, faults: list[str], *, good: str = "The story ended as it must.") -> None:
         """The last word."""
         self._console.print()
         if not faults:
-            self.say("The story ended as it must.", "bold green")
+            self.say(good, "bold green")
         for fault in faults:
             self.say(f"It ended wrongly: {fault}", "bold red")
 

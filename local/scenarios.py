@@ -22,18 +22,26 @@ class Ending:
         shared_with: the other version of a weighted alias, if it is still weighted.
         state: the incident's last state, or None for "no incident".
         reason: its reason.
+        or_else: another state and reason that it may have as well.
         headline: words that the thread in Slack must show.
         acts: how many mutating calls the responder made, by its log in the emulator.
         rollout: how the deployments, or the stack, stand, as the server or the emulator tells it.
+        label: what people said of it in the end, right or a false alarm; None if nobody did.
     """
 
     version: str
     shared_with: str | None = None
     state: str | None
     reason: str | None = None
+    or_else: tuple[str, str] | None = None
     headline: str | None = None
     rollout: str | None = None
     acts: int = 1
+    label: bool | None = None
+
+    def allows(self, state: str | None, reason: str | None) -> bool:
+        """Whether an incident may stand so."""
+        return (state, reason) in {(self.state, self.reason), self.or_else}
 
 
 class Way(StrEnum):
@@ -131,7 +139,11 @@ SCENARIOS: dict[str, Scenario] = {
         mode="approve",
         presses=("approve", "right"),
         ending=Ending(
-            version="1", state="fixed", reason="symptom_gone", headline="rolled back v2 → v1"
+            version="1",
+            state="fixed",
+            reason="symptom_gone",
+            headline="rolled back v2 → v1",
+            label=True,
         ),
     ),
     "hold": Scenario(

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, assert_never
 
-from local import pipeline
+from local import journal_export, pipeline
 from local.aws_model.evaluation import State
 from local.scenarios import Ending, Way
 from local.slack_inbox.server import SlackInbox
@@ -114,6 +114,19 @@ class Witness:
         incident: dict[str, Any] | None = self.row().get("incident")
         return incident
 
+    def label(self) -> bool | None:
+        """What people said of the latest incident, as the journal keeps it: was it right?"""
+        incident = self.incident()
+        if incident is None:
+            return None
+        key = {"pk": {"S": "service#shop"}, "sk": {"S": f"label#{incident['id']}"}}
+        item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return bool(item["Item"]["is_right"]["BOOL"]) if "Item" in item else None
+
+    def export(self) -> dict[str, Any]:
+        """The whole journal."""
+        return journal_export.scanned(self._dynamodb, self._table)
+
     def rollout(self) -> str | None:
         """How the deployments or the stack stand, as the server and the emulator answer it."""
         match self._way:
@@ -142,9 +155,9 @@ class Witness:
             )
 
     def told(self) -> str:
-        """Everything that Slack shows, as one text."""
+        """Everything that Slack shows to everybody, as one text."""
         return json.dumps(
-            [[message.text, message.blocks] for message in self._inbox.messages()],
+            [[message.text, message.blocks] for message in self._inbox.for_everybody()],
             ensure_ascii=False,
             default=str,
         )
@@ -157,16 +170,20 @@ class Witness:
         compared = [
             ("the alias serves version", ending.version, version),
             ("it shares traffic with version", ending.shared_with, other),
-            ("the incident's state is", ending.state, last["state"]),
-            ("its reason is", ending.reason, last["reason"]),
             ("the rollout stands at", ending.rollout, self.rollout()),
             ("the responder's mutating calls are", ending.acts, self.acts()),
+            ("the incident is labelled right", ending.label, self.label()),
         ]
         faults = [
             f"{what} {found}, not {expected}"
             for what, expected, found in compared
             if expected != found
         ]
+        if not ending.allows(last["state"], last["reason"]):
+            faults.append(
+                f"the incident is {last['state']} ({last['reason']}),"
+                f" not {ending.state} ({ending.reason})"
+            )
         told = self.told()
         if ending.headline is None and self._inbox.messages():
             faults.append("Slack was told something")

@@ -1,7 +1,8 @@
 """Fits the emulator's function workers to this machine; Python imports this at its start.
 
 They get the time-lapse clock, and what their asset holds compiled for Lambda's machine is taken
-from the emulator's own packages, which are compiled for this one.
+from the emulator's own packages, which are compiled for this one. A function with WITHOUT_SDK in
+its environment gets no SDK, and starts the faster for it.
 
 It is on the ``PYTHONPATH`` that ministack's workers inherit (they start the emulator's interpreter
 with the emulator's environment). A worker is recognised by ``LAMBDA_TASK_ROOT``, which ministack
@@ -52,6 +53,23 @@ class _OfThisMachine:
             return None
         return importlib.machinery.PathFinder.find_spec(name, [sysconfig.get_path("platlib")])
 
+
+class _NoSdk:
+    """Finds no SDK, for a function that says that it needs none.
+
+    The emulator's worker loads botocore before the function if it can, and is started anew after
+    each failed call (Lambda keeps it): without this, most of a machine's time would go into that.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> None:
+        del path, target
+        if name == "botocore":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+if "LAMBDA_TASK_ROOT" in os.environ and "WITHOUT_SDK" in os.environ:
+    sys.meta_path.insert(0, _NoSdk)
 
 if "LAMBDA_TASK_ROOT" in os.environ:
     sys.meta_path.insert(0, _OfThisMachine)

@@ -20,8 +20,13 @@ from typing import Any
 from local.slack_inbox.workspace import Message
 
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"  # noqa: S105 - opens nothing but this inbox
-# Slack gives an app three seconds. A function that starts for the first time here takes longer.
-PATIENCE_SECONDS = 15
+# Slack gives an app three seconds and then shows an error to whoever pressed ("Interactive
+# components"). Here the answer is waited for: a function that starts for the first time on a busy
+# machine may take longer.
+SLACK_SECONDS = 3.0
+PATIENCE_SECONDS = 30
+# How the app's answer to whoever pressed begins if the press counts.
+TAKEN = "Taken: "
 
 
 class PressError(Exception):
@@ -39,6 +44,35 @@ class Person:
 ANN = Person(id="U0LOCALANN", name="ann")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressed:
+    """A press, and what became of it.
+
+    Attributes:
+        action: the button's name, and `label` what it says.
+        in_page: whether somebody pressed it in the channel's page.
+        at: when it was pressed, by the inbox's clock.
+        status: the HTTP status of the app's answer; None as long as there is none.
+        told: what the app said to whoever pressed, if anything.
+        seconds: how long the answer took, in real seconds.
+        is_over: whether nothing is waited for any more.
+    """
+
+    action: str
+    label: str
+    in_page: bool
+    at: datetime
+    status: int | None = None
+    told: str | None = None
+    seconds: float = 0.0
+    is_over: bool = False
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether it counts, as the app said."""
+        return self.told is not None and self.told.startswith(TAKEN)
+
+
 class Presser:
     """Sends presses to one address. ``url`` is None until the app has one."""
 
@@ -54,9 +88,7 @@ class Presser:
         Raises:
             PressError: the message has no such button, or nobody answers.
         """
-        button = next((b for b in buttons_of(message) if b.get("action_id") == action_id), None)
-        if button is None:
-            raise PressError(f"the message has no button {action_id!r}")
+        button = button_of(message, action_id)
         if self.url is None:
             raise PressError("the app has no address for presses yet")
         payload = self._payload(message, button, by, response_url)
@@ -92,6 +124,18 @@ def buttons_of(message: Message) -> Iterator[Mapping[str, Any]]:
     for block in message.blocks:
         if block["type"] == "actions":
             yield from block["elements"]
+
+
+def button_of(message: Message, action_id: str) -> Mapping[str, Any]:
+    """The button of that name.
+
+    Raises:
+        PressError: the message has none.
+    """
+    button = next((one for one in buttons_of(message) if one.get("action_id") == action_id), None)
+    if button is None:
+        raise PressError(f"the message has no button {action_id!r}")
+    return button
 
 
 def _signature(timestamp: str, body: str) -> str:

@@ -1,9 +1,11 @@
 """The HTTP face of the local Slack: webhooks, some Web API methods, and the channel's page."""
 
 import json
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +13,15 @@ from typing import Any, Self
 
 from local.loopback import LoopbackServer, Request, Response
 from local.slack_inbox import page
-from local.slack_inbox.pressing import ANN, SIGNING_SECRET, Person, Presser, PressError
+from local.slack_inbox.pressing import (
+    ANN,
+    SIGNING_SECRET,
+    Person,
+    Pressed,
+    Presser,
+    PressError,
+    button_of,
+)
 from local.slack_inbox.uploads import Uploads
 from local.slack_inbox.workspace import (
     BOT_ID,
@@ -27,7 +37,7 @@ TOKEN = "xoxb-local-0001"  # noqa: S105 - opens nothing but this inbox
 WEBHOOK_PATH = "/services/T0LOCAL01/B0LOCAL01/local0000000000000000001"
 UPLOAD_PATH = "/upload/v1/"
 _BOT, _WEBHOOK, _WHISPER = "bot", "webhook", "whisper"
-# Where the app answers a press, followed by the message's timestamp.
+# Where the app answers a press, followed by the message's timestamp and the press's number.
 ANSWERS = "/actions/"
 # A page that runs only what it brought along, and loads nothing.
 _POLICY = (
@@ -68,7 +78,15 @@ class SlackInbox:
         self.channel_id = CHANNEL_ID
         self.presser = Presser()
         self.signing_secret = SIGNING_SECRET
+        self._presses: list[Pressed] = []
+        self._lock = threading.Lock()
         self._server = LoopbackServer(self._answer)
+
+    @property
+    def presses(self) -> tuple[Pressed, ...]:
+        """Every press so far, oldest first, also one that still waits for its answer."""
+        with self._lock:
+            return tuple(self._presses)
 
     @property
     def url(self) -> str:
@@ -89,10 +107,15 @@ class SlackInbox:
         """Return all messages, oldest first."""
         return self.workspace.messages()
 
+    def for_everybody(self) -> list[Message]:
+        """Return the messages that not only whoever pressed a button sees, oldest first."""
+        return [message for message in self.messages() if message.author != _WHISPER]
+
     def words_and_pictures(self) -> tuple[int, int]:
-        """Return how many messages hold words, and how many hold files."""
-        files = sum(bool(message.files) for message in self.messages())
-        return len(self.messages()) - files, files
+        """Return how many messages hold words for everybody, and how many hold files."""
+        shown = self.for_everybody()
+        files = sum(bool(message.files) for message in shown)
+        return len(shown) - files, files
 
     def save(self, path: Path) -> None:
         """Save the channel's page as a file that needs no server."""
@@ -137,7 +160,7 @@ class SlackInbox:
             return _html(page.render(self.workspace, live=True))
         return _plain(404, "not_found")
 
-    def press(self, ts: str, action_id: str, *, by: Person = ANN) -> int:
+    def press(self, ts: str, action_id: str, *, by: Person = ANN, in_page: bool = False) -> int:
         """Press a button as somebody; return the HTTP status of the app's answer.
 
         Raises:
@@ -146,25 +169,48 @@ class SlackInbox:
         message = next((one for one in self.messages() if one.ts == ts), None)
         if message is None:
             raise PressError(f"there is no message {ts!r}")
-        return self.presser.press(
-            message,
-            action_id,
-            by=by,
-            now=self.workspace.now(),
-            response_url=f"{self.url}{ANSWERS}{ts}",
+        label = button_of(message, action_id)["text"]["text"]
+        number = self._begin(
+            Pressed(action=action_id, label=label, in_page=in_page, at=self.workspace.now())
         )
+        began, status = time.monotonic(), None
+        try:
+            status = self.presser.press(
+                message,
+                action_id,
+                by=by,
+                now=self.workspace.now(),
+                response_url=f"{self.url}{ANSWERS}{ts}/{number}",
+            )
+        finally:
+            self._note(number, status=status, seconds=time.monotonic() - began, is_over=True)
+        return status
+
+    def _begin(self, pressed: Pressed) -> int:
+        with self._lock:
+            self._presses.append(pressed)
+            return len(self._presses) - 1
+
+    def _note(self, number: int, **found: Any) -> None:
+        with self._lock:
+            self._presses[number] = replace(self._presses[number], **found)
 
     def _pressed(self, given: Mapping[str, Any]) -> Response:
         """A press in the page."""
         try:
-            status = self.press(str(given.get("ts")), str(given.get("action_id")))
+            status = self.press(str(given.get("ts")), str(given.get("action_id")), in_page=True)
         except PressError as error:
             return _json({"ok": False, "error": str(error)})
         return _json({"ok": status == 200, "error": f"the app answered {status}"})  # noqa: PLR2004
 
-    def _whispered(self, ts: str, request: Request) -> Response:
+    def _whispered(self, path: str, request: Request) -> Response:
         """What the app answers to whoever pressed; nobody else would see it."""
-        text = f"_Only visible to {ANN.name}:_ {_object(request.body, 'invalid_json').get('text')}"
+        ts, _, number = path.partition("/")
+        told = str(_object(request.body, "invalid_json").get("text"))
+        if not number.isdigit() or int(number) >= len(self.presses):
+            return _plain(404, "no_such_press")
+        self._note(int(number), told=told)
+        text = f"_Only visible to {ANN.name}:_ {told}"
         try:
             self.workspace.post(
                 {"channel": CHANNEL_ID, "text": text, "thread_ts": ts}, author=_WHISPER

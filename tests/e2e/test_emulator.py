@@ -117,6 +117,15 @@ def test_a_function_sees_the_model_clock_the_front_and_nothing_of_this_machine(w
     assert not {"AWS_PROFILE", "HTTP_PROXY", "VIRTUAL_ENV"} & set(seen["environment"])
 
 
+def test_no_start_of_a_function_compiles_the_sdk(world):
+    """A worker keeps no bytecode, so what is not there is compiled at each of its starts."""
+    (sdk,) = emulator.ENVIRONMENT.glob("lib/*/site-packages/botocore")
+    sources = {path.stem for path in sdk.glob("*.py")}
+    compiled = {path.name.partition(".")[0] for path in sdk.glob("__pycache__/*.pyc")}
+    assert "session" in sources
+    assert sources <= compiled
+
+
 def test_a_transition_reaches_a_queue_by_topic_and_by_rule(world, clients):
     by_topic, by_topic_arn = queue(clients, "by-topic")
     by_rule, by_rule_arn = queue(clients, "by-rule")

@@ -30,10 +30,14 @@ class App:
 
     def __init__(self, inbox, status=200):
         self.inbox, self.status, self.presses = inbox, status, []
+        self.told = None
 
     def answer(self, request):
         event = {"headers": request.headers, "body": request.body.decode()}
-        self.presses.append(press_of(event, lambda: self.inbox.signing_secret, NOW))
+        press = press_of(event, lambda: self.inbox.signing_secret, NOW)
+        self.presses.append(press)
+        if self.told:
+            whisper(press.response_url, self.told)
         return Response(status=self.status, content_type="text/plain", body=b"")
 
 
@@ -76,6 +80,36 @@ def test_what_the_app_whispers_is_shown_under_the_message(app, ts):
     said = app.inbox.messages()[-1]
     assert said.thread_ts == ts
     assert said.text == "_Only visible to ann:_ Taken: &lt;!here&gt; all of it"
+
+
+def test_a_press_is_kept_with_who_pressed_and_what_was_answered(app, ts):
+    app.told = "Taken: ann holds it."
+    app.inbox.press(ts, "approve")
+    app.told = "Nothing was done: it does not ask for anything any more."
+    pressed_in_page(app, {"ts": ts, "action_id": "approve"})
+
+    taken, refused = app.inbox.presses
+    assert (taken.action, taken.label, taken.in_page) == ("approve", "Approve", False)
+    assert (taken.status, taken.told, taken.is_over) == (200, "Taken: ann holds it.", True)
+    assert (taken.is_taken, refused.is_taken, refused.in_page) == (True, False, True)
+
+
+def test_a_press_that_nobody_takes_is_over_and_does_not_count(app, ts):
+    app.inbox.presser.url = "http://127.0.0.1:9/"
+    with pytest.raises(PressError):
+        app.inbox.press(ts, "approve")
+
+    (pressed,) = app.inbox.presses
+    assert (pressed.status, pressed.told, pressed.is_over) == (None, None, True)
+    assert not pressed.is_taken
+
+
+def test_what_is_whispered_counts_as_no_word_for_everybody(app, ts):
+    app.told = "Taken: all of it."
+    app.inbox.press(ts, "approve")
+
+    assert len(app.inbox.messages()) == 2
+    assert app.inbox.words_and_pictures() == (1, 0)
 
 
 def pressed_in_page(app, document, content_type="application/json"):

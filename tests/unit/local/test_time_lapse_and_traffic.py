@@ -74,6 +74,64 @@ def test_a_worker_takes_what_is_compiled_from_this_machine(tmp_path, worker):
     assert ("compiled for another" in run.stderr) is not worker
 
 
+@pytest.mark.parametrize("says", [True, False])
+def test_a_function_that_needs_no_sdk_is_started_without_one(says):
+    environment = {"PYTHONPATH": str(SITE), "LAMBDA_TASK_ROOT": "/"}
+    if says:
+        environment["WITHOUT_SDK"] = "1"
+    run = subprocess.run(
+        [sys.executable, "-c", "import botocore; print(botocore.__name__)"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert ("No module named 'botocore'" in run.stderr) is says
+    assert (run.stdout.strip() == "botocore") is not says
+
+
+class Seconds:
+    """A clock that stands until it is moved."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def paced(clock, pace, seconds):
+    """How many requests one customer makes in that time, each answered at once."""
+    ends, made = clock.now + seconds, 0
+    while (wait := pace.wait()) + clock.now < ends:
+        clock.now += wait
+        made += 1
+    clock.now = ends
+    return made
+
+
+def test_requests_come_at_a_steady_rate():
+    clock = Seconds()
+    pace = traffic.Pace(8, clock=clock)
+
+    assert paced(clock, pace, 10) == 80
+
+
+def test_what_a_busy_machine_let_slip_is_made_up_for():
+    """After three seconds without a request a minute of the demo still has what it must."""
+    clock = Seconds()
+    pace = traffic.Pace(8, makes_up_seconds=4, clock=clock)
+    clock.now += 3
+
+    assert paced(clock, pace, 1) == 4 * 8
+
+
+def test_no_more_is_made_up_for_than_a_minute_of_the_demo():
+    clock = Seconds()
+    pace = traffic.Pace(8, makes_up_seconds=4, clock=clock)
+    clock.now += 600
+
+    assert paced(clock, pace, 0.001) == 4 * 8 + 1
+
+
 def test_orders_are_the_same_on_every_run_and_60_percent_use_welcome():
     orders = [traffic.order(number) for number in range(2000)]
     assert orders == [traffic.order(number) for number in range(2000)]
