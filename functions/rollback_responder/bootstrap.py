@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from botocore.utils import parse_timestamp
+from botocore.utils import parse_timestamp, validate_region_name
 
 from rollback_responder.actions import Clients, pointers, rollouts
 from rollback_responder.aws_error import AwsError, name_of
@@ -197,7 +197,7 @@ def operator_clients(*, region: str | None, profile: str | None) -> Clients:
 
     What is None is found as the SDK finds it: in the environment, then in its own files.
     """
-    session = cast("Any", botocore.session.Session(profile=profile))
+    session = _session_of(profile)
 
     def client(service: str, config: Config) -> Any:
         return session.create_client(service, region_name=region, config=config)
@@ -205,6 +205,37 @@ def operator_clients(*, region: str | None, profile: str | None) -> Clients:
     return Clients(
         reads=lambda service: client(service, READS), acts=lambda service: client(service, ONCE)
     )
+
+
+def region_of(place: Place) -> str | None:
+    """The region that a person means, or that their environment or AWS configuration names.
+
+    Raises:
+        BotoCoreError: there is no such profile, or it is no region.
+    """
+    session = _session_of(place.profile)
+    # Whether there is such a profile is asked here, also where the region is named.
+    configured: str | None = session.get_config_variable("region")
+    session.get_scoped_config()
+    found = place.region or configured
+    if found is not None:
+        validate_region_name(found)
+    return found
+
+
+def profiles() -> list[str]:
+    """The profiles of a person's AWS configuration."""
+    return sorted(botocore.session.Session().available_profiles)
+
+
+def _session_of(profile: str | None) -> Any:
+    """A session of the SDK for a person, with the region where the AWS command line looks for it.
+
+    botocore alone knows only AWS_DEFAULT_REGION; AWS's other tools read AWS_REGION, and first (SDKs
+    and tools reference guide, "AWS Region").
+    """
+    variables: Any = {"region": ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)}
+    return botocore.session.Session(profile=profile, session_vars=variables)
 
 
 def looking_rooms(policy: Policy, table: str, place: Place) -> Rooms:
@@ -228,7 +259,7 @@ def reading_client(service: str, place: Place) -> Any:
 
 def _client_in(service: str, place: Place) -> Any:
     try:
-        session = cast("Any", botocore.session.Session(profile=place.profile))
+        session = _session_of(place.profile)
         # The SDK gives some instants in the machine's own zone; a person's machine has any.
         parsers = session.get_component("response_parser_factory")
         parsers.set_parser_defaults(timestamp_parser=_utc)

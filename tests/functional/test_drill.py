@@ -137,8 +137,14 @@ def test_nobody_is_overruled_by_a_drill():
     until_at = house.now + timedelta(hours=1)
     house.say(FixForward(service="shop", until_at=until_at, by="bob"))
 
-    with pytest.raises(OrderRefused, match="bob fixes it forward"):
+    with pytest.raises(OrderRefused) as refused:
         house.say(order(house))
+    assert str(refused.value) == (
+        f"bob fixes it forward until {until_at:%d %b %H:%M:%S} UTC; "
+        "`rollback fix-forward shop --end` ends that"
+    )
+    house.say(FixForward(service="shop", until_at=None, by="ann"))
+    assert house.say(order(house)).startswith("ann began a drill of shop")
 
 
 def test_a_person_who_undoes_it_by_hand_does_no_harm():

@@ -53,7 +53,7 @@ def incidents(
 
     Example: rollback incidents --service checkout --since 7d
     """
-    span = parse_span(since) if since else None
+    span = parse_span(since, "--since") if since else None
     place = Place(
         policy_file=policy, journal_file=journal, table_name=table, region=region, profile=profile
     )
@@ -93,9 +93,8 @@ def _wanted(incident: Incident, since_at: datetime | None, *, only_open: bool) -
 def _kept(records: Records, service: str | None) -> Kept:
     """The incidents of one service or of all, oldest first."""
     if service is not None and service not in records.services:
-        raise BadUsage(
-            f"no service is called {service}; there are: {', '.join(records.services) or 'none'}"
-        )
+        known = ", ".join(records.services) or "none"
+        raise BadUsage(f"--service: got {service!r}; allowed: {known}; name one of these")
     kept = [records.incidents(name) for name in ([service] if service else records.services)]
     found = [incident for one in kept for incident in one.incidents]
     return Kept(
