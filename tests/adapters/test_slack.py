@@ -18,7 +18,8 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import Mention, Slack
 from rollback_responder.domain.reason import Reason
 from rollback_responder.notifiers import slack
-from rollback_responder.notifiers.message import Button, Link, Message, message_of
+from rollback_responder.notifiers.links import Link
+from rollback_responder.notifiers.message import Button, Message, message_of
 from rollback_responder.notifiers.slack import (
     BotThread,
     SlackSecret,

@@ -17,7 +17,8 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.order import FixForward, Undo
 from rollback_responder.domain.reason import Reason
 from rollback_responder.driller import Driller
-from rollback_responder.notifiers.message import headline, message_of
+from rollback_responder.notifiers.headline import headline
+from rollback_responder.notifiers.message import message_of
 
 BACK, FORWARD = ("shop", "2", "1"), ("shop", "1", "2")
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from rollback_responder.domain.controls import Controls, FixingForward
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 from tests.runbooks.team_house import TeamHouse
 
 SERVICE = "forum-addon"

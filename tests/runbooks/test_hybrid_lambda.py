@@ -5,7 +5,7 @@ import pytest
 from rollback_responder.domain.controls import Controls, Unsafe
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 from tests.runbooks.team_house import AT_ONCE, TeamHouse
 
 AUTHENTICATION, CORE_API, ANALYTICS, ADMIN_TOOLS = (

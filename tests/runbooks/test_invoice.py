@@ -8,7 +8,7 @@ from rollback_responder.domain.controls import Controls, FixingForward, Unsafe
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import LegState
 from rollback_responder.domain.reason import Reason
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 from tests.runbooks.team_house import TeamHouse
 
 SERVICE = "invoice"

@@ -11,7 +11,8 @@ from rollback_responder.domain.judging import Verdict
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Origin
-from rollback_responder.notifiers.message import ICONS, headline, message_of, reply
+from rollback_responder.notifiers.headline import headline
+from rollback_responder.notifiers.message import ICONS, message_of, reply
 from rollback_responder.notifiers.words import WORDS
 from tests.builders import (
     GROUP,

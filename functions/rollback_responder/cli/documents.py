@@ -10,7 +10,7 @@ from rollback_responder.domain.document import write
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.policy import Policy
 from rollback_responder.domain.release import Ledger, Release
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 
 
 def incident_in_brief(incident: Incident) -> dict[str, Any]:

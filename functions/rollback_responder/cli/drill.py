@@ -20,7 +20,8 @@ from rollback_responder.cli.saying import give
 from rollback_responder.cli.screen import BAD, GOOD, Screen
 from rollback_responder.domain.drill import rehearsal
 from rollback_responder.domain.incident import Incident, State
-from rollback_responder.notifiers.message import headline, reply
+from rollback_responder.notifiers.headline import headline
+from rollback_responder.notifiers.message import reply
 
 POLL_SECONDS = 5.0
 # The watcher looks each minute: a minute to begin at worst, one to go forward, and some to spare.

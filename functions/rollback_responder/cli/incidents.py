@@ -25,7 +25,7 @@ from rollback_responder.cli.records import Kept, Records
 from rollback_responder.cli.report import FIGURES, report_of
 from rollback_responder.cli.screen import BAD, STATE_STYLES, Screen, clock
 from rollback_responder.domain.incident import Incident
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 
 ServiceName = Annotated[
     str | None, typer.Option("--service", metavar="NAME", help="Only of this service.")

@@ -11,7 +11,9 @@ from rollback_responder.cli.screen import clock
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.judging import Evidence
 from rollback_responder.domain.reason import Reason
-from rollback_responder.notifiers.message import LEG_STATES, Link, message_of, reply
+from rollback_responder.notifiers.deeds import LEG_STATES
+from rollback_responder.notifiers.links import Link
+from rollback_responder.notifiers.message import message_of, reply
 
 FIGURES = "Figures"
 Pairs = tuple[tuple[str, str], ...]

@@ -41,7 +41,8 @@ from rollback_responder.domain.errors import MessageGone, NotificationError
 from rollback_responder.domain.policy import Mention
 from rollback_responder.domain.policy import Slack as SlackPolicy
 from rollback_responder.notifiers.bulletin import Bulletin
-from rollback_responder.notifiers.message import Button, Link, Message
+from rollback_responder.notifiers.links import Link
+from rollback_responder.notifiers.message import Button, Message
 from rollback_responder.ports import Thread
 
 # The message to edit, or its thread, was deleted.
