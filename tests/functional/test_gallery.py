@@ -15,6 +15,8 @@ from tests.hostile import DISGUISES, HOSTILE, harms_of, marked_up, strings
 from tests.simulation import gallery
 
 RING = "<!here>"
+# The policy's own mentions: whom a page rings, and who may press.
+MENTIONS = {RING, f"May press: <@{gallery.SOMEBODY}>"}
 # What a policy restricts: a service's name, and the ids that the responder draws itself.
 OURS = {"id", "kind"}
 SHORT = "".join(text for text in HOSTILE if len(text) < 100)
@@ -99,7 +101,7 @@ def check_harmless(incidents, text):
             said = [message.text.removeprefix(RING), *marked_up(blocks)]
 
             assert block_kit.problems(blocks) == []
-            assert [harm for one in said if one != RING for harm in harms_of(one)] == []
+            assert [harm for one in said if one not in MENTIONS for harm in harms_of(one)] == []
             assert [t for t in (message.text, *strings(blocks)) if DISGUISES.search(t)] == []
             assert len(message.text) <= TEXT_LIMIT
 

@@ -123,11 +123,11 @@ def show(
     screen = Screen()
     with screen.waiting("reading the journal"):
         incident = incident_named(place.records, incident_id)
-        label = place.records.label(incident)
+        label, said = place.records.label(incident), place.records.said(incident)
     if as_json:
-        screen.json(documents.incident_in_full(incident, label))
+        screen.json(documents.incident_in_full(incident, label, said))
         return
-    report = report_of(incident, label=label)
+    report = report_of(incident, label=label, said=said)
     screen.line(report.headline, f"bold {STATE_STYLES[incident.state]}".strip())
     screen.pairs(report.facts)
     for title, text in report.summary:

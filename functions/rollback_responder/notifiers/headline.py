@@ -44,7 +44,7 @@ def _headline_of_rollback(incident: Incident, said: str) -> str:
     if incident.state is State.FIXED and incident.ordered_by:
         return f"{service} rolled back {what} as {incident.ordered_by} ordered, and is healthy"
     if incident.state is State.FIXED:
-        return f"{service} rolled back {what}, {said} after {_minutes(incident)} min"
+        return f"{service} rolled back {what}, {said} {_minutes(incident)} min later"
     if incident.state is State.UNDOING:
         return f"{service} rolled back {what}, and a person wants it undone"
     if incident.state is State.UNDONE:

@@ -17,6 +17,8 @@ from rollback_responder.notifiers.phrases import clock, says_all, sentence
 from rollback_responder.notifiers.standing import next_step, stands
 from rollback_responder.notifiers.words import WORDS
 
+APPROVE = "approve"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
@@ -48,6 +50,11 @@ class Message:
     buttons: tuple[Button, ...]
     footer: str
     pages: bool
+
+    @property
+    def asks(self) -> bool:
+        """Whether it waits for somebody's yes."""
+        return any(button.action == APPROVE for button in self.buttons)
 
 
 def message_of(incident: Incident, *, account_id: str, region: str) -> Message:
@@ -98,6 +105,8 @@ def _facts(incident: Incident) -> tuple[tuple[str, str], ...]:
         ("Severity", incident.severity.value),
         _cause(incident),
     ]
+    if incident.approved_by:
+        facts.append(("Approved", f"by {incident.approved_by}"))
     if incident.release:
         release, origin = incident.release, ORIGINS[incident.release.origin]
         # Whoever publishes writes it: in one line it can pass for no fact of ours.
@@ -161,7 +170,7 @@ def _buttons(incident: Incident) -> Iterator[Button]:
     if incident.state is State.ASKING:
         will = " and ".join(would(incident, leg, past=False) for leg in incident.legs)
         yield Button(
-            action="approve",
+            action=APPROVE,
             label="Approve the rollback",
             style="primary",
             confirm=f"It will {will}.",

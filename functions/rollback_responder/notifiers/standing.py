@@ -52,14 +52,14 @@ def _said_last(incident: Incident) -> str:
 
 def next_step(incident: Incident) -> str:
     """What a person does next."""
-    words = WORDS[incident.reason]
+    words, wanted = WORDS[incident.reason], _next_by_reason(incident)
     if incident.drill and incident.state is State.UNDONE:
         return "Nothing: it was a rehearsal, and all is as it was."
     if incident.state is State.ASKING:
         # There may be no buttons, or nobody who may press them is near.
-        return f"{words.next_step} By command: `rollback approve {incident.id}`."
+        return f"{wanted} By command: `rollback approve {incident.id}`."
     if incident.is_open and (incident.needs_a_person or incident.reason is Reason.PAUSED):
-        return words.next_step
+        return wanted
     if incident.state in {State.ROLLING_BACK, State.WATCHING, State.UNDOING}:
         return "Nothing yet: the outcome follows here."
     if incident.state is State.UNDECIDED:
@@ -69,7 +69,15 @@ def next_step(incident: Incident) -> str:
     if words.ships:
         pointed = any(leg.how in {How.MOVE, How.REDEPLOY} for leg in incident.legs)
         ships = _ship_new_version(incident) if pointed else FIX_FIRST
-    return f"{words.next_step} {ships}".strip()
+    return f"{wanted} {ships}".strip()
+
+
+def _next_by_reason(incident: Incident) -> str:
+    """The next step for its reason; where both versions fail, also how to roll back anyhow."""
+    said = WORDS[incident.reason].next_step
+    if incident.reason is not Reason.BOTH_VERSIONS_FAIL:
+        return said
+    return f"{said} To roll it back all the same: `rollback now {incident.service}`."
 
 
 def _ship_new_version(incident: Incident) -> str:
