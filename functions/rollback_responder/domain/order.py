@@ -125,7 +125,17 @@ class RollBackNow:
     incident_id: str | None = None
 
 
-OfControls = Approve | Hold | Undo | FixForward | Freeze | RollBackNow
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoDrill:
+    """The monthly drill of a service is held back: that is told, once a month."""
+
+    service: str
+    why: str
+    by: str
+    incident_id: str | None = None
+
+
+OfControls = Approve | Hold | Undo | FixForward | Freeze | RollBackNow | NoDrill
 Order = OfControls | Label | Pause | Resume
 
 
@@ -161,6 +171,12 @@ def taken(order: OfControls, controls: Controls, incident: Incident | None, now:
             return _frozen(order, controls, now)
         case RollBackNow():
             return _ordered(order, controls, incident, now)
+        case NoDrill():
+            text = f"no drill of {order.service} this month: {order.why}"
+            told = controls.tells_of_no_drill(now)
+            return Taken(
+                controls=controls if told else replace(controls, no_drill_at=now), text=text
+            )
         case _:
             assert_never(order)
 
