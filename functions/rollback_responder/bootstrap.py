@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, DataNotFoundError
+from botocore.utils import validate_region_name
 
 from rollback_responder import sdk
 from rollback_responder.actions import Clients, pointers, rollouts
@@ -243,6 +244,27 @@ def operator_clients(*, region: str | None, profile: str | None) -> Clients:
     )
 
 
+def region_of(place: Place) -> str | None:
+    """The region that a person means, or that their environment or AWS configuration names.
+
+    Raises:
+        BotoCoreError: there is no such profile, or it is no region.
+    """
+    session = _session(place.profile)
+    # Whether there is such a profile is asked here, also where the region is named.
+    configured: str | None = session.get_config_variable("region")
+    session.get_scoped_config()
+    found = place.region or configured
+    if found is not None:
+        validate_region_name(found)
+    return found
+
+
+def profiles() -> list[str]:
+    """The profiles of a person's AWS configuration."""
+    return sorted(botocore.session.Session().available_profiles)
+
+
 def looking_rooms(policy: Policy, table: str, place: Place) -> Rooms:
     """A house for a person who looks: no client in it can do anything else.
 
@@ -271,8 +293,14 @@ def _client_in(service: str, place: Place) -> Any:
 
 
 def _session(profile: str | None = None) -> Any:
-    """One for all clients of a house: it reads the SDK's data once."""
-    session = cast("Any", botocore.session.Session(profile=profile))
+    """One for all clients of a house: it reads the SDK's data once.
+
+    The region is looked for where the AWS command line looks for it: botocore alone knows only
+    AWS_DEFAULT_REGION; AWS's other tools read AWS_REGION, and first (SDKs and tools reference
+    guide, "AWS Region").
+    """
+    variables: Any = {"region": ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)}
+    session = botocore.session.Session(profile=profile, session_vars=variables)
     sdk.tell_utc(session)
     return session
 

@@ -16,6 +16,7 @@ from rollback_responder.domain.order import (
     Freeze,
     Hold,
     Label,
+    NoDrill,
     OfControls,
     Order,
     Pause,
@@ -51,7 +52,7 @@ class Desk:
         """
         now = self.clock()
         match order:
-            case Approve() | Hold() | Undo() | FixForward() | Freeze() | RollBackNow():
+            case Approve() | Hold() | Undo() | FixForward() | Freeze() | RollBackNow() | NoDrill():
                 return self._about_service(order, now)
             case Label(service=service, incident_id=incident_id, right=right, by=by):
                 text = f"{by} says that this was {'right' if right else 'a false alarm'}"
@@ -82,7 +83,7 @@ class Desk:
             if self.book.write(page, found.controls, said=said):
                 if isinstance(order, RollBackNow):
                     self._wake_for(order.alarm_name)
-                elif page.incident:
+                elif page.incident and not isinstance(order, NoDrill):
                     self._wake_for(page.incident.alarm_name)
                 return found.text
         raise JournalError("others say something about it at the same moment; say it again")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rollback_responder.desk import Desk
 from rollback_responder.domain.drill import due, rehearsal
 from rollback_responder.domain.errors import OrderRefused
+from rollback_responder.domain.order import NoDrill
 from rollback_responder.domain.policy import Policy
 from rollback_responder.ports import Clock, Journal
 
@@ -26,6 +27,8 @@ class Driller:
     def begin(self) -> dict[str, str]:
         """What came of the order for each service whose day it is, in words.
 
+        Slack hears of one that is held back, once a month.
+
         Raises:
             JournalError: the journal could not be read or written; the rest is left to next month.
         """
@@ -38,6 +41,7 @@ class Driller:
                 order = rehearsal(self.policy, service, row.ledgers if row else {}, by=BY, now=now)
                 told[service.name] = self.desk.take(order)
             except OrderRefused as error:
-                told[service.name] = f"no drill: {error}"
-                logger.warning("%s: %s", service.name, told[service.name])
+                held_back = NoDrill(service=service.name, why=str(error), by=BY)
+                told[service.name] = self.desk.take(held_back)
+                logger.warning("%s", told[service.name])
         return told

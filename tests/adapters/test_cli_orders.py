@@ -139,6 +139,9 @@ def test_a_hold_an_undo_and_a_fix_forward_are_written(deployment, rollback):
     assert deployment.controls.holds[0].by == ME
     assert rollback("fix-forward", "shop", "--hours", "1.5", "--yes")[0] == 0
     assert deployment.controls.fix_forward.until_at == LATER + timedelta(minutes=90)
+    code, out, _ = rollback("fix-forward", "shop", "--end", "--yes")
+    assert (code, out) == (0, "Moto ended the fixing forward of shop: it is judged as before.\n")
+    assert deployment.controls.fix_forward is None
     deployment.hold(replace(FIXED, id="inc-2"))
     code, out, _ = rollback("undo", "inc-2", "--yes", "--json")
     assert code == 0
@@ -233,6 +236,18 @@ def test_a_pause_in_production_asks_for_the_environment(deployment, rollback):
         (["approve", "inc-9"], 2, "no incident is called 'inc-9'"),
         (["fix-forward", "shp", "--hours", "1"], 1, "there is no service 'shp'; there is shop"),
         (["fix-forward", "shop", "--hours", "25"], 2, "less than or equal to 24"),
+        (
+            ["fix-forward", "shop"],
+            2,
+            "fix-forward: got neither --hours nor --end; allowed: --hours",
+        ),
+        (
+            ["fix-forward", "shop", "--hours", "1", "--end"],
+            2,
+            "got both --hours and --end; allowed",
+        ),
+        (["freeze", "shop"], 2, "freeze: got neither --hours nor --end; allowed: --hours H to"),
+        (["freeze", "shop", "--hours", "1", "--end"], 2, "freeze: got both --hours and --end"),
         (["label", "inc-1", "maybe"], 2, "maybe"),
     ],
 )
@@ -298,7 +313,8 @@ def test_what_cannot_be_read_ends_with_three(deployment, rollback):
     code, out, err = rollback("status", "--table", "elsewhere")
     assert (code, out) == (3, "")
     assert err == (
-        "rollback: the journal's table elsewhere was not read: ResourceNotFoundException\n"
+        "rollback: the journal's table elsewhere was not read: ResourceNotFoundException; is it in "
+        "this account and region? They are named with --profile and --region\n"
     )
     code, out, err = rollback("incidents", environment="nowhere")
     assert (code, out) == (3, "")

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
@@ -18,7 +19,8 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import Mention, Slack
 from rollback_responder.domain.reason import Reason
 from rollback_responder.notifiers import slack
-from rollback_responder.notifiers.message import Button, Link, Message, message_of
+from rollback_responder.notifiers.links import Link
+from rollback_responder.notifiers.message import Button, Message, message_of
 from rollback_responder.notifiers.slack import (
     BotThread,
     SlackSecret,
@@ -252,6 +254,57 @@ def test_whom_a_page_rings(server, kind, mention, ring):
     assert ("<!" in json.dumps(fields["blocks"])) is bool(ring)
 
 
+ASKING = told(
+    an_incident((State.ASKING, Reason.APPROVAL_NEEDED), asks_until_at=NOW + timedelta(hours=1))
+)
+UNDECIDED = told(an_incident((State.UNDECIDED, Reason.INCONCLUSIVE)))
+ANN, BOB = "U012AB3CD", "U22"
+EVERYBODY = tuple(f"U{number:03}" for number in range(200))
+COUNTED = "May press: 2 people, those in `slack.approvers`"
+PRESSERS = [
+    (ASKING, (ANN, BOB), "here", f"May press: <@{ANN}>, <@{BOB}>"),
+    (ASKING, (ANN,), "channel", f"May press: <@{ANN}>"),
+    (ASKING, (ANN, BOB), "nobody", COUNTED),
+    (ASKING, (ANN,), "nobody", "May press: 1 person, those in `slack.approvers`"),
+    (ASKING, (), "here", "Nobody may press a button: `slack.approvers` is empty."),
+    (UNDECIDED, (ANN, BOB), "here", COUNTED),
+    (UNDECIDED, (), "here", None),
+    (
+        ASKING,
+        EVERYBODY,
+        "here",
+        f"May press: {', '.join(f'<@U00{n}>' for n in range(10))}, 190 more of `slack.approvers`",
+    ),
+]
+
+
+def who_may_press(blocks):
+    texts = [text for text in marked_up(blocks) if "press" in text]
+    assert len(texts) <= 1
+    return next(iter(texts), None)
+
+
+@pytest.mark.parametrize("case", PRESSERS)
+def test_who_may_press_is_named_where_a_yes_is_waited_for(server, kind, case):
+    message, approvers, mention, said = case
+    policy = Slack(channel="#deploys", approvers=approvers, mention=Mention(mention))
+    thread_of(server, kind, policy).open(message)
+    blocks = server.fields()["blocks"]
+
+    assert who_may_press(blocks) == said
+    assert block_kit.problems(blocks) == []
+
+
+def test_in_a_storms_thread_nobody_is_named_before_an_edit_that_rings_nobody(server):
+    policy = Slack(channel="#deploys", approvers=(ANN, BOB))
+    thread = thread_of(server, "bot", policy)
+    head = thread.open(ASKING, under="C1/1.5")
+    thread.update(head, ASKING, news=False)
+    said = [who_may_press(server.fields(n)["blocks"]) for n in (0, 1)]
+
+    assert said == [COUNTED, f"May press: <@{ANN}>, <@{BOB}>"]
+
+
 def test_what_needs_nobody_rings_nobody(server, kind):
     thread_of(server, kind).open(FIXED)
 
@@ -308,8 +361,11 @@ def hostile(text):
     )
 
 
+NAMED = f"May press: {', '.join(f'member {number}' for number in range(60))}"
+
+
 def check_harmless(message):
-    rendered = [block.to_dict() for block in blocks_of(message, pressable=True)]
+    rendered = [block.to_dict() for block in blocks_of(message, pressable=True, pressers=NAMED)]
     assert block_kit.problems(rendered) == []
     assert block_kit.size(rendered) <= block_kit.MAX_SIZE
     assert [harm for text in marked_up(rendered) for harm in harms_of(text)] == []

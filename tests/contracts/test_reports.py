@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from rollback_responder.cli.markdown import escaped, markdown_of
 from rollback_responder.cli.page import TONES, page_of
 from rollback_responder.cli.report import report_of
+from rollback_responder.cli.screen import clock
 from rollback_responder.domain.incident import OPEN, TRANSITIONS, State
 from rollback_responder.domain.judging import Verdict
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.said import Said
 from rollback_responder.domain.trigger import ErrorRate
 from rollback_responder.journal.codec import decode_incident, encode
 from tests.builders import (
@@ -215,6 +217,17 @@ def test_the_timeline_has_every_instant_and_every_step_in_order(incident):
     assert [when for when, _ in on_page] == wanted_instants(document)
     for step in document["steps"]:
         assert any(step["text"] in what for _, what in on_page)
+
+
+@given(incidents(), TEXTS)
+def test_who_said_what_stands_in_the_timeline_and_foreign_text_stays_text(incident, name):
+    at = NOW + timedelta(days=3650)
+    said = Said(at=at, by=name, text=f"{name} approved the rollback", incident_id=incident.id)
+    page = Page(page_of(report_of(incident, said=[said])))
+
+    when, what = page.table("Timeline")[-1]
+    assert when == clock(at)
+    assert what == f"a person said: {said.text}"
 
 
 @given(incidents())

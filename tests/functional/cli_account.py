@@ -180,6 +180,12 @@ class CheckedAccount:
             return {"StackResources": [_function(asked["PhysicalResourceId"])]}
 
         return {
+            "ListMetrics": lambda asked: {
+                "Metrics": [
+                    {"Namespace": asked["Namespace"], "MetricName": asked["MetricName"]}
+                    | {"Dimensions": asked["Dimensions"]}
+                ]
+            },
             "GetCallerIdentity": {
                 "Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/Admin/jane",
                 "Account": ACCOUNT,

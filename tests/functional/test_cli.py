@@ -143,12 +143,18 @@ NO_KEYS = '[{"pk": {"S": "service#shop"}}]'
     [
         (["show", "inc-1", *JOURNAL], "no incident is called 'inc-1' in the services shop"),
         (["report", "inc-1", *JOURNAL], "no incident is called 'inc-1'"),
-        (["incidents", "--service", "shp", *JOURNAL], "no service is called shp; there are: shop"),
+        (
+            ["incidents", "--service", "shp", *JOURNAL],
+            "--service: got 'shp'; allowed: shop; name one",
+        ),
         (["status", "--journal", "nowhere.json"], "nowhere.json is no export"),
         (["status", "--policy", "nowhere.json"], "no such file"),
         (["status", *JOURNAL, "--policy", "pyproject.toml"], "no JSON"),
         (["status", *JOURNAL, "--policy", "tests/policies/bad/null.json"], "no context.rollback"),
-        (["incidents", *JOURNAL, "--since", "soon"], "got 'soon'; allowed: a whole number"),
+        (
+            ["incidents", *JOURNAL, "--since", "soon"],
+            "--since: got 'soon'; allowed: a whole number",
+        ),
         (["incidents", *JOURNAL, "--sicne", "1d"], "No such option: --sicne"),
         (["report", FIXED, *JOURNAL, "--output", "/nowhere/x.md"], "could not be written"),
     ],

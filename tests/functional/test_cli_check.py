@@ -117,6 +117,12 @@ def invocation(arn):
     return f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations"
 
 
+def with_one_more_dimension(asked):
+    """A REST API's detailed metrics have its name as well; they are others."""
+    dimensions = [*asked["Dimensions"], {"Name": "Method", "Value": "GET"}]
+    return {"Metrics": [{"MetricName": asked["MetricName"], "Dimensions": dimensions}]}
+
+
 def deny(*actions):
     return lambda account: account.denied.update(actions)
 
@@ -216,6 +222,11 @@ BROKEN = {
         lambda account: account.house.cloudwatch.delete_alarms([ERROR_RATE]),
         [("error", "alarm_gone")],
     ),
+    "no such API": (answers(ListMetrics={"Metrics": []}), [("warning", "metric_without_data")] * 2),
+    "an API with data under other names only": (
+        answers(ListMetrics=with_one_more_dimension),
+        [("warning", "metric_without_data")] * 2,
+    ),
     "alarms disabled": (
         disable,
         [("error", "alarm_disabled"), ("warning", "alarm_without_action")] * 3,
@@ -301,6 +312,7 @@ def test_what_is_no_fault_is_not_found(check, account, name):
 DENIED = [
     "DescribeAlarms",
     "ListAlarmMuteRules",
+    "ListMetrics",
     "GetAlias",
     "GetDeploymentGroup",
     "GetItem",
@@ -404,3 +416,28 @@ def test_an_observed_service_is_noted_and_needs_no_leave_to_act(check, account, 
     assert (code, found) == (0, [("note", "observes")])
     assert "lambda:UpdateAlias" not in asked
     assert "lambda:GetAlias" in asked
+
+
+def test_what_has_no_data_is_told_with_its_names_and_what_may_be(check, account):
+    account.answers["ListMetrics"] = {"Metrics": []}
+    code, out, _ = check("--region", REGION, raw=True)
+
+    assert code == 0
+    assert (
+        "metric AWS/ApiGateway 5xx of ApiId a1b2c3d4e5, Stage $default: no datum in 14 days: the "
+        "trigger api-5xx-rate" in out
+    )
+    assert "is the name right? A REST API is known by its name, an HTTP API by its id" in out
+
+
+def approving(tmp_path, **slack):
+    file = tmp_path / "approving.json"
+    policy = document() | {"mode": "approve"}
+    policy["slack"] = policy["slack"] | slack
+    file.write_text(json.dumps({"context": {"rollback": policy}}))
+    return "--json", "--policy", str(file)
+
+
+def test_where_a_person_is_asked_it_is_noted_that_nobody_may_press(check, tmp_path):
+    assert check(*approving(tmp_path)) == (0, [("note", "no_approvers")], "")
+    assert check(*approving(tmp_path, approvers=["U012AB3CD"])) == (0, [], "")

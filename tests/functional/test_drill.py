@@ -13,11 +13,13 @@ from rollback_responder.cli.records import Record
 from rollback_responder.domain.drill import due, rehearsal
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.figures import of_latest, summary
+from rollback_responder.domain.freeze import OneFreeze
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.order import FixForward, Undo
 from rollback_responder.domain.reason import Reason
 from rollback_responder.driller import Driller
-from rollback_responder.notifiers.message import headline, message_of
+from rollback_responder.notifiers.headline import headline
+from rollback_responder.notifiers.message import message_of
 
 BACK, FORWARD = ("shop", "2", "1"), ("shop", "1", "2")
 
@@ -137,8 +139,14 @@ def test_nobody_is_overruled_by_a_drill():
     until_at = house.now + timedelta(hours=1)
     house.say(FixForward(service="shop", until_at=until_at, by="bob"))
 
-    with pytest.raises(OrderRefused, match="bob fixes it forward"):
+    with pytest.raises(OrderRefused) as refused:
         house.say(order(house))
+    assert str(refused.value) == (
+        f"bob fixes it forward until {until_at:%d %b %H:%M:%S} UTC; "
+        "`rollback fix-forward shop --end` ends that"
+    )
+    house.say(FixForward(service="shop", until_at=None, by="ann"))
+    assert house.say(order(house)).startswith("ann began a drill of shop")
 
 
 def test_a_person_who_undoes_it_by_hand_does_no_harm():
@@ -197,6 +205,48 @@ def test_the_drills_of_the_day_are_begun_and_what_keeps_one_from_it_is_told():
     assert said["shop"].startswith("the monthly drill began a drill of shop: version 2 goes back")
     assert house.woken == [ERROR_RATE]
     assert driller(today).begin() == {"shop": "the monthly drill has ordered a rollback already"}
+
+
+def test_a_drill_that_is_held_back_is_told_once_a_month_and_wakes_nobody():
+    house = proven(document=policy_document(drills={}))
+    days = [house.now + timedelta(days=day) for day in range(80)]
+    today, again, *_ = [now for now in days if list(due(house.policy, now))]
+    told = {}
+    for now in (today, today + timedelta(minutes=1), again):
+        house.now = now
+        until_at = now + timedelta(hours=20)
+        house.say(FixForward(service="shop", until_at=until_at, by="bob"))
+        house.woken.clear()
+        driller = Driller(
+            policy=house.policy, journal=house.journal, desk=house.desk, clock=house.clock
+        )
+        told[now] = driller.begin()["shop"]
+        assert house.woken == []
+    said = [each for each in house.book.said if "no drill" in each.text]
+
+    assert [each.at for each in said] == [today, again]
+    assert {each.by for each in said} == {"the monthly drill"}
+    assert said[0].text == told[today]
+    assert said[0].text.startswith("no drill of shop this month: bob fixes it forward until ")
+    assert house.aliases.moves == []
+
+
+def test_so_is_one_that_a_freeze_of_the_policy_holds_back():
+    house = proven(document=policy_document(drills={}))
+    today = next(
+        now
+        for now in (house.now + timedelta(days=day) for day in range(31))
+        if list(due(house.policy, now))
+    )
+    freeze = OneFreeze(name="the sale", from_at=today, until_at=today + timedelta(days=1))
+    policy = replace(house.policy, freezes=(freeze,))
+    desk = replace(house.desk, policy=policy)
+    driller = Driller(policy=policy, journal=house.journal, desk=desk, clock=lambda: today)
+
+    assert driller.begin() == driller.begin()
+    assert [each.text for each in house.book.said] == [
+        "no drill of shop this month: the freeze 'the sale' is on"
+    ]
 
 
 # -- the command ----------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """`rollback explain`: it says what `respond` would do, shows why, and can do nothing."""
 
+import io
 import json
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,20 +14,23 @@ from moto import mock_aws
 from recording import clients_of, record
 
 from house import ACCOUNT, MINUTE, REGION, START, House, policy_document
-from rollback_responder import bootstrap
+from rollback_responder import bootstrap, signals
 from rollback_responder.cli.history import load, save
 from rollback_responder.cli.main import run
+from rollback_responder.cli.place import read_policy
 from rollback_responder.cli.recorded import rooms_in
 from rollback_responder.cli.walk import Explained, look_at
 from rollback_responder.domain.errors import ActionDenied
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.situation import RollBack
 from rollback_responder.ports import Move
 from rollback_responder.signals import wake
 from tests.tables import make_table
 
-EVENTS = Path(__file__).resolve().parents[1] / "events"
+ROOT = Path(__file__).resolve().parents[2]
+EVENTS = ROOT / "tests" / "events"
 NAME = "rollback.prod.shop.shop.live.error-rate"
 
 
@@ -79,6 +85,35 @@ def test_the_same_for_scripts(files, tmp_path, capsys):
 
     assert code == 0
     check("explain.json", out.out)
+
+
+def test_a_sample_event_of_a_service_is_explained(files, capsys, monkeypatch):
+    policy, facts = files
+    code, sample = told(capsys, "sample", "shop", "--policy", policy)
+    assert code == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO(sample.out))
+    code, out = told(capsys, "explain", "-", "--policy", policy, "--facts", facts)
+
+    assert code == 0
+    assert NAME in out.out
+    assert "move shop:live from version 2 to version 1" in out.out
+
+
+def test_the_event_in_the_docs_is_one_for_the_policy_of_the_project(capsys):
+    page = (ROOT / "docs" / "backtest.md").read_text()
+    (event,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    names = {entry.alarm_name for entry in read_policy(ROOT / "cdk.json").watched()}
+
+    assert signals.read(event).alarm_name in names
+    assert signals.read(event).state is AlarmState.ALARM
+
+
+def test_a_sample_of_an_unknown_service_names_those_that_there_are(files, capsys):
+    policy, _ = files
+    code, out = told(capsys, "sample", "shp", "--policy", policy)
+
+    assert (code, out.out) == (2, "")
+    assert "SERVICE: got 'shp'; allowed: shop" in out.err
 
 
 def test_it_decides_what_the_responder_then_does(bad_deploy):

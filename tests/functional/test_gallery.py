@@ -15,6 +15,8 @@ from tests.hostile import DISGUISES, HOSTILE, harms_of, marked_up, strings
 from tests.simulation import gallery
 
 RING = "<!here>"
+# The policy's own mentions: whom a page rings, and who may press.
+MENTIONS = {RING, f"May press: <@{gallery.SOMEBODY}>"}
 # What a policy restricts: a service's name, and the ids that the responder draws itself.
 OURS = {"id", "kind"}
 SHORT = "".join(text for text in HOSTILE if len(text) < 100)
@@ -50,6 +52,35 @@ def test_the_page_names_each_place_and_what_was_never_met(moments):
         assert f"<b>{place.state.value} · {place.reason.value}</b>" in page
     assert "Never met:" in page
     assert "<b>fixed</b>: symptom_gone" in page
+
+
+def test_each_way_a_drill_ends_is_shown(moments):
+    shown = {place.state for place in moments if place.way.startswith("drill")}
+    told = {moment.source for moment in moments.values()}
+
+    assert shown == {
+        State.WATCHING,
+        State.UNDOING,
+        State.UNDONE,
+        State.UNKNOWN,
+        State.STOOD_DOWN,
+    }
+    assert {f"story of {name}" for name in gallery.bulletins.DRILLS} <= told
+
+
+def test_what_is_told_of_more_than_one_incident_is_shown_and_slack_takes_it(moments):
+    told = {name: messages for name, _, messages in gallery.told_at_once(draw=lambda _: None)}
+    page = gallery.page_of(dict(list(moments.items())[:1]), draw=lambda _: None)
+
+    assert all(f'id="{name}"' in page for name in told)
+    assert "8 services have alarms at the same time; 7 need you" in [
+        message.text for message in told["storm"]
+    ]
+    assert told["week"][0].text.startswith("The week in test: 1 rollback")
+    assert told["quiet-week"][0].text.startswith("A quiet week in test")
+    assert "no drill of shop this month: bob fixes it forward" in told["drill-held-back"][0].text
+    for message in (one for messages in told.values() for one in messages if one.blocks):
+        assert block_kit.problems(list(message.blocks)) == []
 
 
 def test_the_headline_is_whole_and_leads_the_notification(told):
@@ -99,7 +130,7 @@ def check_harmless(incidents, text):
             said = [message.text.removeprefix(RING), *marked_up(blocks)]
 
             assert block_kit.problems(blocks) == []
-            assert [harm for one in said if one != RING for harm in harms_of(one)] == []
+            assert [harm for one in said if one not in MENTIONS for harm in harms_of(one)] == []
             assert [t for t in (message.text, *strings(blocks)) if DISGUISES.search(t)] == []
             assert len(message.text) <= TEXT_LIMIT
 

@@ -6,6 +6,7 @@ import json
 import sys
 
 import pytest
+from checker import told
 from scenarios import approval_needed, bad_deploy
 
 from rollback_responder import bootstrap
@@ -62,6 +63,18 @@ def test_a_yes_rolls_it_back_and_says_who(asking):
     assert asking.told == ["Taken: ann (U012AB3CD) approved the rollback."]
     assert asking.house.live == "1"
     assert asking.house.incident.state is State.WATCHING
+    assert asking.house.incident.approved_by == "ann (U012AB3CD)"
+    assert ("Approved", "by ann (U012AB3CD)") in told(asking.house).facts
+
+
+def test_a_no_and_an_undo_are_told_with_who_pressed(asking, monkeypatch):
+    asking.press("hold", name="eve")
+    asking.house.ops.pass_minutes(1)
+    assert "eve (U012AB3CD) said at" in told(asking.house).done
+    other = Pressed(bad_deploy(), monkeypatch)
+    other.press("undo", name="bob", user="U22")
+    assert other.house.incident.state is State.UNDONE
+    assert "bob (U22) put shop:live back to version 2" in told(other.house).stands
 
 
 def test_a_double_tap_and_two_people_at_once_are_one_yes(asking):

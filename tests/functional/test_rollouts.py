@@ -67,7 +67,7 @@ def test_a_canary_caught_in_mid_shift_is_stopped_and_its_own_rollback_is_followe
     assert house.aliases.moves == []
     assert problems_of(house, good={"1"}) == []
     assert told(house).headline == (
-        f"shop rolled back deployment {house.made}, the symptom is gone after 4 min"
+        f"shop rolled back deployment {house.made}, the symptom is gone 4 min later"
     )
     assert [bad.version for bad in house.ledger.bad] == ["2"]
 
@@ -237,7 +237,7 @@ def test_the_version_before_is_deployed_through_codedeploy_only_where_the_group_
     assert house.aliases.moves == asked.aliases.moves == []
     assert (is_back(house), is_back(asked)) == (True, False)
     assert latest(house).state is State.FIXED
-    assert told(house).headline == "shop rolled back v2 → v1, the symptom is gone after 3 min"
+    assert told(house).headline == "shop rolled back v2 → v1, the symptom is gone 3 min later"
     assert problems_of(house, good={"1"}) == []
 
 
@@ -300,7 +300,7 @@ def test_a_stack_update_is_cancelled_with_a_token_and_followed_through_its_clean
     assert is_back(house)
     assert house.incident.state is State.FIXED
     assert told(house).headline == (
-        "shop rolled back the update of stack shop, the symptom is gone after 4 min"
+        "shop rolled back the update of stack shop, the symptom is gone 4 min later"
     )
     assert problems_of(house, good={"1"}) == []
 

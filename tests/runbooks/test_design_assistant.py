@@ -4,7 +4,7 @@ import pytest
 
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 from tests.runbooks.team_house import AT_ONCE, HALF, TeamHouse
 
 API, WORKER = "api", "worker"
@@ -128,7 +128,7 @@ def test_process_alarm_stops_traffic_shifting_and_routes_back_to_the_previous_ve
     assert at.aliases.weights_of(API_FUNCTION, "live") == {}
     assert at.live_of(API_FUNCTION) == "1"
     assert headline(at.last(API)) == (
-        f"api rolled back deployment {at.made}, the symptom is gone after 6 min"
+        f"api rolled back deployment {at.made}, the symptom is gone 6 min later"
     )
 
 
@@ -138,7 +138,7 @@ def test_process_rollback_completes_within_2_to_5_minutes_else_a_person_is_calle
     at.pass_minutes(9)
 
     assert at.last(API).reason is Reason.ROLLBACK_OVERDUE
-    assert "after 5 min" in at.last(API).steps[-1].text
+    assert "5 min after its way back began at" in at.last(API).steps[-1].text
     assert at.told(API).pages
 
 

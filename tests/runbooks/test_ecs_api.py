@@ -9,7 +9,7 @@ import pytest
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.response import Response
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 from tests.runbooks.team_house import MINUTE, TeamHouse
 
 API = "api"

@@ -5,7 +5,7 @@ from datetime import timedelta
 from rollback_responder.domain.controls import Controls, FixingForward
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 from tests.runbooks.team_house import TeamHouse
 
 SERVICE = "forum-addon"
@@ -69,7 +69,7 @@ def test_scenario_2_post_deployment_functional_issues_rollback_to_previous_infra
     assert live(at) == ["2", "1", "2"]
     assert at.last(SERVICE).state is State.FIXED
     assert headline(at.last(SERVICE)) == (
-        "forum-addon rolled back v2 → v1, the symptom is gone after 4 min"
+        "forum-addon rolled back v2 → v1, the symptom is gone 4 min later"
     )
 
 
@@ -106,7 +106,7 @@ def test_critical_service_down_less_than_1_hour_immediate_cdk_rollback():
     assert live(at) == ["1", "1", "1"]
     assert at.reasons(SERVICE) == [Reason.METRIC_BREACHING, Reason.ALL_BACK, Reason.SYMPTOM_GONE]
     assert headline(at.last(SERVICE)) == (
-        f"forum-addon rolled back the update of stack {STACK}, the symptom is gone after 5 min"
+        f"forum-addon rolled back the update of stack {STACK}, the symptom is gone 5 min later"
     )
 
 

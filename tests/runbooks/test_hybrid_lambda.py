@@ -5,7 +5,7 @@ import pytest
 from rollback_responder.domain.controls import Controls, Unsafe
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 from tests.runbooks.team_house import AT_ONCE, TeamHouse
 
 AUTHENTICATION, CORE_API, ANALYTICS, ADMIN_TOOLS = (
@@ -227,7 +227,7 @@ def test_update_alias_prod_to_the_previous_version_that_proved_itself():
         ("move", "distronation-authentication 3 to 1"),
     ]
     assert headline(at.last(AUTHENTICATION)) == (
-        "authentication rolled back v3 → v1, the symptom is gone after 16 min"
+        "authentication rolled back v3 → v1, the symptom is gone 16 min later"
     )
 
 
@@ -265,7 +265,7 @@ def test_blue_green_error_rate_above_5_percent_for_2_consecutive_minutes():
 
     assert at.reasons(CORE_API) == FIXED
     assert headline(at.last(CORE_API)) == (
-        f"core-api rolled back deployment {at.made}, the symptom is gone after 17 min"
+        f"core-api rolled back deployment {at.made}, the symptom is gone 17 min later"
     )
 
 
@@ -313,7 +313,7 @@ def test_blue_green_rollback_takes_5_to_10_minutes_later_a_person_is_called():
     at.pass_minutes(14)
 
     assert at.last(CORE_API).reason is Reason.ROLLBACK_OVERDUE
-    assert "after 10 min" in at.last(CORE_API).steps[-1].text
+    assert "10 min after its way back began at" in at.last(CORE_API).steps[-1].text
     assert at.told(CORE_API).pages
 
 
@@ -355,7 +355,7 @@ def test_stack_rollback_takes_as_long_as_the_runbook_says_later_a_person_is_call
     at.pass_minutes(minutes + 8)
 
     assert at.last(service).reason is Reason.ROLLBACK_OVERDUE
-    assert f"after {minutes} min" in at.last(service).steps[-1].text
+    assert f"{minutes} min after its way back began" in at.last(service).steps[-1].text
 
 
 def test_scenario_1_failed_stack_update_reverts_automatically_and_is_followed():

@@ -8,7 +8,7 @@ from rollback_responder.domain.controls import Controls, FixingForward, Unsafe
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import LegState
 from rollback_responder.domain.reason import Reason
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 from tests.runbooks.team_house import TeamHouse
 
 SERVICE = "invoice"
@@ -70,7 +70,7 @@ def test_critical_issue_complete_system_failure_affecting_all_users():
     assert at.orders == [("cancel", API)]
     assert at.last(SERVICE).state is State.FIXED
     assert headline(at.last(SERVICE)) == (
-        f"invoice rolled back the update of stack {API}, the symptom is gone after 12 min"
+        f"invoice rolled back the update of stack {API}, the symptom is gone 12 min later"
     )
 
 
@@ -228,7 +228,7 @@ def test_rollback_order_monitoring_workflow_api_database():
         Reason.SYMPTOM_GONE,
     ]
     assert at.told(SERVICE).headline == (
-        "invoice rolled back a change of 4 parts, the symptom is gone after 19 min"
+        "invoice rolled back a change of 4 parts, the symptom is gone 19 min later"
     )
 
 
@@ -377,7 +377,7 @@ def test_cancel_stack_update_5_to_10_minutes_later_a_person_is_called():
     at.pass_minutes(12)
 
     assert at.last(SERVICE).reason is Reason.ROLLBACK_OVERDUE
-    assert "after 10 min" in at.last(SERVICE).steps[-1].text
+    assert "10 min after its way back began at" in at.last(SERVICE).steps[-1].text
     assert at.told(SERVICE).pages
 
 

@@ -3,7 +3,8 @@
 The simulation's histories are played from seed 0 on. For the reasons that they do not meet, the
 stories of `tests/functional` are. Of every state and reason the first incident that stood there
 is told as it went, by the real notifier, into the local Slack, which refuses what Slack
-refuses; once for each way back, where one was gone. The page shows them all, by state.
+refuses; once for each way back, where one was gone. Drills have stories of their own. The page
+shows them all, by state, and then what is told of more than one incident (`bulletins.py`).
 """
 
 import argparse
@@ -28,6 +29,7 @@ from rollback_responder.notifiers.picture import png_of
 from rollback_responder.notifiers.slack import SlackSecret, open_slack
 from rollback_responder.notifiers.telling import Teller
 from tests.conftest import CREDENTIALS
+from tests.simulation import bulletins
 from tests.simulation.house import ACCOUNT, LEASE, REGION, decode_incident
 from tests.simulation.soak import RATES
 from tests.simulation.story import Story
@@ -115,6 +117,8 @@ def moments_of(histories, *, minutes=0):
     for reason, scenario in SCENARIOS.items():
         if (scenario.state, reason) not in pairs_of(met):
             _meet(met, f"story of {reason.value}", _tell(scenario, minutes))
+    for name, story in bulletins.DRILLS.items():
+        _meet(met, f"story of {name}", recorded(story))
     return {place: met[place] for place in sorted(met, key=_order)}
 
 
@@ -140,7 +144,7 @@ def _meet(met, source, written):
 
 def _way(incident):
     if incident.acted_at is None:
-        return ""
+        return "drill" if incident.drill else ""
     ways = {f"{leg.how.value} {leg.target.kind}" for leg in incident.legs}
     several = " of several" if len(incident.legs) > 1 else ""
     drill = "drill, " if incident.drill else ""
@@ -167,6 +171,16 @@ def _play(seed, rate):
 
 
 def _tell(scenario, minutes):
+    def story():
+        told = scenario.story()
+        if scenario.state is State.UNDECIDED:
+            told.ops.pass_minutes(minutes)
+
+    return recorded(story)
+
+
+def recorded(story):
+    """Every incident that a story of the functional house writes, in order."""
     written = []
 
     class Journal(MemoryJournal):
@@ -179,9 +193,7 @@ def _tell(scenario, minutes):
             written.extend([incident] if incident else [])
 
     with mock.patch.object(house, "MemoryJournal", Journal):
-        told = scenario.story()
-        if scenario.state is State.UNDECIDED:
-            told.ops.pass_minutes(minutes)
+        story()
     return written
 
 
@@ -194,19 +206,32 @@ def told_by_slack(moments, *, draw=png_of):
     with SlackInbox(channel="deploys", clock=lambda: now[0]) as inbox:
         secret = SlackSecret(bot_token=inbox.token, api_url=inbox.api_url)
         for moment in moments:
-            before = len(inbox.messages())
-            teller = Teller(
-                open_slack(secret, POLICY),
-                MemoryNotices(LEASE),
-                MemoryStorms(LEASE),
-                account_id=ACCOUNT,
-                region=REGION,
-                draw=draw,
-            )
+            before, teller = len(inbox.messages()), teller_of(secret, draw=draw)
             for incident in moment.incidents:
                 now[0] = incident.steps[-1].at
                 teller.tell(incident, now[0])
             yield inbox.messages()[before:]
+
+
+def teller_of(secret, *, draw):
+    """The real notifier, which has told nothing yet."""
+    return Teller(
+        open_slack(secret, POLICY),
+        MemoryNotices(LEASE),
+        MemoryStorms(LEASE),
+        account_id=ACCOUNT,
+        region=REGION,
+        draw=draw,
+    )
+
+
+def told_at_once(*, draw=png_of):
+    """Each bulletin: its name, where it is from, and the messages that Slack took."""
+    for name, (source, tell) in bulletins.BULLETINS.items():
+        with SlackInbox(channel="deploys", clock=lambda: house.START) as inbox:
+            secret = SlackSecret(bot_token=inbox.token, api_url=inbox.api_url)
+            tell(teller_of(secret, draw=draw))
+            yield name, source, inbox.messages()
 
 
 def page_of(moments, *, draw=png_of):
@@ -218,16 +243,23 @@ def page_of(moments, *, draw=png_of):
             shown = place.state
         parts.append(_about(place, moments[place], messages[0]))
         parts.append(page.threads(messages))
+    parts.append('<h2 id="bulletins">more than one incident</h2>')
+    for name, source, messages in told_at_once(draw=draw):
+        parts.append(_titled(name, f"<b>{name}</b> · {html.escape(source)}", messages[0]))
+        parts.append(page.threads(messages))
     heading = f"Slack messages<small>{len(moments)} places where an incident may stand</small>"
     return page.document("Slack messages", heading, "".join(parts))
 
 
 def _about(place, moment, head):
     where = " · ".join(part for part in (place.state.value, place.reason.value, place.way) if part)
-    return (
-        f'<p class="about" id="{place.state.value}-{place.reason.value}"><b>{html.escape(where)}'
-        f"</b> · {html.escape(moment.source)}<br>Notification: {mrkdwn.render(head.text)}</p>"
-    )
+    about = f"<b>{html.escape(where)}</b> · {html.escape(moment.source)}"
+    return _titled(f"{place.state.value}-{place.reason.value}", about, head)
+
+
+def _titled(anchor, about, head):
+    notification = f"Notification: {mrkdwn.render(head.text)}"
+    return f'<p class="about" id="{anchor}">{about}<br>{notification}</p>'
 
 
 def _never_met(moments):

@@ -285,7 +285,9 @@ def test_what_cannot_be_read_is_waited_for_until_its_deadline_and_a_day_at_most(
 
     assert looked_at(unread, LATER + DEADLINE - MINUTE).reason is Reason.METRIC_BREACHING
     assert (late.reason, late.needs_a_person) == (Reason.ROLLBACK_OVERDUE, True)
-    assert late.steps[-1].text == "stack one is still not readable after 360 min"
+    assert late.steps[-1].text == (
+        f"stack one is still not readable 360 min after its way back began at {LATER:%H:%M:%S} UTC"
+    )
     assert (ended.state, ended.needs_a_person) == (State.INCOMPLETE, True)
 
 

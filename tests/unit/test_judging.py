@@ -130,7 +130,12 @@ def test_three_of_five_where_errors_come_in_bursts():
     ("failed", "minutes", "verdict", "words"),
     [
         (1, 3, I, "3 bad minutes of 3, 2 are enough, but 5 to 1 that it is worse"),
-        (2, 3, I, "but 31 to 1 that it is worse than the version before (0.0 %); 100 to 1 is sure"),
+        (
+            2,
+            3,
+            I,
+            "but 31 to 1 that it is worse than the version before (0.0 %); it would take 100 to 1",
+        ),
         (3, 2, I, "but 31 to 1"),
         (3, 3, B, "3 bad minutes of 3, 2 are enough; 200 to 1"),
     ],
@@ -245,8 +250,8 @@ def test_a_count_that_is_not_over_is_not_said_to_have_bad_minutes_enough():
         (HOUR, B, "more than a million to 1 that it is worse than the version before (1.0 %)"),
         ((), I, "nothing is known of the version before"),
         # It failed as often itself, or in so few requests that nobody knows.
-        (counted(*[(600, 120)] * 60, first=-60), I, "100 to 1 is sure"),
-        (counted((2, 0), first=-60), I, "100 to 1 is sure"),
+        (counted(*[(600, 120)] * 60, first=-60), I, "it would take 100 to 1"),
+        (counted((2, 0), first=-60), I, "it would take 100 to 1"),
     ],
 )
 def test_a_version_alone_is_compared_with_the_hour_before_it(history, verdict, words):

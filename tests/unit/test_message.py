@@ -11,7 +11,8 @@ from rollback_responder.domain.judging import Verdict
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Origin
-from rollback_responder.notifiers.message import ICONS, headline, message_of, reply
+from rollback_responder.notifiers.headline import headline
+from rollback_responder.notifiers.message import ICONS, message_of, reply
 from rollback_responder.notifiers.words import WORDS
 from tests.builders import (
     GROUP,
@@ -44,6 +45,23 @@ CANCELLED = a_leg(STACK, How.STOP, LegState.TO_DO, title="the update of stack sh
 def a_rollout_incident(*more, legs=(STOPPED,), reason=Reason.METRIC_BREACHING, **changes):
     given = {"acted_at": NOW, "legs": legs, "to_version": "1"}
     return an_incident((State.ROLLING_BACK, reason), *more, **(given | changes))
+
+
+def test_where_both_versions_fail_a_person_is_told_how_to_roll_back_all_the_same():
+    both = Reason.BOTH_VERSIONS_FAIL
+    for state in (State.UNDECIDED, State.STOOD_DOWN):
+        wanted = told(an_incident((state, both))).next_step
+        assert wanted.startswith(WORDS[both].next_step)
+        assert wanted.endswith(" To roll it back all the same: `rollback now shop`.")
+    other = told(an_incident((State.STOOD_DOWN, Reason.METRIC_HEALTHY))).next_step
+    assert "rollback now" not in other
+
+
+def test_who_approved_it_is_a_fact_of_its_own():
+    approved = a_rolled_back_incident(approved_by="ann (U1)")
+
+    assert ("Approved", "by ann (U1)") in told(approved).facts
+    assert "Approved" not in dict(told(a_rolled_back_incident()).facts)
 
 
 HEADLINES = [
@@ -79,7 +97,7 @@ HEADLINES = [
     (a_rolled_back_incident(), "shop rolled back v2 → v1, watching whether it helps"),
     (
         a_rolled_back_incident((State.FIXED, Reason.SYMPTOM_GONE)),
-        "shop rolled back v2 → v1, the symptom is gone after 1 min",
+        "shop rolled back v2 → v1, the symptom is gone 1 min later",
     ),
     (
         a_rolled_back_incident((State.NOT_FIXED, Reason.SYMPTOM_REMAINS)),
@@ -371,7 +389,7 @@ def test_how_long_it_took(after, text):
     incident = a_rolled_back_incident().step(
         NOW + after * MINUTE, State.FIXED, Reason.SYMPTOM_GONE, "x"
     )
-    assert headline(incident).endswith(f"after {text}")
+    assert headline(incident).endswith(f" {text} later")
 
 
 @pytest.mark.parametrize(

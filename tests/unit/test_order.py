@@ -107,6 +107,24 @@ def test_somebody_may_fix_it_forward_whether_or_not_there_is_an_incident():
         assert found.text == "bob fixes it forward, until 22 Nov 05:00:00 UTC"
 
 
+def test_fixing_forward_is_ended_by_anybody_and_once():
+    begun = taken(FORWARD, Controls(), None, NOW).controls
+    end = replace(FORWARD, until_at=None, by="eve")
+    ended = taken(end, begun, ASKING, NOW + MINUTE)
+    again = taken(end, ended.controls, ASKING, NOW + MINUTE)
+
+    assert ended.controls == Controls()
+    assert ended.text == "eve ended the fixing forward of shop: it is judged as before"
+    assert (again.controls, again.text) == (Controls(), "nobody fixes shop forward")
+
+
+def test_what_has_ended_by_itself_is_not_ended_again():
+    begun = taken(FORWARD, Controls(), None, NOW).controls
+    late = taken(replace(FORWARD, until_at=None), begun, None, NOW + HOUR)
+
+    assert (late.controls, late.text) == (begun, "nobody fixes shop forward")
+
+
 @pytest.mark.parametrize(
     ("order", "incident"), [(APPROVE, ASKING), (HOLD, ASKING), (UNDO, MOVED), (FORWARD, None)]
 )

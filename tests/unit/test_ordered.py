@@ -284,8 +284,16 @@ def test_an_order_is_kept_and_overrules_who_held_it():
     [
         (Controls(), an_incident((State.UNDECIDED, Reason.INCONCLUSIVE)), "inc-1 is open"),
         (Controls(holds=(Held(incident_id="i", changes=CHANGES, by="bob", at=NOW),)), None, "bob"),
-        (Controls(fix_forward=FixingForward(by="bob", until_at=NOW + MINUTE)), None, "bob fixes"),
-        (Controls(frozen=Frozen(by="bob", until_at=NOW + MINUTE)), None, "bob froze it"),
+        (
+            Controls(fix_forward=FixingForward(by="bob", until_at=NOW + MINUTE)),
+            None,
+            "bob fixes it forward until",
+        ),
+        (
+            Controls(frozen=Frozen(by="bob", until_at=NOW + MINUTE)),
+            None,
+            "bob froze it until 22 Nov 04:01:00 UTC; `rollback freeze shop --end` ends that",
+        ),
     ],
 )
 def test_a_drill_overrules_nobody(controls, incident, why):

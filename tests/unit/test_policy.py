@@ -546,3 +546,15 @@ def test_a_field_without_a_sentence_has_no_description():
         word: str
 
     assert schema._object(Plain)["properties"] == {"word": {"type": "string"}}
+
+
+def test_of_a_mode_that_cannot_be_read_nothing_is_said_to_collide():
+    document = a_policy().to_document()
+    (shop,) = document["services"]
+    (target,) = shop["targets"]
+    blue = shop | {"name": "blue", "mode": "observe", "targets": [target | {"alias": "blue"}]}
+    document |= {"mode": "sometimes", "services": [shop, blue]}
+    with pytest.raises(PolicyError) as found:
+        parse_policy(document)
+
+    assert [problem.path for problem in found.value.problems] == ["rollback.mode"]

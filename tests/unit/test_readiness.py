@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from rollback_responder.domain import naming, readiness
 from rollback_responder.domain.alias_readiness import AliasFacts, Caller, Moved, Way
 from rollback_responder.domain.finding import LEVELS, Check, Level, Unread
+from rollback_responder.domain.metric import question_of
+from rollback_responder.domain.metric_readiness import MetricFacts, named_series
 from rollback_responder.domain.permissions import Need, needs_of
 from rollback_responder.domain.policy import parse_policy
 from rollback_responder.domain.readiness import (
@@ -23,6 +25,7 @@ from rollback_responder.domain.readiness import (
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState
+from rollback_responder.domain.trigger import AdoptedAlarm, DeadLetters, ErrorRate
 from tests.builders import (
     GROUP,
     STACK,
@@ -35,6 +38,7 @@ from tests.builders import (
 )
 
 UNREAD = Unread(why="AccessDenied")
+(QUEUE,) = question_of(DeadLetters(queue="q"), None).series
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:rollback-alarms-prod"
 
 
@@ -95,10 +99,13 @@ READY = {
         name="database", reading=an_alarm(AlarmState.INSUFFICIENT_DATA)
     ),
     "group": GroupFacts(target=GROUP, rolls_back=True),
+    "metric": MetricFacts(trigger="dead-letters-q", series=QUEUE, has_data=True),
     "stack": a_stack(),
     "stack on its way": a_stack(phase=Phase.RUNNING),
 }
 FOUND = [
+    (Check.METRIC_WITHOUT_DATA, MetricFacts(trigger="x", series=QUEUE, has_data=False)),
+    (Check.NOT_READ, MetricFacts(trigger="x", series=QUEUE, has_data=UNREAD)),
     (Check.FUNCTION_GONE, an_alias(versions=None)),
     (Check.ALIAS_GONE, an_alias(observation=None)),
     (Check.ALIAS_ON_LATEST, an_alias(observation=an_observation("$LATEST"))),
@@ -168,11 +175,19 @@ def test_what_is_wrong_is_found_and_nothing_else(check, fact):
     assert finding.fix
 
 
+def test_only_the_metrics_that_a_person_names_are_looked_at():
+    triggers = (ErrorRate(threshold_percent=5), DeadLetters(queue="q"), AdoptedAlarm(name="theirs"))
+    service = replace(a_policy().services[0], triggers=triggers)
+
+    assert list(named_series(service)) == [("dead-letters-q", QUEUE)]
+
+
 def test_every_check_is_produced():
     others = [
         readiness.paused("joe"),
         readiness.observes("shop"),
         readiness.slack_secret("it is empty"),
+        readiness.no_approvers(["shop"]),
         *readiness.denied([_permission("implicitDeny")]),
     ]
     produced = {check for check, _ in FOUND} | {finding.check for finding in others}

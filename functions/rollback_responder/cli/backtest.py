@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rollback_responder import bootstrap
+from rollback_responder.cli.access import known_region
 from rollback_responder.cli.backtest_text import document_of, show
 from rollback_responder.cli.failure import BadUsage
 from rollback_responder.cli.history import History, load, save
@@ -96,6 +97,7 @@ def backtest(
         history = load(from_folder)
     else:
         place = bootstrap.Place(region=region, profile=profile)
+        known_region(place)
         history = _read(screen, known, table, place, days)
     if export:
         screen.err.print(f"written to {save(history, export)}")

@@ -20,6 +20,7 @@ from rollback_responder.domain import naming, readiness
 from rollback_responder.domain.errors import JournalError, NotificationError
 from rollback_responder.domain.finding import Check, Finding, Level, Unread, not_read
 from rollback_responder.domain.policy import Policy
+from rollback_responder.domain.response import Mode
 from rollback_responder.notifiers.slack import parse_secret
 
 ROLE = "RespondRole"
@@ -107,6 +108,10 @@ def _of_the_deployment(
         yield not_read(DEPLOYMENT, "what respond may do", permissions)
     else:
         yield from readiness.denied(permissions)
+    modes = {service.name: policy.mode_of(service) for service in policy.services}
+    asking = [name for name, mode in modes.items() if mode is Mode.APPROVE]
+    if asking and not policy.slack.approvers:
+        yield readiness.no_approvers(asking)
     yield from _slack(place, policy)
 
 

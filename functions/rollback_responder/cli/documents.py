@@ -1,5 +1,6 @@
 """What `--json` prints. Keys stay; new ones may come. `docs/cli.md` explains each."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,8 @@ from rollback_responder.domain.document import write
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.policy import Policy
 from rollback_responder.domain.release import Ledger, Release
-from rollback_responder.notifiers.message import headline
+from rollback_responder.domain.said import Said
+from rollback_responder.notifiers.headline import headline
 
 
 def incident_in_brief(incident: Incident) -> dict[str, Any]:
@@ -31,10 +33,13 @@ def incident_in_brief(incident: Incident) -> dict[str, Any]:
     }
 
 
-def incident_in_full(incident: Incident, label: Label | None) -> dict[str, Any]:
+def incident_in_full(
+    incident: Incident, label: Label | None, said: Sequence[Said]
+) -> dict[str, Any]:
     """An incident as the journal keeps it, beside what is worked out from it."""
     return incident_in_brief(incident) | {
         "label": asdict(label) if label else None,
+        "said": [write(each) for each in said],
         "incident": write(incident),
     }
 

@@ -14,14 +14,14 @@ from rollback_responder import bootstrap
 from rollback_responder.cli.failure import Exit
 from rollback_responder.cli.now import service_named
 from rollback_responder.cli.options import AsJson, PolicyFile, Profile, Region, TableName
-from rollback_responder.cli.orders import Yes
 from rollback_responder.cli.place import Place
 from rollback_responder.cli.records import Records
 from rollback_responder.cli.saying import give
 from rollback_responder.cli.screen import BAD, GOOD, Screen
 from rollback_responder.domain.drill import rehearsal
 from rollback_responder.domain.incident import Incident, State
-from rollback_responder.notifiers.message import headline, reply
+from rollback_responder.notifiers.headline import headline
+from rollback_responder.notifiers.message import reply
 
 POLL_SECONDS = 5.0
 # The watcher looks each minute: a minute to begin at worst, one to go forward, and some to spare.
@@ -31,14 +31,20 @@ GIVES_UP_AFTER = timedelta(minutes=10)
 def drill(
     service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service's name.")],
     *,
-    yes: Yes = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", help="Do not ask; for scripts. Production is refused anyway."),
+    ] = False,
     as_json: AsJson = False,
     policy: PolicyFile = None,
     table: TableName = None,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Rehearse a rollback where nobody is hurt: back, and forward again. Not for production.
+    """Rehearse a rollback where nobody is hurt: back, and forward again.
+
+    It is refused where the environment is called something with prod, whatever the mode, and where
+    the mode is observe.
 
     Exit code 0: it went back and forward again, and all is as it was. 1: it did not.
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rollback_responder import bootstrap
+from rollback_responder.cli.access import known_region
 from rollback_responder.cli.history import load
 from rollback_responder.cli.place import Place
 from rollback_responder.cli.recorded import rooms_in
@@ -24,11 +25,13 @@ def house_to_look_at(
 
     Raises:
         DocumentError: the record cannot be used.
-        NotRead: the table could not be found.
+        BadUsage: there is no such profile, or it is no region.
+        NotRead: the table could not be found, or no region is known.
     """
     if facts is not None:
         history = load(facts)
         return rooms_in(history, policy), history.region
+    known_region(place)
     named = Place(
         policy_file=policy_file, table_name=table, region=place.region, profile=place.profile
     )

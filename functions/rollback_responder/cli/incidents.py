@@ -25,7 +25,7 @@ from rollback_responder.cli.records import Kept, Records
 from rollback_responder.cli.report import FIGURES, report_of
 from rollback_responder.cli.screen import BAD, STATE_STYLES, Screen, clock
 from rollback_responder.domain.incident import Incident
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 
 ServiceName = Annotated[
     str | None, typer.Option("--service", metavar="NAME", help="Only of this service.")
@@ -53,7 +53,7 @@ def incidents(
 
     Example: rollback incidents --service checkout --since 7d
     """
-    span = parse_span(since) if since else None
+    span = parse_span(since, "--since") if since else None
     place = Place(
         policy_file=policy, journal_file=journal, table_name=table, region=region, profile=profile
     )
@@ -93,9 +93,8 @@ def _wanted(incident: Incident, since_at: datetime | None, *, only_open: bool) -
 def _kept(records: Records, service: str | None) -> Kept:
     """The incidents of one service or of all, oldest first."""
     if service is not None and service not in records.services:
-        raise BadUsage(
-            f"no service is called {service}; there are: {', '.join(records.services) or 'none'}"
-        )
+        known = ", ".join(records.services) or "none"
+        raise BadUsage(f"--service: got {service!r}; allowed: {known}; name one of these")
     kept = [records.incidents(name) for name in ([service] if service else records.services)]
     found = [incident for one in kept for incident in one.incidents]
     return Kept(
@@ -124,11 +123,11 @@ def show(
     screen = Screen()
     with screen.waiting("reading the journal"):
         incident = incident_named(place.records, incident_id)
-        label = place.records.label(incident)
+        label, said = place.records.label(incident), place.records.said(incident)
     if as_json:
-        screen.json(documents.incident_in_full(incident, label))
+        screen.json(documents.incident_in_full(incident, label, said))
         return
-    report = report_of(incident, label=label)
+    report = report_of(incident, label=label, said=said)
     screen.line(report.headline, f"bold {STATE_STYLES[incident.state]}".strip())
     screen.pairs(report.facts)
     for title, text in report.summary:

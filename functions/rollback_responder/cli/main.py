@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
+from rollback_responder.cli.access import cure_of
 from rollback_responder.cli.backtest import backtest
 from rollback_responder.cli.check import check
 from rollback_responder.cli.drill import drill
@@ -23,6 +24,7 @@ from rollback_responder.cli.orders import (
     undo,
 )
 from rollback_responder.cli.reporting import report
+from rollback_responder.cli.sample import sample
 from rollback_responder.cli.status import status
 from rollback_responder.domain.errors import RollbackError
 
@@ -43,7 +45,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (status, incidents, show, report, check, explain, backtest):
+    for command in (status, incidents, show, report, check, explain, sample, backtest):
         app.command(rich_help_panel=LOOK)(command)
     for order in (now, drill, approve, hold, undo, fix_forward, freeze, pause, resume, label):
         app.command(rich_help_panel=SAY)(order)
@@ -55,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         build()(list(arguments), prog_name="rollback")
     except RollbackError as error:
-        sys.stderr.write(f"rollback: {error}\n")
+        sys.stderr.write(f"rollback: {error}{cure_of(error)}\n")
         return exit_code(error)
     except SystemExit as end:
         return int(end.code or 0)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rollback_responder.cli.failure import BadUsage
+
 DEPLOYMENT, FILES = "Which deployment", "Without AWS"
 
 PolicyFile = Annotated[
@@ -69,15 +71,16 @@ IncidentId = Annotated[
 SPANS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
-def parse_span(text: str) -> timedelta:
-    """A span such as 90m, 12h or 7d.
+def parse_span(text: str, option: str) -> timedelta:
+    """A span such as 90m, 12h or 7d, given with that option.
 
     Raises:
-        typer.BadParameter: it is none.
+        BadUsage: it is none.
     """
     found = re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", text)
     if found is None:
-        raise typer.BadParameter(
-            f"got {text!r}; allowed: a whole number and m, h or d, such as 90m, 12h or 7d"
+        raise BadUsage(
+            f"{option}: got {text!r}; allowed: a whole number and m, h or d; write it as in 90m, "
+            "12h or 7d"
         )
     return int(found[1]) * SPANS[found[2]]

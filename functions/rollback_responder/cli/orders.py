@@ -4,7 +4,7 @@ Each says what it will do and asks; a production policy asks for a name to be ty
 whoever AWS says is signed in.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -168,9 +168,10 @@ def fix_forward(
     service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service's name.")],
     *,
     hours: Annotated[
-        float,
+        float | None,
         typer.Option("--hours", metavar="H", min=0.1, max=24, help="For how long, up to 24."),
-    ],
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="End it now: it is judged as before.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
     policy: PolicyFile = None,
@@ -182,12 +183,15 @@ def fix_forward(
 
     Example: rollback fix-forward checkout --hours 1
     """
+    until_at = _until("fix-forward", hours, end=end)
     place = Place(policy_file=policy, table_name=table, region=region, profile=profile)
-    until_at = bootstrap.utc_now() + timedelta(hours=hours)
+    says = f"This lets {service} be rolled back again, as the policy says."
+    if until_at:
+        says = f"This rolls nothing of {service} back until {clock(until_at)}; it goes on watching."
     give(
         place,
         service,
-        [f"This rolls nothing of {service} back until {clock(until_at)}; it goes on watching."],
+        [says],
         lambda by: FixForward(service=service, until_at=until_at, by=by),
         yes=yes,
         as_json=as_json,
@@ -213,10 +217,8 @@ def freeze(
 
     Example: rollback freeze checkout --hours 48
     """
-    if end == (hours is not None):
-        raise BadUsage("freeze: got neither, or both; allowed: --hours H to begin, --end to end")
+    until_at = _until("freeze", hours, end=end)
     place = Place(policy_file=policy, table_name=table, region=region, profile=profile)
-    until_at = bootstrap.utc_now() + timedelta(hours=hours) if hours else None
     says = "This ends the freeze that somebody put on it; the policy's own freezes stay."
     if until_at:
         says = f"This has a person asked before {service} is rolled back, until {clock(until_at)}."
@@ -228,6 +230,21 @@ def freeze(
         yes=yes,
         as_json=as_json,
     )
+
+
+def _until(command: str, hours: float | None, *, end: bool) -> datetime | None:
+    """Until when; None where it is to end now.
+
+    Raises:
+        BadUsage: both were said, or neither.
+    """
+    if (hours is None) is not end:
+        got = "both --hours and --end" if end else "neither --hours nor --end"
+        mend = "leave one of them out" if end else "add one of them"
+        raise BadUsage(
+            f"{command}: got {got}; allowed: --hours H to begin it, or --end to end it; {mend}"
+        )
+    return None if hours is None else bootstrap.utc_now() + timedelta(hours=hours)
 
 
 def pause(

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from rollback_responder import bootstrap
 from rollback_responder.actions import Clients
 from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.cli.access import MENDS, known_region
 from rollback_responder.cli.failure import NotRead
 from rollback_responder.cli.records import Records
 from rollback_responder.cli.shelf import ExportShelf, TableShelf
@@ -71,11 +72,14 @@ class Place:
 
     @cached_property
     def clients(self) -> Clients:
-        """AWS clients of the region and the profile that were asked for."""
-        return reading(
-            "the AWS profile",
-            lambda: bootstrap.operator_clients(region=self.region, profile=self.profile),
-        )
+        """AWS clients of the region and the profile that were asked for.
+
+        Raises:
+            BadUsage: there is no such profile, or it is no region.
+            NotRead: no region is known.
+        """
+        known_region(bootstrap.Place(region=self.region, profile=self.profile))
+        return bootstrap.operator_clients(region=self.region, profile=self.profile)
 
     def reader(self, service: str) -> Any:
         """A client that only reads."""
@@ -154,16 +158,3 @@ def reading(what: str, read: Callable[[], T]) -> T:
     except AwsError as error:
         name = name_of(error)
         raise NotRead(f"{what} could not be read: {name}{MENDS.get(name, '')}") from error
-
-
-MENDS = {
-    "NoRegionError": "; name the region with --region or AWS_DEFAULT_REGION",
-    "ProfileNotFound": "; name a profile of your AWS configuration with --profile",
-    "NoCredentialsError": "; sign in first, or name a profile with --profile",
-    "ExpiredToken": "; sign in again",
-    "ExpiredTokenException": "; sign in again",
-    "AccessDenied": "; these credentials may not",
-    "AccessDeniedException": "; these credentials may not",
-    "ValidationError": "; is it deployed in this account and region?",
-    "ResourceNotFoundException": "; is it in this account and region?",
-}

@@ -1,6 +1,7 @@
 """The journal as people read it: what stands in each service's row, and what is over."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -9,13 +10,21 @@ from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.errors import RowDamaged
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.said import Said
 from rollback_responder.journal.budget import KEY as SWITCHES
 from rollback_responder.journal.budget import hour_of
-from rollback_responder.journal.codec import decode_controls, decode_incident, decode_ledgers
+from rollback_responder.journal.codec import (
+    decode_controls,
+    decode_incident,
+    decode_ledgers,
+    decode_said,
+)
 from rollback_responder.journal.dynamodb import ROW
 
 ARCHIVED = "incident#"
 LABEL = "label#"
+# What was said stands under its instant; DynamoDB takes no empty beginning of a key.
+SAID, THIS_MILLENNIUM = "said", "2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +144,18 @@ class Records:
         if item is None:
             return None
         return Label(is_right=item["is_right"]["BOOL"], by=item["said_by"]["S"])
+
+    def said(self, incident: Incident) -> tuple[Said, ...]:
+        """What people said of an incident, oldest first; errors as `record`.
+
+        What cannot be read is left out: it is not what the incident itself is.
+        """
+        found = []
+        for item in self._shelf.items(SAID, THIS_MILLENNIUM):
+            with suppress(RowDamaged):
+                found.append(decode_said(item["said"]["S"]))
+        mine = [said for said in found if said.incident_id == incident.id]
+        return tuple(sorted(mine, key=lambda said: said.at))
 
     def shared(self, now: datetime) -> Shared:
         """The switches and the budget; errors as `record`."""

@@ -3,6 +3,7 @@
 The words are those of Slack, and every number is the journal's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rollback_responder.cli.figures import figures_of, told
@@ -11,7 +12,10 @@ from rollback_responder.cli.screen import clock
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.judging import Evidence
 from rollback_responder.domain.reason import Reason
-from rollback_responder.notifiers.message import LEG_STATES, Link, message_of, reply
+from rollback_responder.domain.said import Said
+from rollback_responder.notifiers.deeds import LEG_STATES
+from rollback_responder.notifiers.links import Link
+from rollback_responder.notifiers.message import message_of, reply
 
 FIGURES = "Figures"
 Pairs = tuple[tuple[str, str], ...]
@@ -42,10 +46,14 @@ def report_of(
     incident: Incident,
     *,
     label: Label | None = None,
+    said: Sequence[Said] = (),
     account_id: str | None = None,
     region: str | None = None,
 ) -> Report:
-    """The report of an incident as it stands. Without a region it has no links to the console."""
+    """The report of an incident as it stands, with what people `said` of it.
+
+    Without a region it has no links to the console.
+    """
     message = message_of(incident, account_id=account_id or "", region=region or "")
     where = [f"account {account_id}"] if account_id else []
     where += [region] if region else []
@@ -67,7 +75,7 @@ def report_of(
         figures=_figures(incident),
         evidence=_evidence(incident),
         parts=_parts(incident),
-        timeline=_timeline(incident),
+        timeline=_timeline(incident, said),
         questions=_questions(incident),
         links=message.links if region else (),
         footer=" · ".join([incident.reason.value, incident.id, *where]),
@@ -128,8 +136,8 @@ def _parts(incident: Incident) -> Pairs:
     )
 
 
-def _timeline(incident: Incident) -> Pairs:
-    """Every instant that the journal holds, in order."""
+def _timeline(incident: Incident, said: Sequence[Said]) -> Pairs:
+    """Every instant that the journal holds, in order; also who said what."""
     release = incident.release
     fired = "the responder judged it before the alarm" if incident.early else "the alarm fired"
     events = [
@@ -144,6 +152,7 @@ def _timeline(incident: Incident) -> Pairs:
         events.append((release.since_at, f"version {release.version} was first seen live"))
     if incident.back_at:
         events.append((incident.back_at, "everything was back"))
+    events += [(each.at, f"a person said: {each.text}") for each in said]
     # In the order of the journal where the instants are the same.
     return tuple((clock(at), text) for at, text in sorted(events, key=lambda event: event[0]))
 

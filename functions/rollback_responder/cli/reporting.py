@@ -61,8 +61,8 @@ def report(
     screen = Screen()
     with screen.waiting("reading the journal"):
         incident = incident_named(place.records, incident_id)
-        label = place.records.label(incident)
-    found = report_of(incident, label=label, region=place.region_name)
+        label, said = place.records.label(incident), place.records.said(incident)
+    found = report_of(incident, label=label, said=said, region=place.region_name)
     match form:
         case Format.MARKDOWN:
             # Few places that show Markdown show a picture that is part of it.

@@ -22,7 +22,7 @@ from rollback_responder.cli.screen import BAD, DOUBT, STATE_STYLES, Screen, cloc
 from rollback_responder.domain import naming
 from rollback_responder.domain.policy import Policy
 from rollback_responder.domain.release import Release
-from rollback_responder.notifiers.message import headline
+from rollback_responder.notifiers.headline import headline
 
 # The watcher beats each minute; further back than this nobody looks.
 HEARTBEAT_WINDOW = timedelta(hours=3)

@@ -3,7 +3,8 @@
 Facts relied on (API references, as in the SDK's service models): DescribeStackResources finds the
 stack of a physical resource and answers ValidationError where there is none; GetTemplate gives a
 JSON template parsed and a YAML one as text; SimulatePrincipalPolicy answers for each action and
-resource, page by page.
+resource, page by page; ListMetrics finds what has these dimensions, and perhaps others beside
+them, and knows no metric without a datum in the past two weeks.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,8 @@ from rollback_responder.domain import naming
 from rollback_responder.domain.alias_readiness import AliasFacts, Moved
 from rollback_responder.domain.errors import ActionError, JournalError, MeasurementError
 from rollback_responder.domain.finding import Unread
+from rollback_responder.domain.metric import Series
+from rollback_responder.domain.metric_readiness import MetricFacts, named_series
 from rollback_responder.domain.permissions import Need, needs_of
 from rollback_responder.domain.policy import Policy, Service
 from rollback_responder.domain.readiness import (
@@ -67,10 +70,11 @@ class Survey:
         self._metrics = CloudWatchMetrics(reader("cloudwatch"))
 
     def service(self, service: Service) -> Iterator[Fact]:
-        """The facts of one service: its targets, its alarms, then those of its dependencies."""
+        """The facts of one service: its targets, its alarms and metrics, then its dependencies."""
         for target in service.targets:
             yield self._target(service, target)
         yield from self._alarms(service)
+        yield from self._series(service)
         yield from self._dependencies(service)
 
     def permissions(self, role_arn: str) -> tuple[PermissionFacts, ...] | Unread:
@@ -245,6 +249,12 @@ class Survey:
                 vouches=vouches,
             )
 
+    def _series(self, service: Service) -> Iterator[MetricFacts]:
+        client = self._reader("cloudwatch")
+        for trigger, series in named_series(service):
+            listed = read("ListMetrics", partial(_is_listed, client, series))
+            yield MetricFacts(trigger=trigger, series=series, has_data=listed or False)
+
     def _dependencies(self, service: Service) -> Iterator[DependencyFacts]:
         names = service.dependencies
         readings: Mapping[str, AlarmReading | Unread]
@@ -319,6 +329,16 @@ def _group(client: Any, target: CodeDeployGroup) -> bool | Unread | None:
         return None if gone else Unread(why=f"GetDeploymentGroup: {name}")
     automatic = answer["deploymentGroupInfo"].get("autoRollbackConfiguration", {})
     return bool(automatic.get("enabled"))
+
+
+def _is_listed(client: Any, series: Series) -> bool:
+    """Whether just that metric had a datum in two weeks; others may have dimensions beside its."""
+    wanted = [{"Name": name, "Value": value} for name, value in series.dimensions]
+    pages = client.get_paginator("list_metrics").paginate(
+        Namespace=series.namespace, MetricName=series.metric_name, Dimensions=wanted
+    )
+    found = (one["Dimensions"] for page in pages for one in page["Metrics"])
+    return any(len(dimensions) == len(wanted) for dimensions in found)
 
 
 def _actions(client: Any, names: list[str]) -> dict[str, tuple[str, ...]]:

@@ -212,7 +212,9 @@ def _again(entry: Entry, case: Case) -> str:
     if entry.incident is None or entry.incident.state is not State.UNDECIDED:
         return ""
     minutes = case.guardrails.recheck_minutes
-    return f". It is judged again each minute; after {minutes} min a person is called"
+    return (
+        f". It is judged again each minute; {minutes} min after the first look a person is called"
+    )
 
 
 def act(decision: RollBack) -> str:

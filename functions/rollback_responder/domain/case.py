@@ -238,6 +238,7 @@ def incident_of(case: Case) -> Incident:
             alarm_since_at=since_at,
             lost=case.lost,
             minutes=case.minutes or known,
+            approved_by=case.approval.by if case.approval else pending.approved_by,
         )
     before, service = case.incident, watched.service
     change = case.on_trial().change

@@ -1,12 +1,13 @@
 """What no single field of a policy can be wrong about: names, modes and alarms that collide."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import Problem
-from rollback_responder.domain.freeze import OneFreeze
+from rollback_responder.domain.freeze import Freeze, OneFreeze
 from rollback_responder.domain.target import AfterSuccess, CodeDeployGroup
 from rollback_responder.domain.trigger import AdoptedAlarm, LogFormat, PointerTrigger, Timeouts
 
@@ -15,15 +16,28 @@ if TYPE_CHECKING:
     from rollback_responder.domain.response import Mode
 
 
-def conflicts_of(
-    policy: "Policy", places: Sequence[int], unread: frozenset[str] = frozenset()
-) -> Iterator[Problem]:
-    """Every conflict of a policy.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where in the document the parts stand that a policy was made of.
 
-    `places` are the indices of its services in the document; `unread` names those that are there
-    and could not be read.
+    Attributes:
+        services, freezes: the index of each.
+        unread: the names of services that are there and could not be read.
+        has_mode: whether its mode could be read; else it says nothing of a service without one.
     """
-    services = list(zip(places, policy.services, strict=True))
+
+    services: Sequence[int]
+    freezes: Sequence[int]
+    unread: frozenset[str] = frozenset()
+    has_mode: bool = True
+
+
+def conflicts_of(policy: "Policy", places: Places | None = None) -> Iterator[Problem]:
+    """Every conflict of a policy; `places` where it is only a part of the document."""
+    places = places or Places(
+        services=range(len(policy.services)), freezes=range(len(policy.freezes))
+    )
+    services = list(zip(places.services, policy.services, strict=True))
     yield from _repeated(
         [(f"rollback.services[{i}].name", s.name) for i, s in services],
         "a name no other service has",
@@ -37,14 +51,15 @@ def conflicts_of(
         "a target that no other entry names",
     )
     lag = policy.guardrails.metric_lag_minutes
-    names = {*unread, *(service.name for _, service in services)}
+    names = {*places.unread, *(service.name for _, service in services)}
     for i, service in services:
         path = f"rollback.services[{i}]"
         yield from _service_conflicts(service, path, lag)
         yield from _sibling_conflicts(service, names, path)
-    yield from _freeze_conflicts(policy)
+    yield from _freeze_conflicts(zip(places.freezes, policy.freezes, strict=True))
     yield from _drill_conflicts(policy)
-    yield from _mode_conflicts(policy, services)
+    said = [(i, service) for i, service in services if places.has_mode or service.mode]
+    yield from _mode_conflicts(policy, said)
     yield from _log_format_conflicts(services)
     yield from _alarm_conflicts(policy)
 
@@ -142,8 +157,8 @@ def _verification_conflicts(service: "Service", path: str, lag: int) -> Iterator
         )
 
 
-def _freeze_conflicts(policy: "Policy") -> Iterator[Problem]:
-    for j, freeze in enumerate(policy.freezes):
+def _freeze_conflicts(freezes: Iterable[tuple[int, Freeze]]) -> Iterator[Problem]:
+    for j, freeze in freezes:
         if isinstance(freeze, OneFreeze) and freeze.until_at <= freeze.from_at:
             yield Problem(
                 path=f"rollback.freezes[{j}].until_at",

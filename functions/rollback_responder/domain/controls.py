@@ -103,6 +103,9 @@ class Controls:
     holds: Annotated[tuple[Held, ...], Doc("What is left as it is.")] = ()
     undos: Annotated[tuple[UndoAsked, ...], Doc("Which rollbacks are to be undone.")] = ()
     rollback: Annotated[RollbackOrdered | None, Doc("The latest order to roll back.")] = None
+    no_drill_at: Annotated[
+        datetime | None, Doc("When a monthly drill was held back last, and that was told.")
+    ] = None
 
     def fixing(self, now: datetime) -> FixingForward | None:
         """Who fixes it forward at that time, if anybody does."""
@@ -111,6 +114,11 @@ class Controls:
     def freeze(self, now: datetime) -> Frozen | None:
         """Who froze it, if it is frozen at that time."""
         return self.frozen if self.frozen and now < self.frozen.until_at else None
+
+    def tells_of_no_drill(self, now: datetime) -> bool:
+        """Whether it was told in this month already that a drill was held back."""
+        at = self.no_drill_at
+        return at is not None and (at.year, at.month) == (now.year, now.month)
 
     def mark_on(self, version: str | None, now: datetime) -> Unsafe | None:
         """The mark that holds for a version at that time, if there is one."""

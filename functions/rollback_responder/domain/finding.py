@@ -39,6 +39,7 @@ class Check(StrEnum):
     ALARM_WITHOUT_ACTION = "alarm_without_action"
     ALARM_WITHOUT_DATA = "alarm_without_data"
     ALARM_FIRES = "alarm_fires"
+    METRIC_WITHOUT_DATA = "metric_without_data"
     DEPENDENCY_GONE = "dependency_gone"
     DEPENDENCY_FIRES = "dependency_fires"
     GROUP_GONE = "group_gone"
@@ -49,6 +50,7 @@ class Check(StrEnum):
     STACK_WITHOUT_ROLE = "stack_without_role"
     STACK_WITHOUT_MONITORING = "stack_without_monitoring"
     NOT_ALLOWED = "not_allowed"
+    NO_APPROVERS = "no_approvers"
     SLACK_SECRET = "slack_secret"  # noqa: S105 - names a check, holds nothing
 
 
@@ -84,6 +86,7 @@ LEVELS: dict[Check, Level] = {
             Check.ALARM_SUPPRESSED,
             Check.ALARM_UNSOUND,
             Check.ALARM_WITHOUT_ACTION,
+            Check.METRIC_WITHOUT_DATA,
             Check.DEPENDENCY_FIRES,
             Check.GROUP_WITHOUT_ROLLBACK,
             Check.STACK_WITHOUT_ROLE,
@@ -95,6 +98,7 @@ LEVELS: dict[Check, Level] = {
     **dict.fromkeys(
         (
             Check.OBSERVES,
+            Check.NO_APPROVERS,
             Check.OTHER_ALIAS,
             Check.CONCURRENCY_MOVES,
             Check.ALARM_WITHOUT_DATA,

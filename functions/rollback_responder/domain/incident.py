@@ -146,6 +146,7 @@ class Incident:
     to_version: Annotated[str | None, Doc("Where it was moved, or would have been.")] = None
     acted_at: Annotated[datetime | None, Doc("When the rollback began.")] = None
     back_at: Annotated[datetime | None, Doc("When everything was back.")] = None
+    approved_by: Annotated[str | None, Doc("Who said yes to it, if it asked.")] = None
     ordered_by: Annotated[str | None, Doc("Who ordered it, if a person did.")] = None
     drill: Annotated[bool, Doc("Whether it is a rehearsal.")] = False
     order_at: Annotated[datetime | None, Doc("The latest order that is answered.")] = None

@@ -230,7 +230,7 @@ def _share_verdict(question: Share, look: _Look, proof: _Proof) -> tuple[Verdict
     elif not proof.known:
         why = "nothing is known of the version before"
     elif proof.log_e < SURE:
-        why = f"{said}, but {proof.said}; 100 to 1 is sure"
+        why = f"{said}, but {proof.said}; it would take 100 to 1"
     elif not proof.worse:
         why = f"{said}, but it is not twice as bad as before; {proof.said}"
     else:

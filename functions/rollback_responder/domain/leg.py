@@ -159,12 +159,14 @@ def _stuck(leg: Leg, sight: Sight, now: datetime) -> Found:
 
 def _waiting(leg: Leg, sight: Sight, now: datetime) -> Found:
     since_at = leg.at or now
+    since = f"after its way back began at {since_at:%H:%M:%S} UTC"
     if now >= since_at + LONGEST:
-        text = f"{leg.target.title} is still {sight.status} after 24 hours; it is followed no more"
+        since = f"24 hours {since}"
+        text = f"{leg.target.title} is still {sight.status} {since}; it is followed no more"
         return _ended(leg, LegState.FAILED, News.FAILED, text, now)
     if not leg.called and now >= since_at + _deadline(leg.target):
         minutes = int(_deadline(leg.target).total_seconds() // 60)
-        text = f"{leg.target.title} is still {sight.status} after {minutes} min"
+        text = f"{leg.target.title} is still {sight.status} {minutes} min {since}"
         return Found(leg=replace(leg, called=True), news=News.OVERDUE, text=text)
     return Found(leg=leg)
 

@@ -60,10 +60,13 @@ class Undo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixForward:
-    """Roll nothing of a service back until then. `incident_id` is where it is told, if anywhere."""
+    """Roll nothing of a service back until then; None ends that.
+
+    `incident_id` is where it is told, if anywhere.
+    """
 
     service: str
-    until_at: datetime
+    until_at: datetime | None
     by: str
     incident_id: str | None = None
 
@@ -122,7 +125,17 @@ class RollBackNow:
     incident_id: str | None = None
 
 
-OfControls = Approve | Hold | Undo | FixForward | Freeze | RollBackNow
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoDrill:
+    """The monthly drill of a service is held back: that is told, once a month."""
+
+    service: str
+    why: str
+    by: str
+    incident_id: str | None = None
+
+
+OfControls = Approve | Hold | Undo | FixForward | Freeze | RollBackNow | NoDrill
 Order = OfControls | Label | Pause | Resume
 
 
@@ -158,6 +171,12 @@ def taken(order: OfControls, controls: Controls, incident: Incident | None, now:
             return _frozen(order, controls, now)
         case RollBackNow():
             return _ordered(order, controls, incident, now)
+        case NoDrill():
+            text = f"no drill of {order.service} this month: {order.why}"
+            told = controls.tells_of_no_drill(now)
+            return Taken(
+                controls=controls if told else replace(controls, no_drill_at=now), text=text
+            )
         case _:
             assert_never(order)
 
@@ -214,15 +233,20 @@ def _to_be_undone(order: Undo, controls: Controls, incident: Incident, now: date
 
 
 def _fixed_forward(order: FixForward, controls: Controls, now: datetime) -> Taken:
+    fixing = controls.fixing(now)
+    if order.until_at is None:
+        if fixing is None:
+            return Taken(controls=controls, text=f"nobody fixes {order.service} forward")
+        text = f"{order.by} ended the fixing forward of {order.service}: it is judged as before"
+        return Taken(controls=replace(controls, fix_forward=None), text=text)
     if not now < order.until_at <= now + LONGEST_FIX:
         hours = LONGEST_FIX / timedelta(hours=1)
         raise OrderRefused(f"the time must end within {hours:.0f} hours, and after now")
-    fixing = controls.fixing(now)
     if fixing and fixing.until_at >= order.until_at:
-        until = f"{fixing.until_at:%d %b %H:%M:%S} UTC"
+        until = _clock(fixing.until_at)
         return Taken(controls=controls, text=f"{fixing.by} fixes it forward already, until {until}")
     fix = FixingForward(by=order.by, until_at=order.until_at)
-    text = f"{order.by} fixes it forward, until {order.until_at:%d %b %H:%M:%S} UTC"
+    text = f"{order.by} fixes it forward, until {_clock(order.until_at)}"
     return Taken(controls=replace(controls, fix_forward=fix), text=text)
 
 
@@ -236,9 +260,9 @@ def _frozen(order: Freeze, controls: Controls, now: datetime) -> Taken:
     if not now < order.until_at <= now + LONGEST_FREEZE:
         raise OrderRefused(f"a freeze must end within {LONGEST_FREEZE.days} days, and after now")
     if before and before.until_at >= order.until_at:
-        until = f"{before.until_at:%d %b %H:%M:%S} UTC"
+        until = _clock(before.until_at)
         return Taken(controls=controls, text=f"{before.by} froze it already, until {until}")
-    until = f"{order.until_at:%d %b %H:%M:%S} UTC"
+    until = _clock(order.until_at)
     text = f"{order.by} froze {order.service} until {until}: a rollback is asked about first"
     frozen = Frozen(by=order.by, until_at=order.until_at)
     return Taken(controls=replace(controls, frozen=frozen), text=text)
@@ -284,6 +308,13 @@ def _no_time_for_a_drill(
     if hold := controls.held(order.changes):
         return f"{hold.by} holds it"
     if fix := controls.fixing(now):
-        return f"{fix.by} fixes it forward"
-    freeze = controls.freeze(now)
-    return f"{freeze.by} froze it" if freeze else None
+        end = f"`rollback fix-forward {order.service} --end` ends that"
+        return f"{fix.by} fixes it forward until {_clock(fix.until_at)}; {end}"
+    if freeze := controls.freeze(now):
+        end = f"`rollback freeze {order.service} --end` ends that"
+        return f"{freeze.by} froze it until {_clock(freeze.until_at)}; {end}"
+    return None
+
+
+def _clock(instant: datetime) -> str:
+    return f"{instant:%d %b %H:%M:%S} UTC"

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from rollback_responder.domain import naming
-from rollback_responder.domain.conflicts import conflicts_of
+from rollback_responder.domain.conflicts import Places, conflicts_of
 from rollback_responder.domain.document import AtLeastOne, Doc, Limits, Pattern, Reader, write
 from rollback_responder.domain.errors import PolicyError
 from rollback_responder.domain.freeze import Day, Freeze
@@ -300,7 +300,7 @@ def parse_policy(document: object) -> Policy:
     reader = Reader()
     policy = reader.read(Policy, document, "rollback")
     if policy:
-        problems = list(conflicts_of(policy, range(len(policy.services))))
+        problems = list(conflicts_of(policy))
     else:
         problems = [*reader.problems, *conflicts_of(*_readable(document))]
     if problems or policy is None:
@@ -308,25 +308,46 @@ def parse_policy(document: object) -> Policy:
     return policy
 
 
-def _readable(document: object) -> tuple[Policy, list[int], frozenset[str]]:
-    """As much of a faulty document as can be read, so that its conflicts are told as well.
-
-    With it the places in the document where the services that could be read stand, and the names
-    of the others.
-    """
+def _readable(document: object) -> tuple[Policy, Places]:
+    """As much of a faulty document as can be read, so that its conflicts are told as well."""
     parts = document if isinstance(document, Mapping) else {}
-    given = parts.get("services")
-    found = given if isinstance(given, list) else []
-    services = [_read(Service, each) for each in found]
-    names = (each.get("name") for each in found if isinstance(each, Mapping))
+    services, freezes = _items(parts, "services"), _items(parts, "freezes")
+    known = [(i, found) for i, each in services if (found := _read(Service, each))]
+    frozen = [(j, freeze) for j, each in freezes if (freeze := _freeze(each))]
+    mode, names = parts.get("mode", Mode.OBSERVE), [_named(each) for _, each in services]
+    has_mode = isinstance(mode, str) and mode in set(Mode)
     policy = Policy(
         environment=str(parts.get("environment", "")),
+        mode=Mode(mode) if has_mode else Mode.OBSERVE,
         slack=Slack(channel="unknown"),
         guardrails=_read(Guardrails, parts.get("guardrails")) or Guardrails(),
-        services=tuple(service for service in services if service),
+        freezes=tuple(each for _, each in frozen),
+        # What is wrong in it is told by itself; that it is there says enough.
+        drills=Drills() if parts.get("drills") is not None else None,
+        services=tuple(service for _, service in known),
     )
-    places = [place for place, service in enumerate(services) if service]
-    return policy, places, frozenset(name for name in names if isinstance(name, str))
+    places = Places(
+        services=[i for i, _ in known],
+        freezes=[j for j, _ in frozen],
+        unread=frozenset(name for name in names if name is not None),
+        has_mode=has_mode,
+    )
+    return policy, places
+
+
+def _items(parts: Mapping[Any, Any], name: str) -> list[tuple[int, Any]]:
+    given = parts.get(name)
+    return list(enumerate(given)) if isinstance(given, list) else []
+
+
+def _named(service: object) -> str | None:
+    name = service.get("name") if isinstance(service, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
+def _freeze(document: object) -> Freeze | None:
+    found: Freeze | None = Reader().read_kind(Freeze, document, "")
+    return found
 
 
 def _read(cls: type[T], document: object) -> T | None:

@@ -3,12 +3,13 @@
 A fact that could not be read is `Unread`, which is never taken for a good one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from rollback_responder.domain.alias_readiness import AliasFacts, alias_findings
 from rollback_responder.domain.finding import Check, Finding, Unread, finding, not_read
+from rollback_responder.domain.metric_readiness import MetricFacts, metric_findings
 from rollback_responder.domain.permissions import Need
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmReading, AlarmState
@@ -75,7 +76,7 @@ class PermissionFacts:
     decision: str
 
 
-Fact = AliasFacts | AlarmFacts | DependencyFacts | GroupFacts | StackFacts
+Fact = AliasFacts | AlarmFacts | MetricFacts | DependencyFacts | GroupFacts | StackFacts
 
 
 def findings_of(fact: Fact) -> Iterator[Finding]:
@@ -85,6 +86,8 @@ def findings_of(fact: Fact) -> Iterator[Finding]:
             yield from alias_findings(fact)
         case AlarmFacts():
             yield from _alarm(fact)
+        case MetricFacts():
+            yield from metric_findings(fact)
         case DependencyFacts():
             yield from _dependency(fact)
         case GroupFacts():
@@ -107,6 +110,17 @@ def observes(service: str) -> Finding:
         service,
         "mode observe: it says what it would do and does nothing",
         "set mode to approve or enforce once you trust it",
+    )
+
+
+def no_approvers(services: Sequence[str]) -> Finding:
+    """A person is asked before anything is rolled back, and nobody may press a button."""
+    return finding(
+        Check.NO_APPROVERS,
+        "Slack",
+        f"slack.approvers names nobody, and the mode of {', '.join(services)} is approve: its "
+        "questions have no buttons",
+        "name who may press them, or let them say `rollback approve`, which each question names",
     )
 
 

@@ -26,7 +26,8 @@ def reminded(incident: Incident, now: datetime) -> Incident | None:
         first_after = min(FIRST_AFTER, (until_at - begin_at) / 2)
     if now < last.at + max(first_after, last.at - begin_at):
         return None
-    text = f"still so after {(now - begin_at) / MINUTE:.0f} min"
+    since = "it was opened" if until_at is None else "it was asked"
+    text = f"still so {(now - begin_at) / MINUTE:.0f} min after {since}"
     if until_at is not None:
         text += f"; without a yes by {until_at:%H:%M:%S} UTC nothing is done"
     return incident.say(now, text)

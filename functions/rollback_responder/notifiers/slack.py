@@ -41,7 +41,8 @@ from rollback_responder.domain.errors import MessageGone, NotificationError
 from rollback_responder.domain.policy import Mention
 from rollback_responder.domain.policy import Slack as SlackPolicy
 from rollback_responder.notifiers.bulletin import Bulletin
-from rollback_responder.notifiers.message import Button, Link, Message
+from rollback_responder.notifiers.links import Link
+from rollback_responder.notifiers.message import Button, Message
 from rollback_responder.ports import Thread
 
 # The message to edit, or its thread, was deleted.
@@ -55,6 +56,8 @@ TIMEOUT_SECONDS = 10
 # Slack waits three seconds for whoever takes a press (Slack, "Handling user interaction").
 ANSWER_SECONDS = 1
 PICTURE = "incident.png"
+# More people than these are counted, not named.
+MOST_NAMES = 10
 # What stands for the name of a message that a webhook posted, or left to that of its storm.
 WEBHOOK, IN_A_STORM = "webhook", "webhook, in a storm"
 # These answers do not change by asking again; anything else might.
@@ -167,7 +170,8 @@ class BotThread:
         Under another message it rings nobody: that one has. There its thread's timestamp follows,
         and the service, which has no slash: what is said there has to say what it is about.
         """
-        content = _content(message, self._policy, rings=message.pages and under is None)
+        rings = message.pages and under is None
+        content = _content(message, self._policy, rings=rings, by_name=rings)
         root = _place(under).thread if under else None
         answer = _asked(
             lambda: self._client.chat_postMessage(
@@ -212,7 +216,7 @@ class BotThread:
         """See `Thread.update`. The same edit twice does no harm."""
         del news
         place = _place(head)
-        content = _content(message, self._policy, rings=False)
+        content = _content(message, self._policy, rings=False, by_name=True)
         _asked(lambda: self._client.chat_update(channel=place.channel, ts=place.ts, **content))
 
     def show(self, head: str, png: bytes, *, alt: str, title: str) -> None:
@@ -282,7 +286,8 @@ class WebhookThread:
         del head, png, alt, title
 
     def _post(self, message: Message) -> None:
-        self._send(**_content(message, self._policy, rings=message.pages))
+        rings = message.pages
+        self._send(**_content(message, self._policy, rings=rings, by_name=rings))
 
     def _send(self, **content: Any) -> None:
         try:
@@ -323,12 +328,12 @@ def open_slack(secret: SlackSecret, policy: SlackPolicy) -> Thread:
     return BotThread(secret, policy) if secret.bot_token else WebhookThread(secret, policy)
 
 
-def blocks_of(message: Message, *, pressable: bool = False) -> list[Block]:
+def blocks_of(message: Message, *, pressable: bool = False, pressers: str = "") -> list[Block]:
     """The message as Block Kit. Everything that was not written here is escaped.
 
-    Its buttons are there where somebody may press them.
+    Its buttons are there where somebody may press them; `pressers` says who that is.
     """
-    return _fitting(lambda limit: _blocks(message, limit, pressable=pressable))
+    return _fitting(lambda limit: _blocks(message, limit, pressable=pressable, pressers=pressers))
 
 
 def _fitting(make: Callable[[int], list[Block]]) -> list[Block]:
@@ -341,7 +346,7 @@ def _fitting(make: Callable[[int], list[Block]]) -> list[Block]:
     return blocks
 
 
-def _blocks(message: Message, limit: int, *, pressable: bool) -> list[Block]:
+def _blocks(message: Message, limit: int, *, pressable: bool, pressers: str) -> list[Block]:
     sections = [
         ("What happened", message.happened),
         ("What was done", message.done),
@@ -364,6 +369,7 @@ def _blocks(message: Message, limit: int, *, pressable: bool) -> list[Block]:
             if text
         ),
         *([_actions(message)] if pressable and message.buttons else []),
+        *([ContextBlock(elements=[_mrkdwn(pressers, TEXT_LIMIT)])] if pressers else []),
         DividerBlock(),
         ContextBlock(
             elements=[
@@ -438,15 +444,36 @@ def _mrkdwn(text: str, limit: int) -> MarkdownTextObject:
     return MarkdownTextObject(text=_cut(text, limit), verbatim=True)
 
 
-def _content(message: Message, policy: SlackPolicy, *, rings: bool) -> dict[str, Any]:
+def _content(
+    message: Message, policy: SlackPolicy, *, rings: bool, by_name: bool
+) -> dict[str, Any]:
     """`text` is what screen readers and lock screens get."""
     ring = _ring(policy.mention) if rings else ""
     text = f"{ring}{_escaped(message.headline)}. {_escaped(message.stands)}"
-    pressable = bool(policy.approvers)
-    blocks = [block.to_dict() for block in blocks_of(message, pressable=pressable)]
+    pressable, pressers = bool(policy.approvers), _pressers(message, policy, by_name=by_name)
+    found = blocks_of(message, pressable=pressable, pressers=pressers)
+    blocks = [block.to_dict() for block in found]
     if ring:
         blocks.insert(1, SectionBlock(text=_mrkdwn(ring.strip(), TEXT_LIMIT)).to_dict())
     return {"text": _cut(text, TEXT_LIMIT), "blocks": blocks}
+
+
+def _pressers(message: Message, policy: SlackPolicy, *, by_name: bool) -> str:
+    """Who may press the buttons. Whoever is asked is named, which rings them, unless nobody is to.
+
+    A mention in a message that is edited rings nobody (Slack help, "Use mentions in Slack").
+    """
+    count, asks = len(policy.approvers), message.asks
+    if count == 0:
+        return "Nobody may press a button: `slack.approvers` is empty." if asks else ""
+    if not message.buttons:
+        return ""
+    if asks and by_name and policy.mention is not Mention.NOBODY:
+        named = [f"<@{member}>" for member in policy.approvers[:MOST_NAMES]]
+        rest = [f"{count - MOST_NAMES} more of `slack.approvers`"] if count > MOST_NAMES else []
+        return f"May press: {', '.join([*named, *rest])}"
+    people = "1 person" if count == 1 else f"{count} people"
+    return f"May press: {people}, those in `slack.approvers`"
 
 
 def _ring(mention: Mention) -> str:
