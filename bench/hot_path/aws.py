@@ -181,7 +181,7 @@ class _Server:
             told |= {k: known[k] for k in ("Item",) if k in known}
             return 400, json.dumps(told).encode(), {}
         if isinstance(document, bytes):
-            return 200, document, {"Content-Type": XML}
+            return 200, document, {"Content-Type": XML if document[:1] == b"<" else JSON}
         return 200, json.dumps(document).encode(), {}
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -393,8 +394,11 @@ def _reading(secret_arn: str, client: Client) -> Callable[[], str]:
 
 
 def _parking(queue_url: str, client: Client) -> Callable[[str, str, str], None]:
-    """Parks a message in a queue, with the reason and the detail as attributes."""
-    sqs = client("sqs", READS)
+    """Parks a message in a queue, with the reason and the detail as attributes.
+
+    That is rare, so no cold start waits for its client.
+    """
+    sqs = cache(partial(client, "sqs", READS))
 
     def park(body: str, reason: str, detail: str) -> None:
         attributes = {
@@ -402,7 +406,7 @@ def _parking(queue_url: str, client: Client) -> Callable[[str, str, str], None]:
             for name, value in (("reason", reason), ("detail", detail[:256]))
         }
         try:
-            sqs.send_message(QueueUrl=queue_url, MessageBody=body, MessageAttributes=attributes)
+            sqs().send_message(QueueUrl=queue_url, MessageBody=body, MessageAttributes=attributes)
         except AwsError as error:
             raise QueueError(f"a message could not be parked: {name_of(error)}") from error
 

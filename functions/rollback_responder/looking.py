@@ -98,8 +98,8 @@ class Look:
             observation = observed(rooms, pointer)
         return observation, False
 
-    def seen(self, claim: Claim, switches: Switches) -> Seen:
-        """Waits for it, and puts it beside what the row says.
+    def seen(self, claim: Claim, switches: Callable[[], Switches]) -> Seen:
+        """Waits for it and for the switches, and puts it beside what the row says.
 
         Raises:
             RollbackError: something could not be read.
@@ -121,7 +121,7 @@ class Look:
             mode=rooms.policy.mode_of(service, watched.trigger),
             guardrails=rooms.policy.guardrails,
             responses=rooms.policy.responses,
-            switches=switches,
+            switches=switches(),
             now=now,
             claim_id=claim.id,
             inherited=claim.inherited,

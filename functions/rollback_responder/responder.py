@@ -172,7 +172,7 @@ class _Attempt:
                 setting_aside()
             raise TargetHeld(f"{service.name} is held by another invocation")
         with self._freed_on_error(claim):
-            found = look.seen(claim, setting_aside())
+            found = look.seen(claim, setting_aside)
         self._known[pointer_id] = found.case.ledger
         return claim, found
 

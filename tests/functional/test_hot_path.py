@@ -20,17 +20,18 @@ BESIDE = {"claim", "set_aside", "DescribeAlarms", "ListAlarmMuteRules", "GetMetr
 
 
 class Ticks:
-    """Makes the house's calls take time, and keeps when each arrived."""
+    """Makes the house's calls take time, one tick each or as given; keeps when each arrived."""
 
-    def __init__(self, house):
+    def __init__(self, house, **slow):
         self.now = 0
+        self.slow = slow
         self.arrived = []
         house.fault = self._call
         self.responder = Responder(replace(house.rooms, start=self._start))
 
     def _call(self, name, answer):
         self.arrived.append((name, self.now))
-        self.now += 1
+        self.now += self.slow.get(name, 1)
         return answer()
 
     def _start(self, call):
@@ -111,6 +112,16 @@ def test_before_an_untouched_alias_is_moved_there_is_one_step(seen_before):
     assert depth == (1 if seen_before else 2)
     assert all(tick == 0 for call, tick in before.items() if seen_before or call != "GetMetricData")
     assert ticks.count(LAMBDA) == 1
+
+
+def test_what_is_slow_beside_the_claim_holds_up_no_reading():
+    """The budget takes two calls where an hour has begun that this process does not know of."""
+    house = bad_version()
+    ticks = Ticks(house, set_aside=2)
+
+    _, depth, before = ticks.respond(house, seen_before=False)
+
+    assert (before["GetMetricData"], depth) == (1, 2)
 
 
 def test_after_the_move_there_is_one_write():

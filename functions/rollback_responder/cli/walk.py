@@ -131,7 +131,7 @@ def look(rooms: Rooms, watched: Watched) -> Looked:
         inherited=(),
         controls=row.controls,
     )
-    found = looking.seen(as_claimed, switches)
+    found = looking.seen(as_claimed, lambda: switches)
     assessment, failing, _ = assessed(rooms, found)
     return Looked(
         row=row,
