@@ -70,12 +70,11 @@ def _ending_of(scenario: Scenario, decision: str) -> Ending:
                 acts=0,
             )
         case "fix_forward":
-            # It stays open, and a question that was asked stays a question.
+            # It stays open, and a question that was asked asks nothing any more.
             return Ending(
                 version="2",
                 state="undecided",
                 reason="fix_forward",
-                or_else=("asking", "approval_needed"),
                 headline="fixes it forward, until",
                 acts=0,
             )

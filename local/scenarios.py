@@ -22,7 +22,6 @@ class Ending:
         shared_with: the other version of a weighted alias, if it is still weighted.
         state: the incident's last state, or None for "no incident".
         reason: its reason.
-        or_else: another state and reason that it may have as well.
         headline: words that the thread in Slack must show.
         acts: how many mutating calls the responder made, by its log in the emulator.
         rollout: how the deployments, or the stack, stand, as the server or the emulator tells it.
@@ -33,7 +32,6 @@ class Ending:
     shared_with: str | None = None
     state: str | None
     reason: str | None = None
-    or_else: tuple[str, str] | None = None
     headline: str | None = None
     rollout: str | None = None
     acts: int = 1
@@ -41,7 +39,7 @@ class Ending:
 
     def allows(self, state: str | None, reason: str | None) -> bool:
         """Whether an incident may stand so."""
-        return (state, reason) in {(self.state, self.reason), self.or_else}
+        return (state, reason) == (self.state, self.reason)
 
 
 class Way(StrEnum):

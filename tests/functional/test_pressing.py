@@ -14,6 +14,7 @@ from rollback_responder.bootstrap import InteractHouse
 from rollback_responder.domain.errors import JournalError, NotificationError
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import parse_policy
+from rollback_responder.domain.reason import Reason
 from tests.unit.test_presses import PAYLOAD, SECRET, signed
 
 
@@ -150,12 +151,26 @@ def test_a_no_ends_the_question_and_the_next_deploy_is_judged_as_ever(asking):
     assert asking.house.incident.state is State.ASKING
 
 
-def test_fixing_forward_holds_for_an_hour(asking):
+def test_fixing_forward_answers_the_question_for_an_hour(asking):
+    """No reminder of it, no yes to it; what is left after the hour asks anew, with a new time."""
+    first_until_at = asking.house.incident.asks_until_at
     asking.press("fix_forward")
     asking.press("approve")
-    asking.house.ops.pass_minutes(10)
+    asking.house.ops.pass_minutes(50)
 
     assert asking.house.live == "2"
+    assert "fixes it forward until" in asking.told[-1]
+    incident = asking.house.incident
+    assert (incident.state, incident.reason) == (State.UNDECIDED, Reason.FIX_FORWARD)
+    assert not any("without a yes" in step.text for step in incident.steps)
+
+    asking.house.ops.pass_minutes(15)
+    again = asking.house.incident
+    assert (again.state, asking.house.live) == (State.ASKING, "2")
+    assert again.asks_until_at > first_until_at
+
+    asking.press("approve")
+    assert asking.house.live == "1"
 
 
 def test_a_rollback_is_undone_and_judged(monkeypatch):

@@ -63,6 +63,9 @@ def stood_down(case: Case, assessment: Assessment, decision: StandDown) -> Entry
     if decision.reason is Reason.ALARM_NOT_FIRING and pending is None and not case.is_unsettled:
         return Entry(ledgers=case.ledgers, incident=case.incident, text=decision.text)
     incident = _judged(case, assessment, decision.would)
+    if decision.reason is Reason.FIX_FORWARD:
+        # Whoever fixes it has answered the question; what is left when they are done asks anew.
+        incident = replace(incident, asks_until_at=None, asks_about=None)
     waits = in_time or decision.reason in WAITING
     again = (decision.reason in UNDECIDED and waits) or case.is_unsettled
     if again and pending and pending.reason is decision.reason:
@@ -168,6 +171,8 @@ def _is_dip(case: Case, pending: Incident, decision: StandDown) -> bool:
     """Whether the numbers waver: that takes no question back, and ends no incident of a shift."""
     if decision.reason is Reason.ALARM_NOT_FIRING:
         return pending.early and case.is_shifting
+    if decision.reason is Reason.FIX_FORWARD:
+        return False
     return pending.state is State.ASKING and decision.reason in UNDECIDED
 
 

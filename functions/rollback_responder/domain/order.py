@@ -192,6 +192,9 @@ def _approved(order: Approve, controls: Controls, incident: Incident, now: datet
         return Taken(controls=controls, text=f"{before.by} has approved it already")
     if hold := controls.held(incident.changes):
         raise OrderRefused(f"{hold.by} holds it already")
+    if fixing := controls.fixing(now):
+        until = _clock(fixing.until_at)
+        raise OrderRefused(f"{fixing.by} fixes it forward until {until}: end that first")
     if incident.state is not State.ASKING or incident.asks_until_at is None:
         raise OrderRefused("it does not ask for anything any more")
     if now >= incident.asks_until_at:

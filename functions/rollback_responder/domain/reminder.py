@@ -5,6 +5,7 @@ question says so at least once before its time is over.
 """
 
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from rollback_responder.domain.incident import PENDING, Incident, State
 from rollback_responder.domain.measurement import MINUTE
@@ -34,5 +35,6 @@ def reminded(incident: Incident, now: datetime) -> Incident | None:
 
 
 def _time_to_answer(incident: Incident, until_at: datetime) -> timedelta:
-    asked_at = next(step.at for step in incident.steps if step.state is State.ASKING)
-    return until_at - asked_at
+    # It may have asked before, and somebody fixed it forward meanwhile.
+    asking = takewhile(lambda step: step.state is State.ASKING, reversed(incident.steps))
+    return until_at - [step.at for step in asking][-1]
