@@ -13,9 +13,10 @@ from infra.grants.grant import allow, grant_to
 from rollback_responder.domain.policy import Policy
 from rollback_responder.wiring import RespondWiring
 
-# A batch of ten alarms walks the house one after the other; each walk is a few calls of at most a
-# few seconds. What is not done by then is claimed, and the watcher takes it on.
-TIMEOUT = Duration.seconds(30)
+# A batch of ten alarms walks the house one after the other; each walk is a few calls, and where
+# AWS is too busy, five seconds of patience. What is not done by then is claimed, and the watcher
+# takes it on.
+TIMEOUT = Duration.seconds(60)
 BATCH_SIZE = 10
 # Lambda takes 15 control-plane calls a second from the whole account (Lambda quotas); five at once
 # stay below, in any storm. As many are reserved, so that a broken service that eats the account's

@@ -9,9 +9,9 @@ import logging
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -104,11 +104,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RespondHouse:
-    """What `respond` needs. `dead_letter` parks a message: body, reason, detail."""
+    """What `respond` needs.
+
+    `dead_letter` parks a message: body, reason, detail. `expect` is told of which alarms a whole
+    batch is.
+    """
 
     wiring: RespondWiring
     policy: Policy
     responder: "Responder"
+    expect: Callable[[Collection[str]], None]
     dead_letter: Callable[[str, str, str], None]
 
 
@@ -153,14 +158,18 @@ def respond_house(environment: Mapping[str, str]) -> RespondHouse:
     Raises:
         WiringError, PolicyError: the deployment is broken; both say what to mend.
     """
+    from rollback_responder.metrics.shared import SharedMetrics
     from rollback_responder.responder import Responder
 
     wiring = RespondWiring.from_environment(environment)
     policy, client = load_policy(), _clients()
+    rooms = _furnished(policy, wiring.journal_table, client)
+    shared = SharedMetrics(rooms.metrics, rooms.stopwatch)
     return RespondHouse(
         wiring=wiring,
         policy=policy,
-        responder=Responder(_furnished(policy, wiring.journal_table, client)),
+        responder=Responder(replace(rooms, metrics=shared)),
+        expect=shared.expect,
         dead_letter=_parking(wiring.dead_letter_queue_url, client),
     )
 
@@ -335,6 +344,10 @@ def utc_now() -> datetime:
     return datetime.fromtimestamp(time.time(), tz=UTC)
 
 
+def _a_moment() -> None:
+    time.sleep(0.1 + secrets.randbelow(300) / 1000)
+
+
 def new_id(now: datetime) -> str:
     """An incident's or a claim's name: when, and something nobody else drew. 28 characters."""
     return naming.incident_id(now, secrets.token_hex(4))
@@ -361,6 +374,7 @@ def _furnished(policy: Policy, table: str, client: Client) -> Rooms:
         rollouts=rollouts(kinds, clients),
         clock=utc_now,
         stopwatch=time.monotonic,
+        wait=_a_moment,
         new_id=new_id,
         start=start,
     )

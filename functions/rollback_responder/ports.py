@@ -50,6 +50,10 @@ class Metrics(Protocol):
         """
         ...
 
+    def mutes_any(self) -> bool:
+        """Whether any rule mutes any alarm now; errors as `muted_by`."""
+        ...
+
     def read(
         self, questions: Mapping[str, Question], *, since_at: datetime, now: datetime
     ) -> Mapping[str, tuple[Bucket, ...]]:

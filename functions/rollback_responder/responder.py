@@ -78,6 +78,11 @@ class Responder:
         # What this process has seen of each pointer, by id: only good for asking ahead.
         self._known: dict[str, Ledger] = {}
 
+    def alarms_about(self, alarm_name: str) -> tuple[str, ...]:
+        """What is read about an alarm: itself, and what its service depends on."""
+        watched = self._in_scope.get(alarm_name)
+        return (alarm_name, *watched.service.dependencies) if watched else ()
+
     def respond(self, signal: Signal) -> Entry | None:
         """Looks, judges, decides, acts and journals. Never acts on the signal alone.
 
@@ -255,7 +260,7 @@ class _Attempt:
             to_version=to_version, expected_revision=observation.revision, claim_id=claim_id
         )
         try:
-            after = action.move(pointer, move)
+            after = self._stopwatch.patiently(partial(action.move, pointer, move))
         except ActionUnclear as unclear:
             try:
                 found = action.observe(pointer)
@@ -276,9 +281,11 @@ class _Attempt:
         change = leg.change
         try:
             if leg.how is How.REDEPLOY:
-                change = action.redeploy(rollout, self._redeploy(case, decision, claim_id))
+                redeploy = self._redeploy(case, decision, claim_id)
+                change = self._stopwatch.patiently(partial(action.redeploy, rollout, redeploy))
             else:
-                action.stop(rollout, change, token=token_of(claim_id))
+                token = token_of(claim_id)
+                self._stopwatch.patiently(partial(action.stop, rollout, change, token=token))
         except ActionUnclear as unclear:
             try:
                 sight = action.observe(rollout, about=None if leg.how is How.REDEPLOY else change)

@@ -36,6 +36,9 @@ T = TypeVar("T")
 # Whoever is slower than this between the claim and the act does not act: a call that names a stack,
 # not an update, must not land on a later one, and a lease must not be outlived.
 ACT_WITHIN_SECONDS = 30.0
+# A throttle is a sure refusal, and in a storm passes within seconds: fifteen calls a second of
+# Lambda's control plane are for everybody. So long the same act is tried again, then each minute.
+PATIENT_SECONDS = 5.0
 
 # AWS refused, and surely nothing was applied.
 REFUSALS: dict[type[ActionError], Reason] = {
@@ -50,7 +53,8 @@ REFUSALS: dict[type[ActionError], Reason] = {
 class Rooms:
     """The house as the hallway sees it. Each table has one entry for each kind of its family.
 
-    `stopwatch` gives seconds from some fixed instant; no clock change moves it.
+    `stopwatch` gives seconds from some fixed instant; no clock change moves it. `wait` waits a
+    moment, not twice the same: whoever waits for the same thing comes back one after the other.
     """
 
     policy: Policy
@@ -61,6 +65,7 @@ class Rooms:
     rollouts: Mapping[str, RolloutAction]
     clock: Clock
     stopwatch: Callable[[], float]
+    wait: Callable[[], None]
     new_id: Callable[[datetime], str]
     start: Start
 
@@ -84,16 +89,33 @@ class Stopwatch:
         self._rooms, self._service = rooms, service
         self._began = rooms.stopwatch()
 
+    def patiently(self, act: Callable[[], T]) -> T:
+        """Does it, and does it again while AWS is busy with others.
+
+        Raises:
+            ActionThrottled: AWS is still too busy.
+        """
+        while True:
+            try:
+                return act()
+            except ActionThrottled:
+                if self._seconds() > PATIENT_SECONDS:
+                    raise
+            self._rooms.wait()
+
     def check(self) -> None:
         """Nothing is begun that was looked at too long ago.
 
         Raises:
             TargetHeld: it was; the same signal may be tried again.
         """
-        seconds = self._rooms.stopwatch() - self._began
+        seconds = self._seconds()
         if seconds > ACT_WITHIN_SECONDS:
             name = self._service.name
             raise TargetHeld(f"{name} was looked at {seconds:.0f} s ago: too long to act upon")
+
+    def _seconds(self) -> float:
+        return self._rooms.stopwatch() - self._began
 
 
 def leg_sights(

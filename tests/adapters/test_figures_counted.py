@@ -22,7 +22,7 @@ class Functions:
     """Both handlers over one house in memory."""
 
     def __init__(self, monkeypatch, house):
-        self.house = house
+        self.house, self.expected = house, []
         wiring = RespondWiring(
             account_id=ACCOUNT, region=REGION, journal_table="t", dead_letter_queue_url="q"
         )
@@ -30,6 +30,7 @@ class Functions:
             wiring=wiring,
             policy=house.policy,
             responder=house.responder,
+            expect=self.expected.append,
             dead_letter=lambda *_: None,
         )
         driller = Driller(
@@ -109,3 +110,18 @@ def test_a_quiet_round_says_that_nothing_is_open(functions, capsys):
     assert quiet["IncidentsOpen"] == ("Count", [0.0])
     assert quiet["OldestOpenSeconds"] == ("Seconds", [0.0])
     assert quiet[naming.HEARTBEAT] == ("Count", [1.0])
+
+
+def test_the_alarms_of_a_batch_are_expected_together_and_one_alone_is_not(functions):
+    """What is no message of ours keeps the others from nothing."""
+    latency = "rollback.test.shop.shop.live.latency-p50"
+    bodies = [wake.body(name, account_id=ACCOUNT, region=REGION) for name in (ALARM, latency)]
+
+    def records(*those):
+        return {"Records": [{"messageId": str(n), "body": body} for n, body in enumerate(those)]}
+
+    functions.respond(records(bodies[0]), None)
+    functions.respond(records(bodies[0], bodies[0]), None)
+    functions.respond(records("not json", *bodies), None)
+
+    assert functions.expected == [{ALARM, latency}]

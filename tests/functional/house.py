@@ -109,6 +109,7 @@ class House:
             rollouts=rollouts(ROLLOUTS, tables),
             clock=self.clock,
             stopwatch=self.stopwatch,
+            wait=self._wait,
             new_id=lambda _: next(ids),
             start=lambda call: call,
         )
@@ -132,6 +133,9 @@ class House:
 
     def stopwatch(self) -> float:
         return (self.now - START).total_seconds()
+
+    def _wait(self) -> None:
+        self.now += timedelta(seconds=0.25)
 
     # -- the world ------------------------------------------------------------------------------
 

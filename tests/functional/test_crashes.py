@@ -5,6 +5,7 @@ The canonical incident is played once to learn its calls; then each of them meet
 
 import itertools
 import random
+from datetime import timedelta
 
 import pytest
 from checker import incidents_of, problems_of
@@ -189,12 +190,27 @@ def test_a_refusal_is_told_once_and_never_tried_again(code, reason):
     assert house.live == "2"
 
 
-def test_a_throttled_move_is_tried_again_each_minute():
+def test_a_move_that_is_throttled_for_seconds_waits_for_them():
+    """In a storm all want the same fifteen calls a second; a throttle is surely no act."""
+    house = at_the_moment()
+    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")), times=9)
+    began_at = house.now
+
+    entry = house.respond(ERROR_RATE)
+
+    assert entry.incident.state is State.WATCHING
+    assert house.calls.count("UpdateAlias") == 10
+    assert house.now - began_at < timedelta(seconds=5)
+    assert house.calls.count("claim") == 1
+
+
+def test_a_move_that_is_throttled_for_longer_is_tried_again_each_minute():
     house = ready()
-    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")), times=3)
+    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")), times=60)
     house.ops.pass_minutes(15)
 
     check(house)
+    assert Reason.ACTION_THROTTLED in {step.reason for step in incidents_of(house)[0].steps}
 
 
 def test_a_move_throttled_for_long_ends_with_a_page():

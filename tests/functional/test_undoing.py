@@ -128,10 +128,10 @@ def test_what_aws_refuses_is_told_and_not_tried_again(code, why):
 
 def test_what_aws_is_too_busy_for_is_tried_again():
     house = rolled_back()
-    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")), times=2)
+    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")), times=30)
     house.say(undo(house))
     assert house.incident.state is State.UNDOING
-    house.ops.pass_minutes(3)
+    house.ops.pass_minutes(1)
 
     assert house.incident.state is State.UNDONE
 

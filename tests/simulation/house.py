@@ -210,6 +210,7 @@ class House:
             rollouts=rollouts(ROLLOUTS, tables),
             clock=world.process_clock,
             stopwatch=world.stopwatch,
+            wait=world.wait,
             new_id=world.new_id,
             start=lambda call: call,
         )

@@ -22,7 +22,7 @@ START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 TABLE = "journal"
 # Lambda kills a function that runs longer; `infra` sets these.
-TIMEOUTS = {"respond": 30, "watch": 55, "notify": 60}
+TIMEOUTS = {"respond": 60, "watch": 55, "notify": 60}
 READ_TIMEOUT = timedelta(seconds=8)
 REQUESTS_A_MINUTE = 60
 WRITES = {
@@ -127,6 +127,10 @@ class World:
 
     def stopwatch(self):
         return (self.now - START).total_seconds()
+
+    def wait(self):
+        """A moment's patience of a process."""
+        self._suspend(self.now + timedelta(milliseconds=250))
 
     def new_id(self, _):
         self.ids += 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rollback_responder.cli.history import History
-from rollback_responder.cli.recorded import in_turn, metrics_in
+from rollback_responder.cli.recorded import in_turn, metrics_in, nothing_to_wait_for
 from rollback_responder.cli.replayed import ReplayedPointers, ReplayedRollouts
 from rollback_responder.domain.assessment import WINDOW
 from rollback_responder.domain.errors import RollbackError
@@ -109,6 +109,7 @@ class Replay:
             rollouts={"codedeploy_group": rollouts, "cloudformation_stack": rollouts},
             clock=clock,
             stopwatch=lambda: 0.0,
+            wait=nothing_to_wait_for,
             new_id=lambda _: next(ids),
             start=in_turn,
         )

@@ -12,6 +12,14 @@ logger = logging.getLogger(__name__)
 Message = str | Mapping[str, Any]
 
 
+def messages_of(event: Any) -> list[Message]:
+    """The messages of an event, as they are handed to `answer` one by one."""
+    records = _records_of(event)
+    if records is None:
+        return [event]
+    return [record["body"] if _is_queued(record) else record for record in records]
+
+
 def answer_all(
     event: Any,
     answer: Callable[[Message], None],
@@ -31,13 +39,13 @@ def answer_all(
     Raises:
         RollbackError: a message that came without a queue failed; Lambda delivers it again.
     """
-    records = event.get("Records") if isinstance(event, Mapping) else None
-    if not isinstance(records, list):
+    records = _records_of(event)
+    if records is None:
         _answer_one(event, answer, reject)
         return {}
     failures = []
     for record in records:
-        if not isinstance(record, Mapping) or not {"body", "messageId"} <= record.keys():
+        if not _is_queued(record):
             _answer_one(record, answer, reject)
             continue
         try:
@@ -46,6 +54,15 @@ def answer_all(
             logger.warning("to be tried again: %s", error)
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}
+
+
+def _records_of(event: Any) -> list[Any] | None:
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    return records if isinstance(records, list) else None
+
+
+def _is_queued(record: Any) -> bool:
+    return isinstance(record, Mapping) and {"body", "messageId"} <= record.keys()
 
 
 def _answer_one(

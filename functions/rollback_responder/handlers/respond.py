@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from aws_lambda_powertools import Metrics
@@ -10,7 +11,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from rollback_responder import bootstrap, signals
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.errors import SignalError
-from rollback_responder.handlers.batch import Message, answer_all
+from rollback_responder.domain.signal import Signal
+from rollback_responder.handlers.batch import Message, answer_all, messages_of
 from rollback_responder.handlers.logs import json_logger
 
 house = bootstrap.respond_house(os.environ)
@@ -22,14 +24,29 @@ metrics = Metrics(namespace=naming.METRICS_NAMESPACE, service=SERVICE)
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Answers every message; what can never be answered goes to the dead-letter queue."""
     try:
+        _expect(event)
         return answer_all(event, _answer, _reject)
     finally:
         metrics.flush_metrics()
 
 
-def _answer(message: Message) -> None:
+def _expect(event: Mapping[str, Any]) -> None:
+    """Lets the alarms of a batch be read at once; one alone is read beside everything else."""
+    names = set()
+    for message in messages_of(event):
+        with suppress(SignalError):
+            names.add(_signal_of(message).alarm_name)
+    if len(names) > 1:
+        house.expect({each for name in names for each in house.responder.alarms_about(name)})
+
+
+def _signal_of(message: Message) -> Signal:
     wiring = house.wiring
-    signal = signals.parse(message, account_id=wiring.account_id, region=wiring.region)
+    return signals.parse(message, account_id=wiring.account_id, region=wiring.region)
+
+
+def _answer(message: Message) -> None:
+    signal = _signal_of(message)
     entry = house.responder.respond(signal)
     if entry is None:
         logger.info("nothing to do", alarm=signal.alarm_name, state=signal.state)

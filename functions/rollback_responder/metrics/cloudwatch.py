@@ -64,21 +64,26 @@ class CloudWatchMetrics:
 
     def muted_by(self, alarm_name: str) -> str | None:
         """See `Metrics.muted_by`. One ListAlarmMuteRules call."""
+        arns = self._mute_rules(AlarmName=alarm_name)
+        return arns[0].partition(":alarm-mute-rule:")[2] if arns else None
+
+    def mutes_any(self) -> bool:
+        """See `Metrics.mutes_any`. One ListAlarmMuteRules call."""
+        return bool(self._mute_rules())
+
+    def _mute_rules(self, **of: Any) -> list[str]:
         if not hasattr(self._client, "list_alarm_mute_rules"):
             # The Lambda runtime brings the SDK, and may be older than mute rules are.
             raise MeasurementError("ListAlarmMuteRules: the SDK of this runtime does not know it")
         try:
-            asking = partial(
-                self._client.list_alarm_mute_rules, AlarmName=alarm_name, Statuses=["ACTIVE"]
-            )
-            arns = [
+            asking = partial(self._client.list_alarm_mute_rules, Statuses=["ACTIVE"], **of)
+            return [
                 rule["AlarmMuteRuleArn"]
                 for page in _pages(asking)
                 for rule in page.get("AlarmMuteRuleSummaries", [])
             ]
         except AwsError as error:
             raise MeasurementError(f"ListAlarmMuteRules: {name_of(error)}") from error
-        return arns[0].partition(":alarm-mute-rule:")[2] if arns else None
 
     def read(
         self, questions: Mapping[str, Question], *, since_at: datetime, now: datetime

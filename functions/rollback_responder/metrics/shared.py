@@ -1,0 +1,79 @@
+"""What several alarms of one batch ask of CloudWatch, asked once.
+
+DescribeAlarms takes nine calls a second of an account and region by default (CloudWatch user guide,
+"CloudWatch service quotas"), less than the acts that Lambda takes; it takes a hundred names a call.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollback_responder.domain.errors import MeasurementError
+from rollback_responder.domain.measurement import Bucket
+from rollback_responder.domain.metric import Question
+from rollback_responder.domain.signal import AlarmReading
+from rollback_responder.ports import Metrics
+
+# What was read before is as good as read now for so long.
+FRESH_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    names: frozenset[str]
+    readings: Mapping[str, AlarmReading]
+    none_muted: bool
+    until: float
+
+
+class SharedMetrics:
+    """Metrics that may be told beforehand of which alarms they will be asked.
+
+    `stopwatch` gives seconds from some fixed instant.
+    """
+
+    def __init__(self, metrics: Metrics, stopwatch: Callable[[], float]) -> None:
+        self._metrics = metrics
+        self._stopwatch = stopwatch
+        self._known: _Known | None = None
+
+    def expect(self, names: Collection[str]) -> None:
+        """Reads these alarms now; what cannot be read is asked again by whoever needs it."""
+        self._known, now = None, self._stopwatch()
+        try:
+            self._known = _Known(
+                names=frozenset(names),
+                readings=self._metrics.read_alarms(names),
+                none_muted=not self._metrics.mutes_any(),
+                until=now + FRESH_SECONDS,
+            )
+        except MeasurementError:
+            return
+
+    def read_alarms(self, names: Collection[str]) -> Mapping[str, AlarmReading]:
+        """See `Metrics.read_alarms`."""
+        known = self._fresh(names)
+        if known is None:
+            return self._metrics.read_alarms(names)
+        return {name: known.readings[name] for name in names if name in known.readings}
+
+    def muted_by(self, alarm_name: str) -> str | None:
+        """See `Metrics.muted_by`."""
+        known = self._fresh((alarm_name,))
+        return None if known and known.none_muted else self._metrics.muted_by(alarm_name)
+
+    def mutes_any(self) -> bool:
+        """See `Metrics.mutes_any`."""
+        return self._metrics.mutes_any()
+
+    def read(
+        self, questions: Mapping[str, Question], *, since_at: datetime, now: datetime
+    ) -> Mapping[str, tuple[Bucket, ...]]:
+        """See `Metrics.read`."""
+        return self._metrics.read(questions, since_at=since_at, now=now)
+
+    def _fresh(self, names: Collection[str]) -> _Known | None:
+        known = self._known
+        if known is None or not known.names.issuperset(names):
+            return None
+        return known if self._stopwatch() < known.until else None
