@@ -68,6 +68,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+# Nothing is moved whatever the pointer shows: in a storm, Lambda's calls are for those that move.
+SWITCHED_OFF = frozenset({Reason.BUDGET_SPENT, Reason.PAUSED})
+
 
 class Responder:
     """Answers alarms."""
@@ -148,7 +151,8 @@ class _Attempt:
         )
 
     def _again(self, claim: Claim, found: Seen) -> Entry:
-        return self._settled(claim, looked_again(self._rooms, found))
+        looking = partial(looked_again, self._rooms, found)
+        return self._settled(claim, self._stopwatch.patiently(looking))
 
     def _give_back(self) -> None:
         if self._may_act and not self._acted:
@@ -194,7 +198,7 @@ class _Attempt:
         else:
             order = situation.ordered
             decision = on_order(situation, order) if order else decide(situation)
-        if found.believed and not _moves(decision):
+        if found.believed and not _holds_unseen(decision):
             return self._again(claim, found)
         match decision:
             case RollBack():
@@ -401,8 +405,10 @@ class _Attempt:
             raise
 
 
-def _moves(decision: Decision) -> bool:
-    """Whether it is a move with compare-and-set."""
+def _holds_unseen(decision: Decision) -> bool:
+    """Whether it holds of a pointer that nobody looked at: a move with compare-and-set, or none."""
+    if isinstance(decision, StandDown):
+        return decision.reason in SWITCHED_OFF
     return isinstance(decision, RollBack) and decision.trial.legs[0].how is How.MOVE
 
 

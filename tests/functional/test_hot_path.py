@@ -12,6 +12,8 @@ from rollout_scenarios import GROUP, MUTATING, STACK, canary_deploy, house_of, u
 from scenarios import ERROR_RATE
 
 from house import House
+from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.situation import Switches
 from rollback_responder.responder import Responder
 
 LAMBDA = {"GetAlias", "UpdateAlias", "GetFunctionConfiguration"}
@@ -182,6 +184,19 @@ def test_no_kind_of_act_waits_longer_than_it_must(story, act, seen_before, steps
 
     assert (name, depth) == (act, steps)
     assert ticks.count(LAMBDA) == (2 if story is weighted else 1)
+
+
+def test_over_the_budget_no_call_of_lambdas_is_spent():
+    """In a storm they are for those that move."""
+    house = bad_version()
+    house.budget.set_aside = lambda *_, **__: Switches(in_budget=False)
+    ticks = Ticks(house)
+    house.responder = ticks.responder
+
+    entry = house.respond(ERROR_RATE)
+
+    assert entry.incident.reason is Reason.BUDGET_SPENT
+    assert ticks.count(LAMBDA) == 0
 
 
 def test_what_is_not_moved_is_looked_at():

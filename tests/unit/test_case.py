@@ -778,6 +778,15 @@ def test_an_incident_that_began_before_its_alarm_answers_for_it():
         assert (later.covering is not None) is covered
 
 
+def test_who_fixes_it_forward_answers_the_question():
+    """What is left when they are done is asked anew, with a new time to answer."""
+    fixing = StandDown(reason=Reason.FIX_FORWARD, text="bob fixes it forward")
+    told = stood_down(a_case(incident=ASKING), an_assessment(), fixing).incident
+
+    assert (told.state, told.reason) == (State.UNDECIDED, Reason.FIX_FORWARD)
+    assert (told.asks_until_at, told.asks_about) == (None, None)
+
+
 def test_a_question_about_what_is_gone_ends_and_a_yes_to_it_is_worth_nothing():
     moot = a_case(incident=replace(ASKING, asks_about="another"))
     held = StandDown(reason=Reason.INCONCLUSIVE, text="x")

@@ -25,6 +25,7 @@ from rollback_responder.domain.order import (
     FixForward,
     Freeze,
     Hold,
+    NoDrill,
     Undo,
     taken,
 )
@@ -228,3 +229,20 @@ def test_the_row_does_not_grow_for_ever(times):
         assert controls.held([name_of(TARGET, release.key)])
 
     assert len(controls.holds) == min(times, LONGEST_MEMORY)
+
+
+def test_a_yes_is_refused_while_somebody_fixes_it_forward():
+    fixing = Controls(fix_forward=FixingForward(by="eve", until_at=NOW + HOUR))
+
+    with pytest.raises(OrderRefused, match=r"eve fixes it forward until .*: end that first"):
+        taken(APPROVE, fixing, ASKING, NOW)
+
+
+def test_a_drill_that_is_held_back_is_told_once_a_month():
+    order = NoDrill(service="shop", why="frozen", by="the calendar")
+    first = taken(order, Controls(), None, NOW)
+    again = taken(order, first.controls, None, NOW + HOUR)
+
+    assert first.controls.no_drill_at == NOW
+    assert again.controls == first.controls
+    assert taken(order, first.controls, None, NOW + 40 * 24 * HOUR).controls != first.controls

@@ -12,7 +12,9 @@ from rollback_responder.domain.release import (
     Ledger,
     Origin,
     acting,
+    believed,
     condemned,
+    likely,
     proved,
     rolled_back,
     seen,
@@ -216,3 +218,41 @@ def test_looking_twice_is_looking_once(ledger, version):
     once = seen(ledger, an_observation(version), NOW)
 
     assert seen(once, an_observation(version), LATER) == once
+
+
+def test_a_pointer_is_believed_where_all_traffic_goes_to_one_version():
+    whole = a_ledger(current=a_release("2", whole_since_at=NOW), revision="r2")
+
+    assert believed(whole) == an_observation("2", None, revision="r2")
+    assert believed(replace(whole, revision=None)) is None
+    assert believed(a_ledger(current=a_release("2"), revision="r2")) is None
+    assert believed(Ledger()) is None
+
+
+@given(ledgers())
+def test_what_is_believed_is_what_was_seen(ledger):
+    """To look at what is believed changes nothing in the ledger."""
+    if known := believed(ledger):
+        assert seen(ledger, known, LATER) == ledger
+
+
+@pytest.mark.parametrize(
+    ("ledger", "versions"),
+    [
+        (Ledger(), ()),
+        (a_ledger(current=a_release("7"), good=()), ("7", "8")),
+        (a_ledger(current=a_release("9"), good=(a_good("7"), a_good("6"))), ("9", "7", "10")),
+        (a_ledger(current=a_release("$LATEST"), good=()), ("$LATEST",)),
+        (
+            a_ledger(
+                current=a_release("1"),
+                good=(a_good("1"),),
+                bad=(Bad(version="2", at=NOW, incident_id="i"),),
+            ),
+            ("1", "3"),
+        ),
+    ],
+)
+def test_the_next_version_is_likely_as_well(ledger, versions):
+    """Also after a rollback: the number of the bad one is never given again."""
+    assert likely(ledger) == versions

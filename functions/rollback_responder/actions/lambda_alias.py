@@ -9,7 +9,7 @@ the weights is not documented, so empty weights are always sent (assumption A1).
 import re
 from typing import TYPE_CHECKING
 
-from rollback_responder.actions.refusal import refused
+from rollback_responder.actions.refusal import refused, unread
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.errors import (
     ActionDenied,
@@ -52,7 +52,7 @@ class LambdaAliasAction:
         except AwsError as error:
             if name_of(error) == "ResourceNotFoundException":
                 return None
-            raise ActionError(f"GetAlias of {target.title}: {name_of(error)}") from error
+            raise unread(f"GetAlias of {target.title}", error) from error
         return _observation(alias)
 
     def move(self, target: LambdaAlias, move: Move) -> Observation:

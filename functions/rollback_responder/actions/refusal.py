@@ -1,4 +1,4 @@
-"""What AWS's answers to a mutating call mean: nothing applied, or nobody knows."""
+"""What AWS's refusals mean: of a mutating call nothing applied, or nobody knows; of a read."""
 
 from collections.abc import Mapping
 from typing import NoReturn
@@ -33,3 +33,10 @@ def refused(what: str, error: Exception, own: Mapping[str, type[ActionError]]) -
     name = name_of(error)
     kind = own.get(name) or COMMON.get(name) or ActionUnclear
     raise kind(f"{what}: {name}") from error
+
+
+def unread(what: str, error: Exception) -> ActionError:
+    """What an AWS error of a read means; that AWS is too busy may pass within seconds."""
+    name = name_of(error)
+    kind = ActionThrottled if COMMON.get(name) is ActionThrottled else ActionError
+    return kind(f"{what}: {name}")
