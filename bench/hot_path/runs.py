@@ -159,7 +159,8 @@ class Process:
     def end(self) -> None:
         """Ends it."""
         self._process.kill()
-        self._process.wait()
+        # It closes the pipes as well.
+        self._process.communicate()
 
     def _line(self) -> str:
         assert self._process.stdout is not None
