@@ -7,29 +7,20 @@ each period; that Lambda does just so is assumed.
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 WHOLE_MB, PERIOD_US = 1769, 20_000
 CONTROLLERS = Path("/sys/fs/cgroup/cpu")
 
 
 class Share:
-    """A control group for one process at a time, of as much processor as that memory gives."""
+    """Gives each process a control group with as much processor as that memory gives."""
 
     def __init__(self, memory_mb: int) -> None:
         self._quota_us = PERIOD_US * memory_mb // WHOLE_MB
         self._folders: list[Path] = []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Removes the groups of processes that have ended."""
         for folder in self._folders:
             # One that still holds a process stays, and does nothing.
             with contextlib.suppress(OSError):
@@ -58,5 +49,5 @@ def share_of(memory_mb: int | None) -> Iterator[Share | None]:
     except OSError:
         yield None
         return
-    with Share(memory_mb) as share:
+    with contextlib.closing(Share(memory_mb)) as share:
         yield share
