@@ -53,7 +53,8 @@ def few_roots(data: Path, aside: Path) -> tuple[Path, Callable[..., int | None]]
     of the SDK's `needs-retry` event, widens the file and has the call sent: it was not, for the
     handshake failed.
     """
-    path = aside / ROOTS
+    # Of this process alone, wherever several share a folder.
+    path = aside / f"{os.getpid()}-{ROOTS}"
     shutil.copyfile(data / ROOTS, path)
 
     def widen(caught_exception: Exception | None = None, **_: Any) -> int | None:
@@ -63,7 +64,7 @@ def few_roots(data: Path, aside: Path) -> tuple[Path, Callable[..., int | None]]
         if path.stat().st_size == every.stat().st_size:
             return None
         logger.warning("none of Amazon's roots signed it, so all are trusted: %s", caught_exception)
-        whole = aside / f"{ROOTS}.{os.getpid()}"
+        whole = path.with_suffix(".whole")
         shutil.copyfile(every, whole)
         whole.replace(path)
         return 0
