@@ -72,6 +72,10 @@ class TwoAliases(House):
         return self.aliases.version_of("shop", alias)
 
 
+# More often than it is tried again at once.
+LONG = 30
+
+
 def two_aliases(**changes):
     house = TwoAliases(**changes)
     house.aliases.publish("shop", "v1")
@@ -136,7 +140,7 @@ def test_while_an_undo_waits_another_alias_is_not_moved_without_a_word_in_the_jo
     house.move("live", "2", bad=True)
     house.ops.pass_minutes(12)
     assert house.incident.state is State.FIXED
-    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")))
+    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")), times=LONG)
     house.say(undo(house))
     assert house.incident.state is State.UNDOING
     house.move("beta", "2", bad=True)
@@ -560,7 +564,7 @@ def test_an_order_that_is_refused_does_not_make_a_lost_attempt_forgotten(open_be
 @pytest.mark.parametrize("open_before", [False, True], ids=["closed", "open"])
 def test_nor_does_an_order_that_aws_is_too_busy_for(open_before):
     house, land = lost_attempt(paused_before=open_before)
-    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")))
+    on(house, "UpdateAlias", refuse(client_error("TooManyRequestsException")), times=LONG)
     house.respond(ERROR_RATE)
     land()
     house.ops.hear = house.ops.watch = True

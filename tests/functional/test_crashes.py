@@ -30,6 +30,7 @@ from house import LEASE, MINUTE, House
 from rollback_responder.domain.errors import (
     ActionError,
     ActionUnclear,
+    MeasurementError,
     TargetHeld,
 )
 from rollback_responder.domain.incident import State
@@ -236,9 +237,9 @@ def test_an_unknown_answer_of_aws_is_unclear_never_a_refusal():
 
 def test_an_error_before_the_move_leaves_the_target_free():
     house = at_the_moment()
-    on(house, "GetAlias", refuse(client_error("ThrottlingException", "GetAlias")))
+    on(house, "DescribeAlarms", refuse(client_error("ThrottlingException", "DescribeAlarms")))
 
-    assert isinstance(house.try_respond(ERROR_RATE), ActionError)
+    assert isinstance(house.try_respond(ERROR_RATE), MeasurementError)
     assert house.respond(ERROR_RATE).incident.state is State.WATCHING
 
 
