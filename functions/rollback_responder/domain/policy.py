@@ -287,11 +287,13 @@ class Policy:
         return document
 
 
-def parse_policy(document: object) -> Policy:
+def parse_policy(document: object, *, part: bool = False) -> Policy:
     """Reads a policy, at synth and again in the function.
 
     Args:
         document: plain JSON, as `json.loads` gives it.
+        part: only some services of a policy that was read as a whole before: what they have in
+            conflict with each other was told then.
 
     Raises:
         PolicyError: with every problem, each with its path, what was got, what is allowed and what
@@ -299,6 +301,8 @@ def parse_policy(document: object) -> Policy:
     """
     reader = Reader()
     policy = reader.read(Policy, document, "rollback")
+    if policy and part:
+        return policy
     if policy:
         problems = list(conflicts_of(policy))
     else:
@@ -306,6 +310,19 @@ def parse_policy(document: object) -> Policy:
     if problems or policy is None:
         raise PolicyError("the rollback policy", tuple(problems))
     return policy
+
+
+def parse_service(document: object) -> Service:
+    """Reads one service of a policy that was read as a whole before.
+
+    Raises:
+        PolicyError: as `parse_policy`.
+    """
+    reader = Reader()
+    service = reader.read(Service, document, "rollback.services")
+    if service is None:
+        raise PolicyError("the rollback policy", tuple(reader.problems))
+    return service
 
 
 def _readable(document: object) -> tuple[Policy, Places]:
