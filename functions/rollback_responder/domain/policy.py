@@ -29,6 +29,13 @@ class AfterFailure(StrEnum):
     GO_ON = "go_on"
 
 
+class Access(StrEnum):
+    """By what the responder's roles know the functions and stacks that they may touch."""
+
+    NAMES = "names"
+    TAGS = "tags"
+
+
 class Mention(StrEnum):
     """Whom a page in Slack rings."""
 
@@ -244,6 +251,14 @@ class Policy:
     health: Annotated[Health, Doc("Who is told when the responder itself is ill.")] = field(
         default_factory=Health
     )
+    access: Annotated[
+        Access,
+        Doc(
+            "names: the roles may touch what the policy names, some hundred services. tags: they "
+            "may touch the functions and stacks that carry the tag rollback-target-ENVIRONMENT, "
+            "with the value act, or look for those that are only observed; any number of them."
+        ),
+    ] = Access.NAMES
     services: Annotated[tuple[Service, ...], Doc("What is watched."), AtLeastOne()]
 
     @property
