@@ -23,6 +23,9 @@ TIMEOUT = Duration.seconds(55)
 # Each rule is named in the policy of the dead-letter queue, which holds 8,192 bytes, beside those
 # of the ingress (SQS quotas), and in the function's own, which holds 20 KB (Lambda quotas).
 MOST_RULES = 15
+# Each alias is read once a round, one after the other. Lambda takes 15 control-plane calls a second
+# of all callers of an account and region (Lambda quotas), and deployments need theirs.
+MOST_ALIASES = 500
 
 
 class Watcher(Construct):
@@ -58,6 +61,14 @@ class Watcher(Construct):
         self.tick = _tick(self, self.watch.function, dead_letters)
         if policy.drills:
             _drill(self, policy.drills, self.watch.function, dead_letters)
+        aliases = sum(len(service.pointers) for service in policy.services)
+        if aliases > MOST_ALIASES:
+            Annotations.of(self).add_warning_v2(
+                "rollback-responder:aliases",
+                f"{aliases} aliases are more than {MOST_ALIASES}: the watcher reads each once a"
+                " minute, and may be throttled or not be done in time; part the services into"
+                " accounts or regions (docs/growth.md)",
+            )
         patterns = [*alarm_patterns(policy, state="OK"), *rollout_patterns(policy)]
         if len(patterns) > MOST_RULES:
             Annotations.of(self).add_info(

@@ -2,8 +2,8 @@
 
 By name, or by tag (`Policy.access`). Lambda and CloudFormation evaluate `aws:ResourceTag` for each
 action that is granted here (Service Authorization Reference: resource types `function` and
-`stack`). Of CodeDeploy its own guide says that it does not ("How AWS CodeDeploy works with IAM"),
-so its groups are always named.
+`stack`). Whether CodeDeploy does is not sure ("How AWS CodeDeploy works with IAM" has another view
+than the reference), so its groups are always named.
 """
 
 from collections.abc import Iterator

@@ -147,6 +147,16 @@ def test_every_adopted_alarm_has_a_rule_that_brings_it_to_the_queue(responder, g
     assert named == {e.alarm_name for e in grown.policy.watched() if e.trigger.kind == "alarm"}
 
 
+def test_more_aliases_than_one_account_can_read_in_a_minute_are_warned_of(grown):
+    text = (grown.folder / "manifest.json").read_text()
+    for file in grown.folder.glob("*.metadata.json"):
+        text += file.read_text()
+
+    assert f"{SERVICES} aliases are more than 500" in text
+    assert "take 15 rules" not in text
+    assert "15 are made: what they do not tell is seen within the minute" in text
+
+
 def test_by_name_they_are_too_many_for_a_role_and_the_error_says_what_to_do(synthesise):
     with pytest.raises(GrantError, match=r"IAM lets a role have 10; part .* or grant by tags"):
         synthesise(a_policy(access="names"))
