@@ -28,7 +28,15 @@ NAVIGATION: dict[str, dict[str, tuple[str, ...]]] = {
         "The project": ("CONTRIBUTING", "bench/README", "CHANGELOG"),
     },
     "docs/adr/README": {"": ("0*",)},
-    "bench/README": {"": ("detection/README", "detection/RESULTS", "hot_path/README", "growth/README", "cost/README")},
+    "bench/README": {
+        "": (
+            "detection/README",
+            "detection/RESULTS",
+            "hot_path/README",
+            "growth/README",
+            "cost/README",
+        )
+    },
     "examples/README": {"": ("*/README",)},
 }
 
