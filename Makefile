@@ -30,9 +30,11 @@ soak: $(VENV)/.ready ## the same with two million, from a seed that is drawn and
 gallery: $(VENV)/.ready ## every Slack message that real incidents come to, on one page
 	@PYTHONPATH=tests/functional $(BIN)/python -m tests.simulation.gallery
 
-bench: $(VENV)/.ready ## how fast, beside what a user would otherwise write; storms; ten minutes
+bench: $(VENV)/.ready ## how fast, beside what a user would otherwise write; storms, growth, cost; 20 minutes
 	@$(BIN)/python -m bench.hot_path --publish
 	@$(BIN)/python -m bench.storm
+	@$(BIN)/python -m bench.growth
+	@$(BIN)/python -m bench.cost
 
 guard: $(VENV)/.ready ## how rarely a deploy is wrongly condemned, how soon rightly: the figures that must hold
 	@$(BIN)/python -m bench.detection --short

@@ -22,7 +22,7 @@ LISTED = (".json", ".py")
 NAVIGATION: dict[str, dict[str, tuple[str, ...]]] = {
     "README": {
         "Begin": ("What it is <self>", "docs/first-week", "examples/README"),
-        "Use": ("docs/cli", "docs/backtest", "docs/figures", "docs/configuration"),
+        "Use": ("docs/cli", "docs/backtest", "docs/figures", "docs/growth", "docs/configuration"),
         "When it acts": ("docs/runbook", "docs/runbooks"),
         "How it decides": ("docs/detection", "docs/architecture", "docs/adr/README", "SECURITY"),
         "The project": ("CONTRIBUTING", "bench/README", "CHANGELOG"),
@@ -35,6 +35,8 @@ NAVIGATION: dict[str, dict[str, tuple[str, ...]]] = {
             "hot_path/README",
             "hot_path/RESULTS",
             "storm/README",
+            "growth/README",
+            "cost/README",
         )
     },
     "examples/README": {"": ("*/README",)},

@@ -15,6 +15,8 @@ from rollback_responder.domain.policy import Policy
 
 # CloudWatch API, dashboard body: an alarm widget shows at most 100 alarms.
 MOST_ALARMS_IN_A_WIDGET = 100
+# Nobody reads more on one page, and a template holds 1 MB.
+MOST_ALARMS_ON_THE_PAGE = 500
 WIDE, HALF, HEIGHT = 24, 12, 6
 FIVE_MINUTES, DAY = Duration.minutes(5), Duration.days(1)
 FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
@@ -65,8 +67,10 @@ class Dashboard(Construct):
             ],
         )
 
-    def _scope(self, policy: Policy) -> list[cloudwatch.AlarmStatusWidget]:
+    def _scope(self, policy: Policy) -> list[cloudwatch.ConcreteWidget]:
         names = list(dict.fromkeys(watched.alarm_name for watched in policy.watched()))
+        if len(names) > MOST_ALARMS_ON_THE_PAGE:
+            return [_elsewhere(policy.environment, len(names))]
         chunks = [
             names[i : i + MOST_ALARMS_IN_A_WIDGET]
             for i in range(0, len(names), MOST_ALARMS_IN_A_WIDGET)
@@ -259,6 +263,16 @@ def _share(
         left_y_axis=PERCENT,
         width=HALF,
         height=HEIGHT,
+    )
+
+
+def _elsewhere(environment: str, alarms: int) -> cloudwatch.TextWidget:
+    prefix = naming.own_alarm_prefix(environment)
+    return cloudwatch.TextWidget(
+        markdown=f"### Services: alarms in scope\n\n{alarms} are too many for a page: "
+        f"[those that fire](#alarmsV2:?~(search~'{prefix}~alarmStateFilter~'ALARM)), among those "
+        "that the policy made; adopted ones have their own names.",
+        width=WIDE,
     )
 
 

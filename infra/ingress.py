@@ -12,11 +12,15 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.grants.grant import GrantError
 from infra.patterns import alarm_patterns
 from infra.queues import dead_letter_queue, let_send
 from infra.topics import alarm_topic
 from rollback_responder.domain import naming
 from rollback_responder.domain.policy import Policy
+
+# SQS quotas: a queue's policy has 8,192 bytes, and each rule is named in it.
+MOST_RULES = 25
 
 
 class Ingress(Construct):
@@ -46,6 +50,11 @@ class Ingress(Construct):
         self._subscribe()
         # Only ALARM asks for an answer; OK is the watcher's, INSUFFICIENT_DATA nobody's.
         patterns = alarm_patterns(policy, state="ALARM")
+        if len(patterns) > MOST_RULES:
+            raise GrantError(
+                f"{len(patterns)} rules of EventBridge are needed to tell the adopted alarms, the "
+                f"queue's policy holds {MOST_RULES}; part the services into two environments"
+            )
         self.rules = [self._rule(n, pattern) for n, pattern in enumerate(patterns, start=1)]
         self._admit()
 

@@ -3,6 +3,7 @@
     <asset>/rollback_responder/   the package, without caches
     <asset>/<dependency>/         functions/requirements.txt, built for the Lambda platform
     <asset>/policy.json           the policy that this synth parsed
+    <asset>/policy.index          the same by alarm and service, for who answers one alarm
     <asset>/sdk/                  the SDK's data, reduced to what is called (infra/sdk_data.py)
 
 `notify` has an asset of its own, from functions/requirements-notify.txt: it draws pictures, and
@@ -27,6 +28,7 @@ from pathlib import Path
 from infra import sdk_data
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.policy import Policy
+from rollback_responder.policies import index_of
 
 PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT / "functions" / "requirements.txt"
@@ -105,6 +107,7 @@ def stage(
         _compile(folder / PACKAGE.name, folder, python)
         document = json.dumps(policy.to_document(), sort_keys=True, indent=2)
         (folder / "policy.json").write_text(document + "\n", encoding="utf-8")
+        (folder / "policy.index").write_bytes(index_of(policy))
         sdk_data.write(folder / "sdk")
 
     return _settle(build, fill, lambda folder: f"asset-{_digest(folder)}")

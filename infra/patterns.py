@@ -55,12 +55,18 @@ def rollout_patterns(policy: Policy) -> list[Pattern]:
     stacks = sorted(target.stack for target in targets if isinstance(target, CloudFormationStack))
     prefix = f"arn:{Aws.PARTITION}:cloudformation:{Aws.REGION}:{Aws.ACCOUNT_ID}:stack"
     found: list[Pattern] = []
-    for application in sorted({group.application for group in groups}):
-        names = sorted(group.group for group in groups if group.application == application)
-        found += _parted(
-            names,
-            partial(_deployments, application),
-        )
+    # Applications whose groups have the same names share a pattern: it matches no other group.
+    applications: dict[str, set[str]] = {}
+    for group in groups:
+        applications.setdefault(group.application, set()).add(group.group)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for application, names in sorted(applications.items()):
+        alike.setdefault(tuple(sorted(names)), []).append(application)
+    for names_of_each, some in alike.items():
+        if len(some) > 1:
+            found += _parted(some, partial(_deployments, groups=names_of_each))
+        else:
+            found += _parted(names_of_each, partial(_deployments, some))
     found += _parted(
         [{"prefix": f"{prefix}/{stack}/"} for stack in stacks],
         lambda some: _pattern(
@@ -70,11 +76,11 @@ def rollout_patterns(policy: Policy) -> list[Pattern]:
     return found
 
 
-def _deployments(application: str, groups: Sequence[object]) -> Pattern:
+def _deployments(applications: Sequence[object], groups: Sequence[object]) -> Pattern:
     return _pattern(
         "aws.codedeploy",
         "CodeDeploy Deployment State-change Notification",
-        {"application": [application], "deploymentGroup": list(groups)},
+        {"application": list(applications), "deploymentGroup": list(groups)},
     )
 
 

@@ -62,6 +62,7 @@ class AlarmsStack(Stack):
             scope,
             construct_id,
             description="Alarms that wake the rollback responder; made from its policy.",
+            suppress_template_indentation=True,
         )
         self.alarms = TargetAlarms(self, "Alarms", environment=environment, alarms=alarms)
 
@@ -74,6 +75,8 @@ class ResponderStack(Stack):
             scope,
             construct_id,
             description="Rolls a bad deploy back when its alarm fires, and tells Slack why.",
+            # CloudFormation takes 1 MB a template, and counts the spaces.
+            suppress_template_indentation=True,
         )
         self.policy = policy
         if package.compiler() is None:

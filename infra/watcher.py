@@ -1,6 +1,6 @@
 """`watch`: looks once a minute, and on events, for what nobody announced or finished."""
 
-from aws_cdk import Duration
+from aws_cdk import Annotations, Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -13,12 +13,19 @@ from infra.function import HouseFunction
 from infra.grants import watch_grants
 from infra.grants.grant import allow, grant_to
 from infra.patterns import Pattern, alarm_patterns, rollout_patterns
+from infra.queues import let_send
 from rollback_responder.domain.policy import Drills, Policy
 from rollback_responder.wiring import WatchWiring
 
 EVERY = Duration.minutes(1)
 # Less than the time between two ticks, so that a slow run is over before the next begins.
 TIMEOUT = Duration.seconds(55)
+# Each rule is named in the policy of the dead-letter queue, which holds 8,192 bytes, beside those
+# of the ingress (SQS quotas), and in the function's own, which holds 20 KB (Lambda quotas).
+MOST_RULES = 15
+# Each alias is read once a round, one after the other. Lambda takes 15 control-plane calls a second
+# of all callers of an account and region (Lambda quotas), and deployments need theirs.
+MOST_ALIASES = 500
 
 
 class Watcher(Construct):
@@ -34,7 +41,7 @@ class Watcher(Construct):
         wiring: WatchWiring,
         journal: dynamodb.ITable,
         alarms: sqs.IQueue,
-        dead_letters: sqs.IQueue,
+        dead_letters: sqs.Queue,
     ) -> None:
         super().__init__(scope, construct_id)
         self.watch = HouseFunction(
@@ -54,11 +61,29 @@ class Watcher(Construct):
         self.tick = _tick(self, self.watch.function, dead_letters)
         if policy.drills:
             _drill(self, policy.drills, self.watch.function, dead_letters)
+        aliases = sum(len(service.pointers) for service in policy.services)
+        if aliases > MOST_ALIASES:
+            Annotations.of(self).add_warning_v2(
+                "rollback-responder:aliases",
+                f"{aliases} aliases are more than {MOST_ALIASES}: the watcher reads each once a"
+                " minute, and may be throttled or not be done in time; part the services into"
+                " accounts or regions (docs/growth.md)",
+            )
         patterns = [*alarm_patterns(policy, state="OK"), *rollout_patterns(policy)]
+        if len(patterns) > MOST_RULES:
+            Annotations.of(self).add_info(
+                f"all changes in scope would take {len(patterns)} rules of EventBridge, and"
+                f" {MOST_RULES} are made: what they do not tell is seen within the minute"
+            )
         self.rules = [
             _rule(self, number, pattern, self.watch.function, dead_letters)
-            for number, pattern in enumerate(patterns, start=1)
+            for number, pattern in enumerate(patterns[:MOST_RULES], start=1)
         ]
+        if self.rules:
+            arns = [rule.attr_arn for rule in self.rules]
+            let_send(
+                dead_letters, sid="FromProgress", service="events.amazonaws.com", source_arns=arns
+            )
 
 
 def _permissions(
@@ -122,22 +147,30 @@ def _rule(
     number: int,
     pattern: Pattern,
     watch: lambda_.Function,
-    dead_letters: sqs.IQueue,
-) -> events.Rule:
+    dead_letters: sqs.Queue,
+) -> events.CfnRule:
     """Something in scope has changed: look now, not in a minute. What is lost costs that minute."""
-    return events.Rule(
+    rule = events.CfnRule(
         scope,
         f"Progress{number}",
         description="Wakes the rollback responder's watcher when something in scope has changed.",
-        event_pattern=events.EventPattern(
-            source=pattern["source"],
-            account=pattern["account"],
-            detail_type=pattern["detail-type"],
-            detail=pattern["detail"],
-        ),
+        event_pattern=pattern,
         targets=[
-            targets.LambdaFunction(
-                watch, dead_letter_queue=dead_letters, max_event_age=EVERY, retry_attempts=0
+            events.CfnRule.TargetProperty(
+                id="Watch",
+                arn=watch.function_arn,
+                retry_policy=events.CfnRule.RetryPolicyProperty(
+                    maximum_event_age_in_seconds=EVERY.to_seconds(), maximum_retry_attempts=0
+                ),
+                dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
+                    arn=dead_letters.queue_arn
+                ),
             )
         ],
     )
+    watch.add_permission(
+        f"Progress{number}",
+        principal=iam.ServicePrincipal("events.amazonaws.com"),
+        source_arn=rule.attr_arn,
+    )
+    return rule

@@ -37,6 +37,7 @@ from rollback_responder.domain.policy import Policy, parse_policy
 from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
+from rollback_responder.policies import IndexedPolicy
 from rollback_responder.ports import Notices, Storms, Wake
 from rollback_responder.rooms import Rooms
 from rollback_responder.wiring import (
@@ -62,6 +63,7 @@ Client = Callable[[str, Config], Any]
 
 # Shipped beside the package by infra/package.py.
 POLICY_FILE = Path(__file__).resolve().parent.parent / "policy.json"
+POLICY_INDEX = POLICY_FILE.with_suffix(".index")
 
 # Reads may be repeated by the SDK; a move of a target may not: the state machine is its only retry
 # layer (decision D5). Ten seconds bound any one call.
@@ -107,7 +109,7 @@ class RespondHouse:
     """What `respond` needs.
 
     `dead_letter` parks a message: body, reason, detail. `expect` is told of which alarms a whole
-    batch is.
+    batch is. `policy` is what is said for all services; these are read as their alarms come.
     """
 
     wiring: RespondWiring
@@ -162,13 +164,13 @@ def respond_house(environment: Mapping[str, str]) -> RespondHouse:
     from rollback_responder.responder import Responder
 
     wiring = RespondWiring.from_environment(environment)
-    policy, client = load_policy(), _clients()
-    rooms = _furnished(policy, wiring.journal_table, client)
+    policies, client = load_index(), _clients()
+    rooms = _furnished(policies.head, policies.kinds, wiring.journal_table, client)
     shared = SharedMetrics(rooms.metrics, rooms.stopwatch)
     return RespondHouse(
         wiring=wiring,
-        policy=policy,
-        responder=Responder(replace(rooms, metrics=shared)),
+        policy=policies.head,
+        responder=Responder(replace(rooms, metrics=shared), policies),
         expect=shared.expect,
         dead_letter=_parking(wiring.dead_letter_queue_url, client),
     )
@@ -181,7 +183,7 @@ def watch_house(environment: Mapping[str, str]) -> WatchHouse:
 
     wiring = WatchWiring.from_environment(environment)
     policy, client = load_policy(), _clients()
-    rooms = _furnished(policy, wiring.journal_table, client)
+    rooms = _furnished(policy, _kinds(policy), wiring.journal_table, client)
     wake = _waking(wiring, wiring.alarm_queue_url, client)
     desk = _desk(policy, wiring.journal_table, wake, client)
     driller = Driller(policy=policy, journal=rooms.journal, desk=desk, clock=utc_now)
@@ -280,7 +282,9 @@ def looking_rooms(policy: Policy, table: str, place: Place) -> Rooms:
 
     Whatever is not a read is refused before it becomes a request, in the acting rooms as well.
     """
-    return _furnished(policy, table, lambda service, _: reading_client(service, place))
+    return _furnished(
+        policy, _kinds(policy), table, lambda service, _: reading_client(service, place)
+    )
 
 
 def reading_client(service: str, place: Place) -> Any:
@@ -339,6 +343,11 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     return parse_policy(document)
 
 
+def load_index(path: Path = POLICY_INDEX) -> IndexedPolicy:
+    """The same policy, to be asked about one alarm at a time; raises as `load_policy`."""
+    return IndexedPolicy(path)
+
+
 def utc_now() -> datetime:
     """The clock. The only one."""
     return datetime.fromtimestamp(time.time(), tz=UTC)
@@ -353,14 +362,17 @@ def new_id(now: datetime) -> str:
     return naming.incident_id(now, secrets.token_hex(4))
 
 
-def _furnished(policy: Policy, table: str, client: Client) -> Rooms:
+def _kinds(policy: Policy) -> set[str]:
+    return {target.kind for service in policy.services for target in service.targets}
+
+
+def _furnished(policy: Policy, kinds: Collection[str], table: str, client: Client) -> Rooms:
     # The claim, the alarm, the budget and the targets of a service are read at once.
     pool = ThreadPoolExecutor(max_workers=8)
 
     def start(call: Callable[[], T], /) -> Callable[[], T]:
         return pool.submit(call).result
 
-    kinds = {target.kind for service in policy.services for target in service.targets}
     clients = Clients(
         reads=lambda service: client(service, READS), acts=lambda service: client(service, ONCE)
     )

@@ -61,6 +61,7 @@ from rollback_responder.looking import (
     observed,
     situation_of,
 )
+from rollback_responder.policies import Policies, WholePolicy
 from rollback_responder.ports import Claim, Move, Redeploy
 from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, token_of
 
@@ -75,16 +76,17 @@ SWITCHED_OFF = frozenset({Reason.BUDGET_SPENT, Reason.PAUSED})
 class Responder:
     """Answers alarms."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Rooms, policies: Policies | None = None) -> None:
+        """`policies` knows all services; left out, `rooms` has the whole policy."""
         self._rooms = rooms
-        self._in_scope = {entry.alarm_name: entry for entry in rooms.policy.watched()}
+        self._policies = policies or WholePolicy(rooms.policy)
         # What this process has seen of each pointer, by id: only good for asking ahead.
         self._known: dict[str, Ledger] = {}
 
     def alarms_about(self, alarm_name: str) -> tuple[str, ...]:
         """What is read about an alarm: itself, and what its service depends on."""
-        watched = self._in_scope.get(alarm_name)
-        return (alarm_name, *watched.service.dependencies) if watched else ()
+        part = self._policies.part(alarm_name)
+        return (alarm_name, *part.watched.service.dependencies) if part else ()
 
     def respond(self, signal: Signal) -> Entry | None:
         """Looks, judges, decides, acts and journals. Never acts on the signal alone.
@@ -97,12 +99,13 @@ class Responder:
             RollbackError: the service is held, or something could not be read or written; the same
                 signal may be tried again.
         """
-        watched = self._in_scope.get(signal.alarm_name)
-        if watched is None:
+        part = self._policies.part(signal.alarm_name)
+        if part is None:
             raise SignalError("unknown_alarm", f"no service names {signal.alarm_name[:80]!r}")
         if signal.state is not AlarmState.ALARM:
             return None
-        return _Attempt(self._rooms, watched, self._known).make()
+        rooms = replace(self._rooms, policy=part.policy)
+        return _Attempt(rooms, part.watched, self._known).make()
 
 
 class _Attempt:

@@ -1,13 +1,21 @@
-"""Least privilege for each kind of target: to act, to read before standing down, to watch."""
+"""Least privilege for each kind of target: to act, to read before standing down, to watch.
+
+By name, or by tag (`Policy.access`). Lambda and CloudFormation evaluate `aws:ResourceTag` for each
+action that is granted here (Service Authorization Reference: resource types `function` and
+`stack`). Whether CodeDeploy does is not sure ("How AWS CodeDeploy works with IAM" has another view
+than the reference), so its groups are always named.
+"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import assert_never
 
 from aws_cdk import Aws
 
 from infra.grants import cloudformation_stack, codedeploy_group, lambda_alias
 from infra.grants.grant import Grant
-from rollback_responder.domain.policy import Policy
+from rollback_responder.domain import naming
+from rollback_responder.domain.policy import Access, Policy
 from rollback_responder.domain.target import (
     AfterSuccess,
     CloudFormationStack,
@@ -29,16 +37,33 @@ def respond_grants(policy: Policy) -> Iterator[Grant]:
     for service in policy.services:
         for target in service.targets:
             if policy.mode_of(service).may_act:
-                yield from _act(target)
+                for grant in _act(target):
+                    yield _known(policy, grant, naming.MAY_ACT)
             else:
-                yield _read(target)
+                yield _known(policy, _read(target), naming.MAY_ACT, naming.MAY_LOOK)
 
 
 def watch_grants(policy: Policy) -> Iterator[Grant]:
     """What `watch` needs: it looks further than `respond`, and touches nothing."""
     for service in policy.services:
         for target in service.targets:
-            yield _observe(target)
+            yield _known(policy, _observe(target), naming.MAY_ACT, naming.MAY_LOOK)
+
+
+# What a name follows in the ARNs of the kinds that are known by their tags.
+BY_TAG = (":function:", ":stack/")
+
+
+def _known(policy: Policy, grant: Grant, *values: str) -> Grant:
+    """The grant as it is, or on every function or stack that its team has tagged so."""
+    if policy.access is Access.NAMES:
+        return grant
+    for part in BY_TAG:
+        if all(part in arn for arn in grant.resources):
+            everyone = f"{grant.resources[0].partition(part)[0]}{part}*"
+            tagged = (naming.target_tag(policy.environment), *values)
+            return replace(grant, resources=(everyone,), tagged=tagged)
+    return grant
 
 
 def respond_on_everything(policy: Policy) -> tuple[str, ...]:

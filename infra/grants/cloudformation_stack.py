@@ -20,16 +20,17 @@ def read(target: CloudFormationStack) -> Grant:
 
 def act(target: CloudFormationStack) -> tuple[Grant, ...]:
     """Read, cancel an update, and continue a failed rollback where the policy says so."""
-    cancel = Grant(actions=("cloudformation:CancelUpdateStack",), resources=(_stack_arn(target),))
+    # One statement, so that the ARN is written once: a policy's characters are few.
+    cancel = read(target).with_actions("cloudformation:CancelUpdateStack")
     if not target.continue_rollback:
-        return read(target), cancel
+        return (cancel,)
     go_on = Grant(
         actions=("cloudformation:ContinueUpdateRollback",),
         resources=(_stack_arn(target),),
         # A role that is passed once is used for every later operation on the stack.
         without=("cloudformation:RoleArn",),
     )
-    return read(target), cancel, go_on
+    return cancel, go_on
 
 
 def _stack_arn(target: CloudFormationStack) -> str:

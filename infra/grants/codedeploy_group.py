@@ -34,11 +34,7 @@ def act(target: CodeDeployGroup) -> tuple[Grant, ...]:
     arn = _arn("application", target.application)
     config = _arn("deploymentconfig", "CodeDeployDefault.LambdaAllAtOnce")
     return (
-        read(target),
-        Grant(
-            actions=("codedeploy:CreateDeployment",),
-            resources=(_group_arn(target),),
-        ),
+        read(target).with_actions("codedeploy:CreateDeployment"),
         Grant(
             actions=("codedeploy:GetDeploymentConfig",),
             resources=(config,),

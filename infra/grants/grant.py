@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
@@ -32,19 +32,25 @@ NAG_NAMES = {
 
 
 class GrantError(RollbackError):
-    """More targets than one role can be allowed to touch."""
+    """More targets than one role can be allowed to touch, or more senders than a queue knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """Some actions on some resources. A resource is an ARN, its account and region left open.
 
-    `without` names condition keys that a request must not have.
+    `without` names condition keys that a request must not have, `tagged` the key of a tag that the
+    resource must have, with one of the values after it.
     """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     without: tuple[str, ...] = ()
+    tagged: tuple[str, ...] = ()
+
+    def with_actions(self, *more: str) -> Self:
+        """The same grant for more actions."""
+        return replace(self, actions=(*self.actions, *more))
 
 
 def allow(resource: str, *actions: str) -> iam.PolicyStatement:
@@ -62,7 +68,8 @@ def grant_to(role: iam.Role, scope: Construct, grants: Iterable[Grant]) -> list[
     if len(packed) > MOST_POLICIES:
         raise GrantError(
             f"{len(packed)} managed policies are needed to allow {role.node.path} its targets, "
-            f"IAM lets a role have {MOST_POLICIES}; part the services into two environments"
+            f"IAM lets a role have {MOST_POLICIES}; part the services into two environments, or "
+            "grant by tags: docs/growth.md says how many each takes"
         )
     policies = []
     for number, document in enumerate(packed, start=1):
@@ -109,7 +116,13 @@ def pack(grants: Iterable[Grant]) -> list[list[Grant]]:
     ]
 
 
-def _reason(arn: str) -> str:
+def _reason(grant: Grant, arn: str) -> str:
+    if grant.tagged:
+        key, *values = grant.tagged
+        return (
+            f"The star stands for those whose team has tagged them {key}: {' or '.join(values)}; "
+            "the statement's condition asks for it."
+        )
     if ":stack/" in arn:
         return (
             "The star stands for the id that CloudFormation gives to one stack of the policy, "
@@ -123,20 +136,26 @@ def _reason(arn: str) -> str:
     )
 
 
-def _conditions(grant: Grant) -> dict[str, dict[str, str]] | None:
+def _conditions(grant: Grant) -> dict[str, dict[str, Any]] | None:
     """IAM's `Null` operator: the key must be absent from the request."""
-    return {"Null": dict.fromkeys(grant.without, "true")} if grant.without else None
+    conditions: dict[str, dict[str, Any]] = {}
+    if grant.without:
+        conditions["Null"] = dict.fromkeys(grant.without, "true")
+    if grant.tagged:
+        key, *values = grant.tagged
+        conditions["StringEquals"] = {f"aws:ResourceTag/{key}": values}
+    return conditions or None
 
 
 def _explain_stars(policy: iam.ManagedPolicy, document: Iterable[Grant]) -> None:
-    for arn in (arn for grant in document for arn in grant.resources if "*" in arn):
+    for grant, arn in ((g, arn) for g in document for arn in g.resources if "*" in arn):
         named = arn
         for token, name in NAG_NAMES.items():
             named = named.replace(token, name)
         acknowledge(
             policy,
             finding=f"IAM5[Resource::{named}]",
-            reason=_reason(arn),
+            reason=_reason(grant, arn),
         )
 
 

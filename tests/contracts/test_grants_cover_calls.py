@@ -28,6 +28,7 @@ from rollback_responder.domain.order import FixForward, Label, Pause, Resume
 from rollback_responder.journal.codec import decode_incident, decode_said
 from rollback_responder.notifiers.slack import parse_secret
 from rollback_responder.notifiers.telling import Teller
+from rollback_responder.policies import IndexedPolicy, index_of
 from tests.infra.test_template_grants import held_by
 from tests.tables import make_table
 
@@ -100,13 +101,16 @@ class SilentThread:
 class Deployed(House):
     """The house furnished by `bootstrap`, its calls recorded for each function."""
 
-    def __init__(self, monkeypatch, recorded, *rollouts):
+    def __init__(self, monkeypatch, recorded, folder, *rollouts):
         super().__init__(document(*rollouts))
         self.aliases.publish("cart", "v1")
         self.aliases.point("cart", "live", "1")
         self.recorded = recorded
         monkeypatch.setattr(bootstrap, "utc_now", self.clock)
         monkeypatch.setattr(bootstrap, "load_policy", lambda: self.policy)
+        index = folder / "policy.index"
+        index.write_bytes(index_of(self.policy))
+        monkeypatch.setattr(bootstrap, "load_index", lambda: IndexedPolicy(index))
         self.table = make_table(REGION)
         sqs = boto3.client("sqs", region_name=REGION)
         self.queue = sqs.create_queue(QueueName="alarms")["QueueUrl"]
@@ -316,11 +320,12 @@ MODELLED = {"core": {"passthrough": {"services": ["cloudwatch", "lambda"], "urls
 
 
 @pytest.fixture(scope="module")
-def recorded():
+def recorded(tmp_path_factory):
     found = defaultdict(set)
     for story, rollouts in STORIES.items():
         with mock_aws(config=MODELLED), pytest.MonkeyPatch.context() as patch:
-            story(Deployed(patch, found, *rollouts))
+            folder = tmp_path_factory.mktemp("index")
+            story(Deployed(patch, found, folder, *rollouts))
     return found
 
 

@@ -1,6 +1,5 @@
 """The handlers that the template names start from the asset that is deployed, or say why not."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -78,21 +77,26 @@ def test_a_missing_variable_names_itself_at_cold_start(asset, function):
 
 
 @pytest.mark.parametrize(
+    ("function", "file"), [("watch", "policy.json"), ("respond", "policy.index")]
+)
+@pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "policy.json: got FileNotFoundError"),
-        ("{", "policy.json: got JSONDecodeError"),
-        (json.dumps({"environment": "prod"}), "rollback.services: got nothing"),
+        (None, ": got FileNotFoundError"),
+        ('["head"]\t{\n', ": got JSONDecodeError"),
+        ("", ": got "),
     ],
-    ids=["missing", "not JSON", "not a policy"],
+    ids=["missing", "not JSON", "empty"],
 )
-def test_a_broken_policy_file_names_itself_at_cold_start(asset, tmp_path, text, said):
+def test_a_broken_policy_file_names_itself_at_cold_start(  # noqa: PLR0917
+    asset, tmp_path, function, file, text, said
+):
     folder = tmp_path / "task"
     shutil.copytree(asset, folder)
-    (folder / "policy.json").unlink()
+    (folder / file).unlink()
     if text is not None:
-        (folder / "policy.json").write_text(text)
-    done = started(folder, "respond", WIRINGS["respond"].to_environment())
+        (folder / file).write_text(text)
+    done = started(folder, function, WIRINGS[function].to_environment())
 
     assert done.returncode != 0
-    assert said in done.stderr
+    assert f"{file}{said}" in done.stderr

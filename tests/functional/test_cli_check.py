@@ -418,6 +418,29 @@ def test_an_observed_service_is_noted_and_needs_no_leave_to_act(check, account, 
     assert "lambda:GetAlias" in asked
 
 
+def test_by_tags_iam_is_asked_as_if_the_tag_were_there(check, account, tmp_path):
+    by_tags = tmp_path / "tags.json"
+    by_tags.write_text(json.dumps({"context": {"rollback": document() | {"access": "tags"}}}))
+    entries = []
+
+    def simulate(parameters):
+        entries.extend(parameters["ContextEntries"])
+        results = [
+            {"EvalActionName": name, "EvalDecision": "allowed"}
+            for name in parameters["ActionNames"]
+        ]
+        return {"EvaluationResults": results}
+
+    account.answers["SimulatePrincipalPolicy"] = simulate
+    environment = document()["environment"]
+
+    assert check("--json", "--policy", str(by_tags)) == (0, [], "")
+    assert {entry["ContextKeyName"] for entry in entries} == {
+        f"aws:ResourceTag/rollback-target-{environment}"
+    }
+    assert {tuple(entry["ContextKeyValues"]) for entry in entries} == {("act",)}
+
+
 def test_what_has_no_data_is_told_with_its_names_and_what_may_be(check, account):
     account.answers["ListMetrics"] = {"Metrics": []}
     code, out, _ = check("--region", REGION, raw=True)

@@ -10,6 +10,7 @@ import pytest
 
 from infra import package
 from rollback_responder.domain.policy import parse_policy
+from rollback_responder.policies import IndexedPolicy
 from tests.infra.synthesis import POLICY
 
 LARGEST_BYTES = 12_000_000
@@ -72,6 +73,7 @@ def test_the_asset_holds_only_what_it_should(asset):
     assert names == {
         "rollback_responder",
         "policy.json",
+        "policy.index",
         "sdk",
         "aws_lambda_powertools",
         "jmespath",
@@ -132,6 +134,12 @@ def test_the_policy_in_the_asset_is_the_policy_of_the_synthesis(each_asset, synt
     text = (each_asset / "policy.json").read_text()
     assert parse_policy(json.loads(text)) == synthesis.policy
     assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def test_the_index_in_the_asset_is_of_the_same_policy(each_asset, synthesis):
+    index = IndexedPolicy(each_asset / "policy.index")
+    for entry in synthesis.policy.watched():
+        assert index.part(entry.alarm_name).watched == entry
 
 
 def test_the_asset_is_named_by_its_content(tmp_path):

@@ -73,14 +73,14 @@ EXPECTED = {
         ): {"lambda:GetAlias", "lambda:UpdateAlias"},
         # Only observed: may not.
         (f"{FUNCTION}search",): {"lambda:GetAlias"},
-        tuple(map(group, ("search/prod", "payments/live", "ledger/live", "ledger/batch"))): (
-            READ_GROUP
+        tuple(map(group, ("search/prod", "ledger/live", "ledger/batch"))): READ_GROUP,
+        (stack("search"),): READ_STACK,
+        tuple(map(stack, ("payments", "ledger"))): (
+            READ_STACK | {"cloudformation:CancelUpdateStack"}
         ),
-        tuple(map(stack, ("search", "payments", "ledger"))): READ_STACK,
-        tuple(map(stack, ("payments", "ledger"))): {"cloudformation:CancelUpdateStack"},
         # Only where the policy asks for it.
         (stack("payments"),): {"cloudformation:ContinueUpdateRollback"},
-        (group("payments/live"),): {"codedeploy:CreateDeployment"},
+        (group("payments/live"),): READ_GROUP | {"codedeploy:CreateDeployment"},
         (f"{CODEDEPLOY}deploymentconfig:CodeDeployDefault.LambdaAllAtOnce",): {
             "codedeploy:GetDeploymentConfig"
         },

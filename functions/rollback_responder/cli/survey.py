@@ -25,7 +25,7 @@ from rollback_responder.domain.finding import Unread
 from rollback_responder.domain.metric import Series
 from rollback_responder.domain.metric_readiness import MetricFacts, named_series
 from rollback_responder.domain.permissions import Need, needs_of
-from rollback_responder.domain.policy import Policy, Service
+from rollback_responder.domain.policy import Access, Policy, Service
 from rollback_responder.domain.readiness import (
     AlarmFacts,
     DependencyFacts,
@@ -105,6 +105,7 @@ class Survey:
                 PolicySourceArn=role_arn,
                 ActionNames=sorted({need.action for need in needs}),
                 ResourceArns=[self._fill(resource)],
+                **self._tagged(),
             )
         )
         return {
@@ -112,6 +113,17 @@ class Survey:
             for page in pages
             for result in page["EvaluationResults"]
         }
+
+    def _tagged(self) -> dict[str, Any]:
+        """By tags, IAM is asked as if the tag were there; the watcher finds where it is not."""
+        if self._policy.access is Access.NAMES:
+            return {}
+        entry = {
+            "ContextKeyName": f"aws:ResourceTag/{naming.target_tag(self._policy.environment)}",
+            "ContextKeyValues": [naming.MAY_ACT],
+            "ContextKeyType": "string",
+        }
+        return {"ContextEntries": [entry]}
 
     def _fill(self, resource: str) -> str:
         """A resource as `Need` writes it, in this account."""

@@ -36,6 +36,18 @@ def incident_id(now: datetime, word: str) -> str:
     return f"inc-{now:%Y%m%d-%H%M%S}-{word}"
 
 
+# What a function or stack is tagged with where the policy grants access by tags.
+MAY_ACT, MAY_LOOK = "act", "look"
+
+
+def target_tag(environment: str) -> str:
+    """The key of the tag by which a team lets one environment's responder at a function or stack.
+
+    Its value says how far: `MAY_ACT` or `MAY_LOOK`.
+    """
+    return f"rollback-target-{environment}"
+
+
 # The responder's own metrics: embedded metric format, one dimension, `service`.
 METRICS_NAMESPACE = "RollbackResponder"
 HEARTBEAT = "Heartbeat"

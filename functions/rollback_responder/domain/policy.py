@@ -29,6 +29,13 @@ class AfterFailure(StrEnum):
     GO_ON = "go_on"
 
 
+class Access(StrEnum):
+    """By what the responder's roles know the functions and stacks that they may touch."""
+
+    NAMES = "names"
+    TAGS = "tags"
+
+
 class Mention(StrEnum):
     """Whom a page in Slack rings."""
 
@@ -244,6 +251,14 @@ class Policy:
     health: Annotated[Health, Doc("Who is told when the responder itself is ill.")] = field(
         default_factory=Health
     )
+    access: Annotated[
+        Access,
+        Doc(
+            "names: the roles may touch what the policy names, some hundred services. tags: they "
+            "may touch the functions and stacks that carry the tag rollback-target-ENVIRONMENT, "
+            "with the value act, or look for those that are only observed; any number of them."
+        ),
+    ] = Access.NAMES
     services: Annotated[tuple[Service, ...], Doc("What is watched."), AtLeastOne()]
 
     @property
@@ -287,11 +302,13 @@ class Policy:
         return document
 
 
-def parse_policy(document: object) -> Policy:
+def parse_policy(document: object, *, part: bool = False) -> Policy:
     """Reads a policy, at synth and again in the function.
 
     Args:
         document: plain JSON, as `json.loads` gives it.
+        part: only some services of a policy that was read as a whole before: what they have in
+            conflict with each other was told then.
 
     Raises:
         PolicyError: with every problem, each with its path, what was got, what is allowed and what
@@ -299,6 +316,8 @@ def parse_policy(document: object) -> Policy:
     """
     reader = Reader()
     policy = reader.read(Policy, document, "rollback")
+    if policy and part:
+        return policy
     if policy:
         problems = list(conflicts_of(policy))
     else:
@@ -306,6 +325,19 @@ def parse_policy(document: object) -> Policy:
     if problems or policy is None:
         raise PolicyError("the rollback policy", tuple(problems))
     return policy
+
+
+def parse_service(document: object) -> Service:
+    """Reads one service of a policy that was read as a whole before.
+
+    Raises:
+        PolicyError: as `parse_policy`.
+    """
+    reader = Reader()
+    service = reader.read(Service, document, "rollback.services")
+    if service is None:
+        raise PolicyError("the rollback policy", tuple(reader.problems))
+    return service
 
 
 def _readable(document: object) -> tuple[Policy, Places]:
