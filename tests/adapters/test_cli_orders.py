@@ -234,7 +234,7 @@ def test_a_pause_in_production_asks_for_the_environment(deployment, rollback):
         (["approve", "inc-1"], 1, "it does not ask for anything any more"),
         (["hold", "inc-1"], 1, "nothing is pending any more that could be held"),
         (["approve", "inc-9"], 2, "no incident is called 'inc-9'"),
-        (["fix-forward", "shp", "--hours", "1"], 1, "there is no service 'shp'; there is shop"),
+        (["fix-forward", "shp", "--hours", "1"], 2, "SERVICE: got 'shp'; allowed: shop"),
         (["fix-forward", "shop", "--hours", "25"], 2, "less than or equal to 24"),
         (
             ["fix-forward", "shop"],
@@ -247,6 +247,8 @@ def test_a_pause_in_production_asks_for_the_environment(deployment, rollback):
             "got both --hours and --end; allowed",
         ),
         (["freeze", "shop"], 2, "freeze: got neither --hours nor --end; allowed: --hours H to"),
+        (["freeze", "nosuch", "--hours", "1"], 2, "SERVICE: got 'nosuch'; allowed: shop"),
+        (["fix-forward", "nosuch", "--end"], 2, "SERVICE: got 'nosuch'; allowed: shop"),
         (["freeze", "shop", "--hours", "1", "--end"], 2, "freeze: got both --hours and --end"),
         (["label", "inc-1", "maybe"], 2, "maybe"),
     ],

@@ -445,3 +445,17 @@ def test_what_a_person_ordered_is_told_as_their_doing(incident, said):
     assert ("Ordered", "by ann, 22 Nov 04:00:00 UTC") in message.facts
     assert "Alarm" not in dict(message.facts)
     assert {button.action for button in message.buttons} <= {"undo"}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "command"),
+    [
+        (State.STOOD_DOWN, Reason.HELD, "`rollback now shop`"),
+        (State.UNDECIDED, Reason.FIX_FORWARD, "`rollback fix-forward shop --end`"),
+    ],
+)
+def test_what_people_chose_says_what_is_theirs_and_how_to_choose_otherwise(state, reason, command):
+    message = told(an_incident((state, reason)))
+
+    assert message.next_step.startswith(WORDS[reason].next_step)
+    assert command in message.next_step

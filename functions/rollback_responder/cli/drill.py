@@ -12,9 +12,8 @@ import typer
 
 from rollback_responder import bootstrap
 from rollback_responder.cli.failure import Exit
-from rollback_responder.cli.now import service_named
 from rollback_responder.cli.options import AsJson, PolicyFile, Profile, Region, TableName
-from rollback_responder.cli.place import Place
+from rollback_responder.cli.place import Place, service_named
 from rollback_responder.cli.records import Records
 from rollback_responder.cli.saying import give
 from rollback_responder.cli.screen import BAD, GOOD, Screen

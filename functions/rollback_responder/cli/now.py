@@ -13,14 +13,14 @@ from rollback_responder.cli.failure import BadUsage
 from rollback_responder.cli.house import house_to_look_at
 from rollback_responder.cli.options import AsJson, PolicyFile, Profile, Region, TableName
 from rollback_responder.cli.orders import Yes
-from rollback_responder.cli.place import Place
+from rollback_responder.cli.place import Place, service_named
 from rollback_responder.cli.saying import give
 from rollback_responder.cli.screen import Screen, clock
 from rollback_responder.cli.walk import Looked, act, look
 from rollback_responder.domain.errors import OrderRefused
 from rollback_responder.domain.order import RollBackNow
 from rollback_responder.domain.ordered import possible
-from rollback_responder.domain.policy import Policy, Service, Watched
+from rollback_responder.domain.policy import Policy, Watched
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.situation import RollBack, StandDown
 from rollback_responder.notifiers.words import WORDS
@@ -98,19 +98,6 @@ def entry_for(policy: Policy, service: str, target: str | None) -> Watched:
         return entries[target]
     allowed = ", ".join(sorted(entries)) or "none, no alarm watches it"
     raise BadUsage(f"--target: got {target!r}; allowed: {allowed}")
-
-
-def service_named(policy: Policy, name: str) -> Service:
-    """The service of that name.
-
-    Raises:
-        BadUsage: there is none.
-    """
-    for service in policy.services:
-        if service.name == name:
-            return service
-    known = ", ".join(sorted(service.name for service in policy.services))
-    raise BadUsage(f"SERVICE: got {name!r}; allowed: {known}")
 
 
 def planned(found: Looked) -> RollBack:

@@ -20,7 +20,7 @@ from rollback_responder.cli.options import (
     Region,
     TableName,
 )
-from rollback_responder.cli.place import Place
+from rollback_responder.cli.place import Place, service_named
 from rollback_responder.cli.saying import about_incident, give
 from rollback_responder.cli.screen import clock
 from rollback_responder.domain.incident import Incident
@@ -185,6 +185,7 @@ def fix_forward(
     """
     until_at = _until("fix-forward", hours, end=end)
     place = Place(policy_file=policy, table_name=table, region=region, profile=profile)
+    service_named(place.policy, service)
     says = f"This lets {service} be rolled back again, as the policy says."
     if until_at:
         says = f"This rolls nothing of {service} back until {clock(until_at)}; it goes on watching."
@@ -219,6 +220,7 @@ def freeze(
     """
     until_at = _until("freeze", hours, end=end)
     place = Place(policy_file=policy, table_name=table, region=region, profile=profile)
+    service_named(place.policy, service)
     says = "This ends the freeze that somebody put on it; the policy's own freezes stay."
     if until_at:
         says = f"This has a person asked before {service} is rolled back, until {clock(until_at)}."

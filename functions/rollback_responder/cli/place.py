@@ -11,12 +11,12 @@ from rollback_responder import bootstrap
 from rollback_responder.actions import Clients
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.cli.access import MENDS, known_region
-from rollback_responder.cli.failure import NotRead
+from rollback_responder.cli.failure import BadUsage, NotRead
 from rollback_responder.cli.records import Records
 from rollback_responder.cli.shelf import ExportShelf, TableShelf
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import PolicyError, Problem
-from rollback_responder.domain.policy import Policy, parse_policy
+from rollback_responder.domain.policy import Policy, Service, parse_policy
 
 T = TypeVar("T")
 KEY = "rollback"
@@ -158,3 +158,16 @@ def reading(what: str, read: Callable[[], T]) -> T:
     except AwsError as error:
         name = name_of(error)
         raise NotRead(f"{what} could not be read: {name}{MENDS.get(name, '')}") from error
+
+
+def service_named(policy: Policy, name: str) -> Service:
+    """The service of that name.
+
+    Raises:
+        BadUsage: there is none.
+    """
+    for service in policy.services:
+        if service.name == name:
+            return service
+    known = ", ".join(sorted(service.name for service in policy.services))
+    raise BadUsage(f"SERVICE: got {name!r}; allowed: {known}; name one of these")

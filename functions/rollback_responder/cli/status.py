@@ -132,7 +132,7 @@ def _service(screen: Screen, page: Record, policy: Policy | None, now: datetime)
     titles = {target.target_id: target.title for target in service.targets} if service else {}
     screen.pairs(
         [
-            (titles.get(target, target), _standing(ledger.current, now))
+            (titles.get(target, target), _standing(ledger.current))
             for target, ledger in sorted(page.ledgers.items())
             if ledger.current
         ]
@@ -146,11 +146,10 @@ def _service(screen: Screen, page: Record, policy: Policy | None, now: datetime)
         screen.line(f"  {text}", style)
 
 
-def _standing(release: Release, now: datetime) -> str:
+def _standing(release: Release) -> str:
     word = STANDINGS[documents.standing_of(release)]
-    age = span(now - release.since_at)
     proved = f" since {clock(release.proven_at)}" if release.proven_at else ""
-    return f"version {release.version}, {word}{proved}, live for {age}"
+    return f"version {release.version}, {word}{proved}, live since {clock(release.since_at)}"
 
 
 def _said(page: Record, now: datetime) -> list[tuple[str, str]]:

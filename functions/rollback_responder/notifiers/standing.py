@@ -2,7 +2,7 @@
 
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.leg import How
-from rollback_responder.domain.reason import QUIET, Reason
+from rollback_responder.domain.reason import QUIET, WAITING, Reason
 from rollback_responder.notifiers.phrases import clock, unended
 from rollback_responder.notifiers.words import FIX_FIRST, SHIP_NEW_VERSION, WORDS
 
@@ -62,7 +62,7 @@ def next_step(incident: Incident) -> str:
         return wanted
     if incident.state in {State.ROLLING_BACK, State.WATCHING, State.UNDOING}:
         return "Nothing yet: the outcome follows here."
-    if incident.state is State.UNDECIDED:
+    if incident.state is State.UNDECIDED and incident.reason not in WAITING:
         calls = "" if incident.reason in QUIET else "; if it stays so, you are called"
         return f"Nothing yet, unless you know better{calls}."
     ships = ""
@@ -72,12 +72,18 @@ def next_step(incident: Incident) -> str:
     return f"{wanted} {ships}".strip()
 
 
+# How a person has it otherwise, where nothing is done because of what people said or wanted.
+OTHERWISE = {
+    Reason.BOTH_VERSIONS_FAIL: "To roll it back all the same: `rollback now {service}`.",
+    Reason.HELD: "To go back after all: `rollback now {service}`.",
+    Reason.FIX_FORWARD: "To end it sooner: `rollback fix-forward {service} --end`.",
+}
+
+
 def _next_by_reason(incident: Incident) -> str:
-    """The next step for its reason; where both versions fail, also how to roll back anyhow."""
-    said = WORDS[incident.reason].next_step
-    if incident.reason is not Reason.BOTH_VERSIONS_FAIL:
-        return said
-    return f"{said} To roll it back all the same: `rollback now {incident.service}`."
+    """The next step for its reason, and how a person has it otherwise, where one can."""
+    said, otherwise = WORDS[incident.reason].next_step, OTHERWISE.get(incident.reason, "")
+    return f"{said} {otherwise.format(service=incident.service)}".strip()
 
 
 def _ship_new_version(incident: Incident) -> str:

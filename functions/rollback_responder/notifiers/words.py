@@ -169,19 +169,26 @@ WORDS: dict[Reason, Words] = {
         "Decide by hand which version is good; keep versions with RemovalPolicy.RETAIN.",
     ),
     Reason.OBSERVE_MODE: Words(
-        "the mode is observe", "Set the mode to enforce when you agree with what it would do."
+        "the mode is observe",
+        "Nothing was moved: while it fails, going back is yours, by hand or by your pipeline. Set"
+        " the mode to enforce when you agree with what it would do.",
     ),
     Reason.ROLLBACK_UNSAFE: Words(
         "it is marked as unsafe to roll back",
         "Fix it forward, or undo what made it unsafe and take the mark away.",
     ),
-    Reason.HELD: Words("somebody said that this change stays", "Nothing: it was meant."),
+    Reason.HELD: Words(
+        "somebody said that this change stays",
+        "It serves until your next deploy, failing or not, and nobody is called for it again.",
+    ),
     Reason.PUT_BACK: Words(
         "a person undid the rollback of this version",
         "Decide by hand: what a person put back is not rolled back again.",
     ),
     Reason.FIX_FORWARD: Words(
-        "somebody fixes it forward", "Nothing: it is judged again when that time is over."
+        "somebody fixes it forward",
+        "Deploy the fix: nothing is rolled back meanwhile. When that time is over it is judged"
+        " again.",
     ),
     Reason.SEVERITY_TELLS: Words(
         "at this severity and age people are only told",
