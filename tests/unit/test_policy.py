@@ -16,7 +16,7 @@ from rollback_responder.domain.freeze import Day
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.judging import Evidence
 from rollback_responder.domain.metric import question_of
-from rollback_responder.domain.policy import Guardrails, Policy, parse_policy
+from rollback_responder.domain.policy import Access, Guardrails, Policy, parse_policy
 from rollback_responder.domain.release import Good
 from rollback_responder.domain.response import Mode, Severity
 from rollback_responder.domain.schema import cdk_json_schema, policy_schema
@@ -558,3 +558,11 @@ def test_of_a_mode_that_cannot_be_read_nothing_is_said_to_collide():
         parse_policy(document)
 
     assert [problem.path for problem in found.value.problems] == ["rollback.mode"]
+
+
+def test_access_is_by_name_unless_the_policy_says_by_tags():
+    assert a_policy().access is Access.NAMES
+    assert a_policy(access="tags").access is Access.TAGS
+    assert naming.target_tag("prod") == "rollback-target-prod"
+    # Tags of a resource: a key has at most 128 characters (AWS general reference).
+    assert len(naming.target_tag("e" * 20)) <= 128
