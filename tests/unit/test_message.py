@@ -174,7 +174,8 @@ def test_a_question_says_what_a_yes_would_do_until_when_and_how():
         "Waiting for a yes until 22 Nov 05:00:00 UTC; without one nothing is done."
     )
     assert message.next_step == (
-        "Approve the rollback, or hold it. By command: `rollback approve inc-1`."
+        "Approve the rollback, or hold it."
+        " By command: `rollback approve inc-1`, or `rollback hold inc-1`."
     )
     assert message.pages
 

@@ -40,9 +40,9 @@ def sample(
 ) -> None:
     """Print an event to explain: as if an alarm of the service had just fired.
 
-    It is made of the policy alone: no AWS call is made.
+    It is made of the policy and a region: no AWS call is made.
 
-    Example: rollback sample checkout | rollback explain -
+    Example: rollback sample checkout --region eu-west-1 | rollback explain - --region eu-west-1
     """
     watched = entry_for(read_policy(policy or POLICY_FILE), service, target)
     where = known_region(bootstrap.Place(region=region, profile=profile))

@@ -57,7 +57,8 @@ def next_step(incident: Incident) -> str:
         return "Nothing: it was a rehearsal, and all is as it was."
     if incident.state is State.ASKING:
         # There may be no buttons, or nobody who may press them is near.
-        return f"{wanted} By command: `rollback approve {incident.id}`."
+        yes, no = f"`rollback approve {incident.id}`", f"`rollback hold {incident.id}`"
+        return f"{wanted} By command: {yes}, or {no}."
     if incident.is_open and (incident.needs_a_person or incident.reason is Reason.PAUSED):
         return wanted
     if incident.state in {State.ROLLING_BACK, State.WATCHING, State.UNDOING}:

@@ -269,7 +269,7 @@ WORDS: dict[Reason, Words] = {
     Reason.UNDO_ORDERED: Words("a person wants the rollback undone", ""),
     Reason.UNDONE: Words(
         "a person undid the rollback",
-        "Nothing from the responder: this version is yours now, and is not rolled back again.",
+        "Watch it: this version is yours now, and is not rolled back again.",
     ),
     Reason.UNDO_FAILED: Words(
         "the rollback could not be undone", "Move the alias by hand if you still want to."
