@@ -13,6 +13,7 @@ from rollback_responder.domain.order import Undo
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Origin
 from rollback_responder.domain.response import Mode
+from rollback_responder.responder import Responder
 
 ROLLED_BACK, PUT_BACK = ("shop", "2", "1"), ("shop", "1", "2")
 
@@ -138,7 +139,8 @@ def test_what_aws_is_too_busy_for_is_tried_again():
 
 def test_a_service_that_is_only_observed_by_now_is_not_touched():
     house = rolled_back()
-    object.__setattr__(house.rooms, "policy", replace(house.policy, mode=Mode.OBSERVE))
+    observing = replace(house.policy, mode=Mode.OBSERVE)
+    house.responder = Responder(replace(house.rooms, policy=observing))
     house.say(undo(house))
 
     assert house.live == "1"

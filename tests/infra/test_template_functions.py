@@ -97,7 +97,7 @@ def test_respond_takes_ten_messages_and_returns_the_failed_ones(responder):
 
 def test_respond_has_as_many_runs_reserved_as_its_queue_may_start(responder):
     assert function(responder, "respond")["ReservedConcurrentExecutions"] == 5
-    assert function(responder, "respond")["Timeout"] == 30
+    assert function(responder, "respond")["Timeout"] == 60
 
 
 def test_watch_runs_every_minute_and_never_twice_at_once(responder):
