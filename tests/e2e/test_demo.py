@@ -85,7 +85,8 @@ def ask_what_it_names(told, reason):
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, ""), arguments
-        assert "shop" in done.stdout
+        nothing = reason is None and arguments[0] == "incidents"
+        assert ("No incident." if nothing else "shop") in done.stdout
         assert arguments[0] != "show" or reason in done.stdout
 
 
