@@ -243,6 +243,16 @@ def test_an_error_before_the_move_leaves_the_target_free():
     assert house.respond(ERROR_RATE).incident.state is State.WATCHING
 
 
+def test_the_budget_is_given_back_after_it_was_set_aside_also_where_nothing_could_be_read():
+    """Both are under way at once; the other way round it would be lost until the hour is over."""
+    house = at_the_moment()
+    on(house, "DescribeAlarms", refuse(client_error("ThrottlingException", "DescribeAlarms")))
+
+    assert isinstance(house.try_respond(ERROR_RATE), MeasurementError)
+    calls = [name for name in house.calls if name in {"set_aside", "give_back"}]
+    assert calls == ["set_aside", "give_back"]
+
+
 def test_what_an_heir_cannot_read_stays_open_for_the_next():
     """The first dies after the move, the second cannot read: the third must still know of it."""
     house = at_the_moment()
