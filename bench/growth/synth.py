@@ -70,11 +70,11 @@ def main() -> None:
     os.environ["JSII_NODE"] = str(node / "node")
     os.environ["PATH"] = f"{node}{os.pathsep}{os.environ['PATH']}"
     # After that, as it starts Node.
-    from aws_cdk import App  # noqa: PLC0415
+    from aws_cdk import App  # noqa: PLC0415 - see above
 
-    from infra.grants.grant import GrantError  # noqa: PLC0415
-    from infra.stacks import build  # noqa: PLC0415
-    from rollback_responder.domain.policy import parse_policy  # noqa: PLC0415
+    from infra.grants.grant import GrantError  # noqa: PLC0415 - see above
+    from infra.stacks import build  # noqa: PLC0415 - see above
+    from rollback_responder.domain.policy import parse_policy  # noqa: PLC0415 - see above
 
     app = App(analytics_reporting=False, outdir=folder)
     try:

@@ -87,7 +87,8 @@ class World:
         self._clock = self._whole_minute
         for minutes_ago in range(30, 0, -1):
             for each in ACTS:
-                self._record(each, self._clock - minutes_ago * MINUTE, minutes_ago <= DEPLOYED_AGO)
+                at = self._clock - minutes_ago * MINUTE
+                self._record(each, at, deployed=minutes_ago <= DEPLOYED_AGO)
         self._cloudwatch.tick()
         self._known: dict[str, bytes] = {}
         self.reset(now)
@@ -158,7 +159,7 @@ class World:
             },
         )
 
-    def _record(self, name: str, minute: datetime, deployed: bool) -> None:  # noqa: FBT001
+    def _record(self, name: str, minute: datetime, *, deployed: bool) -> None:
         base = {"FunctionName": name}
         alias = base | {"Resource": f"{name}:{ALIAS}"}
         versions = [("2", 0.4)] if deployed else [("1", 0.0)]
