@@ -17,11 +17,14 @@ the runtime's version; without, each cold start compiles it anew, as nothing can
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -62,6 +65,7 @@ LEFT_OUT = (
     "numpy/**/tests",
     "**/*.pyi",
 )
+KEPT_SECONDS = 3600
 # Caches, and the command line, which is for people's own machines.
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "cli")
 
@@ -110,7 +114,19 @@ def stage(
         (folder / "policy.index").write_bytes(index_of(policy))
         sdk_data.write(folder / "sdk")
 
-    return _settle(build, fill, lambda folder: f"asset-{_digest(folder)}")
+    asset = _settle(build, fill, lambda folder: f"asset-{_digest(folder)}")
+    os.utime(asset)
+    _clear_up(build)
+    return asset
+
+
+def _clear_up(build: Path) -> None:
+    """CDK copies an asset at once; what no synth asked for since `KEPT_SECONDS` is left over."""
+    for asset in build.glob("asset-*"):
+        # Another synth may clear up as well.
+        with suppress(FileNotFoundError):
+            if asset.stat().st_mtime < time.time() - KEPT_SECONDS:
+                shutil.rmtree(asset, ignore_errors=True)
 
 
 def _compile(what: Path, root: Path, python: str | None) -> None:

@@ -156,6 +156,21 @@ def test_the_asset_is_named_by_its_content(tmp_path):
     assert not list(build.glob("unfinished-*"))
 
 
+def test_an_asset_that_no_synth_asked_for_in_an_hour_is_cleared_up(tmp_path):
+    build = tmp_path / "build"
+    build.mkdir()
+    for warm in package.BUILD.glob("dependencies-*"):
+        (build / warm.name).symlink_to(warm)
+    old, recent = (
+        package.stage(parse_policy({**POLICY, "mode": mode}), build=build)
+        for mode in ("enforce", "observe")
+    )
+    for asset in (old, recent):
+        os.utime(asset, (0, 0))
+    assert package.stage(parse_policy({**POLICY, "mode": "observe"}), build=build) == recent
+    assert sorted(path.name for path in build.glob("asset-*")) == [recent.name]
+
+
 def test_what_is_compiled_is_never_found_stale_and_twice_the_same(tmp_path):
     """By the header of a cache: its flags are 1 where it is by hash, and unchecked (PEP 552)."""
     policy = parse_policy(POLICY)
