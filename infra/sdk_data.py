@@ -10,6 +10,7 @@ runtime brings. The formats are botocore's (`botocore.loaders`).
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,21 +67,36 @@ END = "-----END CERTIFICATE-----"
 
 def write(folder: Path) -> None:
     """Writes the data of `OPERATIONS` into a folder that the SDK takes as its `data_path`."""
+    for name, text in _files():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+@cache
+def _files() -> tuple[tuple[str, str], ...]:
+    """Names and contents, the same for each asset of a process.
+
+    Whoever makes clients in the same process may share what the SDK has loaded, and fills it in.
+    """
     loader: Any = Loader(include_default_search_paths=True)
+    found: dict[str, Any] = {}
     for name in BESIDE:
         data = loader.load_data(name)
-        _write(folder / f"{name}.json", _of_these(data) if name == "endpoints" else data)
+        found[f"{name}.json"] = _of_these(data) if name == "endpoints" else data
     for service, operations in OPERATIONS.items():
         version = loader.determine_latest_version(service, "service-2")
         model = loader.load_service_model(service, "service-2", version)
         pages = loader.load_service_model(service, "paginators-1", version)["pagination"]
         rules = loader.load_service_model(service, "endpoint-rule-set-1", version)
-        home = folder / service / version
-        _write(home / "service-2.json", _reduced(model, operations))
-        _write(home / "endpoint-rule-set-1.json", _silent(rules))
+        home = f"{service}/{version}"
+        found[f"{home}/service-2.json"] = _reduced(model, operations)
+        found[f"{home}/endpoint-rule-set-1.json"] = _silent(rules)
         kept = {name: page for name, page in pages.items() if name in operations}
-        _write(home / "paginators-1.json", {"pagination": kept})
-    (folder / "roots.pem").write_text(_roots(Path(DEFAULT_CA_BUNDLE).read_text("utf-8")), "utf-8")
+        found[f"{home}/paginators-1.json"] = {"pagination": kept}
+    texts = {name: json.dumps(data, separators=(",", ":")) for name, data in found.items()}
+    texts["roots.pem"] = _roots(Path(DEFAULT_CA_BUNDLE).read_text("utf-8"))
+    return tuple(texts.items())
 
 
 def _roots(bundle: str) -> str:
@@ -146,8 +162,3 @@ def _of_these(endpoints: dict[str, Any]) -> dict[str, Any]:
         for each in endpoints["partitions"]
     ]
     return endpoints | {"partitions": partitions}
-
-
-def _write(path: Path, document: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
