@@ -86,6 +86,23 @@ class Health(Construct):
             threshold=0,
             periods=MISSED_BEATS,
         )
+        self._alarm(
+            "alarms-hushed",
+            "An alarm of the policy is disabled or muted, and nothing is rolled back for it"
+            " meanwhile: see watch's log.",
+            own_metric(policy.environment, naming.HUSHED),
+            threshold=0,
+            periods=MISSED_BEATS,
+        )
+        self._alarm(
+            "not-ready",
+            "A rollback would not work if one were needed now: see watch's log, or `rollback"
+            " check`.",
+            own_metric(policy.environment, naming.NOT_READY),
+            threshold=0,
+            # What one preflight found stands until the next.
+            missing=cloudwatch.TreatMissingData.IGNORE,
+        )
 
     def _queues(self, alarms: sqs.IQueue, dead_letters: Mapping[str, sqs.IQueue]) -> None:
         self._alarm(
@@ -105,6 +122,7 @@ class Health(Construct):
             )
 
     def _functions(self, functions: Mapping[str, lambda_.IFunction]) -> None:
+        """One throttled run of a clock or an event is made up for within the minute."""
         for name, function in functions.items():
             self._alarm(
                 f"{name}-errors",
@@ -117,6 +135,7 @@ class Health(Construct):
                 f"Lambda would not run {name}: it has used up its reserved concurrency.",
                 function.metric_throttles(period=MINUTE, statistic="Sum"),
                 threshold=0,
+                periods=MISSED_BEATS,
             )
 
     def _alarm(

@@ -1,6 +1,7 @@
 """`notify`: tells Slack what the journal says, off its stream, never on a rollback's path."""
 
 import json
+from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
@@ -13,6 +14,7 @@ from constructs import Construct
 
 from infra.function import HouseFunction
 from infra.grants.grant import allow
+from infra.watcher import PREFLIGHT
 from rollback_responder.domain.policy import Digest
 from rollback_responder.wiring import NotifyWiring
 
@@ -83,21 +85,43 @@ class Notifier(Construct):
             on_everything=["dynamodb:ListStreams", *([DIGEST_PULSE] if digest else [])],
         )
         self._read(stream_arn, failures)
+        self._at(
+            "Preflight",
+            "Lets the rollback responder ask whether Slack would take a message.",
+            schedule=PREFLIGHT,
+            event={"preflight": "day"},
+            failures=failures,
+        )
         if digest:
-            self._tell_weeks(digest, failures)
+            # Told twice it is told once: `notify` keeps a notice of it.
+            self._at(
+                "Digest",
+                "Lets the rollback responder tell what the week was.",
+                schedule=events.Schedule.cron(
+                    minute="0", hour=str(digest.hour), week_day=digest.day.value.upper()
+                ),
+                event={"digest": "week"},
+                failures=failures,
+            )
 
-    def _tell_weeks(self, digest: Digest, failures: sqs.IQueue) -> None:
-        """Once a week, in UTC. Told twice it is told once: `notify` keeps a notice of it."""
-        hour, day = str(digest.hour), digest.day.value.upper()
+    def _at(
+        self,
+        construct_id: str,
+        description: str,
+        *,
+        schedule: events.Schedule,
+        event: Mapping[str, str],
+        failures: sqs.IQueue,
+    ) -> None:
         events.Rule(
             self,
-            "Digest",
-            description="Lets the rollback responder tell what the week was.",
-            schedule=events.Schedule.cron(minute="0", hour=hour, week_day=day),
+            construct_id,
+            description=description,
+            schedule=schedule,
             targets=[
                 targets.LambdaFunction(
                     self.notify.function,
-                    event=events.RuleTargetInput.from_object({"digest": "week"}),
+                    event=events.RuleTargetInput.from_object(event),
                     dead_letter_queue=failures,
                 )
             ],

@@ -27,7 +27,9 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
             "DescribeStacks",
         }
     ),
-    "cloudwatch": frozenset({"DescribeAlarms", "GetMetricData", "ListAlarmMuteRules"}),
+    "cloudwatch": frozenset(
+        {"DescribeAlarms", "GetAlarmMuteRule", "GetMetricData", "ListAlarmMuteRules"}
+    ),
     "codedeploy": frozenset(
         {
             "BatchGetDeployments",
@@ -48,6 +50,7 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
             "UpdateItem",
         }
     ),
+    "iam": frozenset({"SimulatePrincipalPolicy"}),
     "lambda": frozenset({"GetAlias", "GetFunctionConfiguration", "UpdateAlias"}),
     "secretsmanager": frozenset({"GetSecretValue"}),
     "sqs": frozenset({"SendMessage"}),

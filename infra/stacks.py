@@ -136,6 +136,7 @@ class ResponderStack(Stack):
                 region=Aws.REGION,
                 journal_table=self.journal.table_name,
                 alarm_queue_url=self.ingress.queue.queue_url,
+                respond_role_arn=self.responder.respond.role.role_arn,
             ),
             journal=self.journal,
             alarms=self.ingress.queue,

@@ -1,5 +1,7 @@
 """`watch`: looks once a minute, and on events, for what nobody announced or finished."""
 
+from collections.abc import Mapping
+
 from aws_cdk import Annotations, Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -17,6 +19,8 @@ from infra.queues import let_send
 from rollback_responder.domain.policy import Drills, Policy
 from rollback_responder.wiring import WatchWiring
 
+# Before a day's work begins, in UTC; Slack is asked at the same time.
+PREFLIGHT = events.Schedule.cron(minute="15", hour="6")
 EVERY = Duration.minutes(1)
 # Less than the time between two ticks, so that a slow run is over before the next begins.
 TIMEOUT = Duration.seconds(55)
@@ -54,13 +58,31 @@ class Watcher(Construct):
             wiring=wiring,
             # Two at once would read every alarm twice.
             reserved_concurrency=1,
-            statements=_permissions(journal, alarms, policy.drills),
+            statements=_permissions(journal, alarms, wiring.respond_role_arn, policy.drills),
             on_everything=["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"],
         )
         grant_to(self.watch.role, self, watch_grants(policy))
         self.tick = _tick(self, self.watch.function, dead_letters)
+        _once_a_day(
+            self,
+            "Preflight",
+            "Lets the rollback responder look whether a rollback would work.",
+            schedule=PREFLIGHT,
+            event={"preflight": "day"},
+            watch=self.watch.function,
+            dead_letters=dead_letters,
+        )
         if policy.drills:
-            _drill(self, policy.drills, self.watch.function, dead_letters)
+            # What is lost comes next month.
+            _once_a_day(
+                self,
+                "Drills",
+                "Lets the rollback responder rehearse the rollbacks of the day.",
+                schedule=events.Schedule.cron(minute="30", hour=str(policy.drills.hour)),
+                event={"drills": "day"},
+                watch=self.watch.function,
+                dead_letters=dead_letters,
+            )
         aliases = sum(len(service.pointers) for service in policy.services)
         if aliases > MOST_ALIASES:
             Annotations.of(self).add_warning_v2(
@@ -87,7 +109,7 @@ class Watcher(Construct):
 
 
 def _permissions(
-    journal: dynamodb.ITable, alarms: sqs.IQueue, drills: Drills | None
+    journal: dynamodb.ITable, alarms: sqs.IQueue, respond_role_arn: str, drills: Drills | None
 ) -> list[iam.PolicyStatement]:
     return [
         allow(
@@ -99,6 +121,8 @@ def _permissions(
             "dynamodb:UpdateItem",
         ),
         allow(alarms.queue_arn, "sqs:SendMessage"),
+        # What IAM would say to `respond`: nothing is done to find out.
+        allow(respond_role_arn, "iam:SimulatePrincipalPolicy"),
     ]
 
 
@@ -118,22 +142,25 @@ def _tick(scope: Construct, watch: lambda_.Function, dead_letters: sqs.IQueue) -
     )
 
 
-def _drill(
+def _once_a_day(
     scope: Construct,
-    drills: Drills,
+    construct_id: str,
+    description: str,
+    *,
+    schedule: events.Schedule,
+    event: Mapping[str, str],
     watch: lambda_.Function,
     dead_letters: sqs.IQueue,
 ) -> None:
-    """Once a day the clock asks for the drills of that day; what is lost comes next month."""
     events.Rule(
         scope,
-        "Drills",
-        description="Lets the rollback responder rehearse the rollbacks of the day.",
-        schedule=events.Schedule.cron(minute="30", hour=str(drills.hour)),
+        construct_id,
+        description=description,
+        schedule=schedule,
         targets=[
             targets.LambdaFunction(
                 watch,
-                event=events.RuleTargetInput.from_object({"drills": "day"}),
+                event=events.RuleTargetInput.from_object(event),
                 dead_letter_queue=dead_letters,
                 max_event_age=EVERY,
                 retry_attempts=0,

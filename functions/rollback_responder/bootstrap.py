@@ -9,7 +9,7 @@ import logging
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -52,6 +52,7 @@ logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from rollback_responder.desk import Desk
+    from rollback_responder.domain.finding import Finding
     from rollback_responder.domain.week import Week
     from rollback_responder.driller import Driller
     from rollback_responder.responder import Responder
@@ -121,11 +122,12 @@ class RespondHouse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchHouse:
-    """What `watch` needs."""
+    """What `watch` needs. `preflight` looks whether rollbacks would work."""
 
     policy: Policy
     watcher: "Watcher"
     driller: "Driller"
+    preflight: "Callable[[], Sequence[Finding]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +189,23 @@ def watch_house(environment: Mapping[str, str]) -> WatchHouse:
     wake = _waking(wiring, wiring.alarm_queue_url, client)
     desk = _desk(policy, wiring.journal_table, wake, client)
     driller = Driller(policy=policy, journal=rooms.journal, desk=desk, clock=utc_now)
-    return WatchHouse(policy=policy, watcher=Watcher(rooms, wake), driller=driller)
+
+    def preflight() -> "Sequence[Finding]":
+        # Once a day: no cold start waits for these.
+        from rollback_responder.iam import RolePermissions
+        from rollback_responder.preflight import Preflight
+
+        role = RolePermissions(
+            client("iam", READS),
+            role_arn=wiring.respond_role_arn,
+            account_id=wiring.account_id,
+            region=wiring.region,
+        )
+        return Preflight(rooms=rooms, permissions=role.facts).findings()
+
+    return WatchHouse(
+        policy=policy, watcher=Watcher(rooms, wake), driller=driller, preflight=preflight
+    )
 
 
 def notify_house(environment: Mapping[str, str]) -> NotifyHouse:

@@ -50,8 +50,8 @@ class Metrics(Protocol):
         """
         ...
 
-    def mutes_any(self) -> bool:
-        """Whether any rule mutes any alarm now; errors as `muted_by`."""
+    def muted(self, names: Collection[str]) -> Mapping[str, str]:
+        """The rule that mutes it, for each of these alarms that is muted; errors as `muted_by`."""
         ...
 
     def read(
@@ -421,6 +421,10 @@ class Thread(Protocol):
     @property
     def takes_pictures(self) -> bool:
         """Whether `show` does anything."""
+        ...
+
+    def check(self) -> None:
+        """Asks, as far as that can be asked, whether a message would be taken; errors as `open`."""
         ...
 
     def pass_on(self, head: str | None, text: str) -> None:

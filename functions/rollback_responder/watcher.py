@@ -41,9 +41,13 @@ from rollback_responder.rooms import Rooms, leg_sights
 
 @dataclass(slots=True, kw_only=True)
 class Round:
-    """What one round of the watcher did, and the incidents that were open when it began."""
+    """What one round of the watcher did, and the incidents that were open when it began.
+
+    `hushed` says of alarms in scope why they announce nothing: a person disabled or muted them.
+    """
 
     targets: int = 0
+    hushed: list[str] = field(default_factory=list)
     woken: list[str] = field(default_factory=list)
     ended: list[Incident] = field(default_factory=list)
     open: list[Incident] = field(default_factory=list)
@@ -96,6 +100,7 @@ class Watcher:
         done.open += [
             row.incident for row in rows.values() if row.incident and row.incident.is_open
         ]
+        done.hushed += self._hushed(names, alarms, done.problems)
         for name, entries in self._entries.items():
             look = Look(
                 service=entries[0].service,
@@ -110,6 +115,21 @@ class Watcher:
             except RollbackError as error:
                 done.problems.append(f"{name}: {error}")
         return done
+
+    def _hushed(
+        self, names: Sequence[str], alarms: Mapping[str, AlarmReading], problems: list[str]
+    ) -> Iterator[str]:
+        """Alarms that nothing is rolled back for, because somebody asked for silence."""
+        for name, alarm in alarms.items():
+            if not alarm.actions_enabled:
+                yield f"{name}: its actions are disabled"
+        try:
+            muted = self._rooms.metrics.muted(names)
+        except MeasurementError as error:
+            problems.append(str(error))
+            return
+        for name, rule in muted.items():
+            yield f"{name}: the rule {rule} mutes it"
 
     def _watch_service(self, look: Look) -> None:
         """What is unfinished; else the ledgers, and whatever nobody has answered."""

@@ -48,9 +48,13 @@ class RespondWiring(Wiring):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchWiring(Wiring):
-    """What `watch` is told. It wakes `respond` through the queue; it never acts itself."""
+    """What `watch` is told. It wakes `respond` through the queue; it never acts itself.
+
+    The role is that of `respond`, whose permissions it asks IAM about.
+    """
 
     alarm_queue_url: str
+    respond_role_arn: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

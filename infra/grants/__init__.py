@@ -27,13 +27,7 @@ from rollback_responder.domain.target import (
 
 def respond_grants(policy: Policy) -> Iterator[Grant]:
     """What `respond` needs: a service that is only observed cannot be touched by it."""
-    # Service Authorization Reference, CloudWatch: the resource type is `alarm-mute-rule`.
-    yield Grant(
-        actions=("cloudwatch:ListAlarmMuteRules",),
-        resources=(
-            f"arn:{Aws.PARTITION}:cloudwatch:{Aws.REGION}:{Aws.ACCOUNT_ID}:alarm-mute-rule:*",
-        ),
-    )
+    yield _mute_rules()
     for service in policy.services:
         for target in service.targets:
             if policy.mode_of(service).may_act:
@@ -45,9 +39,17 @@ def respond_grants(policy: Policy) -> Iterator[Grant]:
 
 def watch_grants(policy: Policy) -> Iterator[Grant]:
     """What `watch` needs: it looks further than `respond`, and touches nothing."""
+    yield _mute_rules()
     for service in policy.services:
         for target in service.targets:
             yield _known(policy, _observe(target), naming.MAY_ACT, naming.MAY_LOOK)
+
+
+def _mute_rules() -> Grant:
+    """Service Authorization Reference, CloudWatch: the resource type is `alarm-mute-rule`."""
+    rules = f"arn:{Aws.PARTITION}:cloudwatch:{Aws.REGION}:{Aws.ACCOUNT_ID}:alarm-mute-rule:*"
+    actions = ("cloudwatch:GetAlarmMuteRule", "cloudwatch:ListAlarmMuteRules")
+    return Grant(actions=actions, resources=(rules,))
 
 
 # What a name follows in the ARNs of the kinds that are known by their tags.

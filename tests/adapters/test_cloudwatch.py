@@ -786,6 +786,32 @@ def test_more_questions_than_cloudwatch_takes_are_an_error_not_a_shorter_answer(
         metrics.read(questions, since_at=M1, now=NOW)
 
 
+def test_of_many_alarms_those_that_are_muted_are_told_with_their_rules():
+    muted = Muted()
+    muted.rule("deploys", alarms=(muted.alarm, muted.other))
+    muted.rule("later", begins=MINUTE)
+
+    assert muted.metrics.muted([muted.other, "nobody"]) == {muted.other: "deploys"}
+    assert muted.calls == ["ListAlarmMuteRules", "GetAlarmMuteRule"]
+
+
+def test_where_no_rule_is_active_none_is_read():
+    muted = Muted()
+
+    assert muted.metrics.muted([muted.alarm]) == {}
+    assert muted.calls == ["ListAlarmMuteRules"]
+
+
+def test_a_rule_that_cannot_be_read_leaves_it_in_doubt(stub):
+    arn = "arn:aws:cloudwatch:us-east-1:111122223333:alarm-mute-rule:night"
+    stub.add_response(
+        "list_alarm_mute_rules", {"AlarmMuteRuleSummaries": [{"AlarmMuteRuleArn": arn}]}
+    )
+    stub.add_client_error("get_alarm_mute_rule", "ResourceNotFoundException")
+    with pytest.raises(MeasurementError, match="GetAlarmMuteRule: ResourceNotFound"):
+        CloudWatchMetrics(stub.client).muted(["a"])
+
+
 def test_a_runtime_whose_sdk_is_older_than_mute_rules_says_so():
     """Nobody knows then whether somebody asked for silence: the alarm is in doubt."""
 

@@ -36,7 +36,9 @@ class Functions:
         driller = Driller(
             policy=house.policy, journal=house.journal, desk=house.desk, clock=house.clock
         )
-        watch = WatchHouse(policy=house.policy, watcher=house.watcher, driller=driller)
+        watch = WatchHouse(
+            policy=house.policy, watcher=house.watcher, driller=driller, preflight=tuple
+        )
         monkeypatch.setattr(bootstrap, "respond_house", lambda _: respond)
         monkeypatch.setattr(bootstrap, "watch_house", lambda _: watch)
         monkeypatch.setattr(bootstrap, "utc_now", house.clock)

@@ -9,6 +9,7 @@ import pytest
 from local.slack_inbox.server import SlackInbox
 from rollback_responder import bootstrap
 from rollback_responder.bootstrap import NotifyHouse
+from rollback_responder.domain.errors import NotificationError
 from rollback_responder.domain.figures import summary
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
@@ -73,6 +74,17 @@ def test_the_week_is_told_once_although_the_clock_asks_twice(handler, inbox):
     assert handler({"digest": "week"}, None) == {"told": False}
     (message,) = inbox.messages()
     assert message.text == "The week in prod: 1 rollback, all of which helped"
+
+
+def test_in_the_morning_slack_is_asked_and_nothing_is_posted(handler, inbox):
+    assert handler({"preflight": "day"}, None) == {"ready": True}
+    assert inbox.messages() == []
+
+
+def test_a_token_that_slack_does_not_take_fails_the_morning(handler, inbox):
+    inbox.token = "xoxb-another"
+    with pytest.raises(NotificationError, match="invalid_auth"):
+        handler({"preflight": "day"}, None)
 
 
 @pytest.mark.parametrize("event", [{}, {"digest": ""}, {"news": []}])

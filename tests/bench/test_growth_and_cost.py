@@ -23,6 +23,7 @@ def test_a_quiet_minute_is_one_look_at_each_alias_and_pages_of_rows_and_alarms()
             "lambda get_alias": services,
             "dynamodb batch_get_item": rows,
             "cloudwatch describe_alarms": alarms,
+            "cloudwatch list_alarm_mute_rules": 1,
         }
 
 

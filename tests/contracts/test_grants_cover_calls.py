@@ -7,6 +7,7 @@ as in Lambda, live through a bad deploy of each kind, a good one, and bad input.
 import json
 from collections import defaultdict
 from datetime import timedelta
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -21,6 +22,7 @@ from local.aws_model.clients import (
     lambda_client,
 )
 from local.aws_model.codedeploy import canary
+from local.aws_model.mute_rules import MuteRule
 from rollback_responder import bootstrap, signals
 from rollback_responder.domain.drill import due
 from rollback_responder.domain.incident import State
@@ -32,6 +34,7 @@ from rollback_responder.policies import IndexedPolicy, index_of
 from tests.infra.test_template_grants import held_by
 from tests.tables import make_table
 
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/respond"
 FUNCTIONS = {
     "respond": "Responder/Respond/Role",
     "watch": "Watcher/Watch/Role",
@@ -126,7 +129,10 @@ class Deployed(House):
             base | {"DEAD_LETTER_QUEUE_URL": self.dead},
         )
         self.watch_house = self._furnish(
-            monkeypatch, "watch", bootstrap.watch_house, base | {"ALARM_QUEUE_URL": self.queue}
+            monkeypatch,
+            "watch",
+            bootstrap.watch_house,
+            base | {"ALARM_QUEUE_URL": self.queue, "RESPOND_ROLE_ARN": ROLE},
         )
         self.interact_house = self._furnish(
             monkeypatch,
@@ -156,6 +162,7 @@ class Deployed(House):
                 "lambda": lambda: lambda_client(self.aliases),
                 "codedeploy": lambda: codedeploy_client(self.codedeploy),
                 "cloudformation": lambda: cloudformation_client(self.cloudformation),
+                "iam": iam_that_answers,
             }.get(service, lambda: boto3.client(service, region_name=REGION))()
             made.meta.events.register(
                 f"before-parameter-build.{service}",
@@ -203,6 +210,14 @@ class Deployed(House):
         teller.announce(week, self.now)
 
 
+def iam_that_answers():
+    """Moto does not simulate policies."""
+    client = boto3.client("iam", region_name=REGION)
+    nothing = {"EvaluationResults": [], "IsTruncated": False}
+    client.meta.events.register("before-call.iam", lambda **_: (Mock(status_code=200), nothing))
+    return client
+
+
 def _actions(service, operation, parameters):
     """What IAM is asked for a call."""
     if operation == "TransactWriteItems":
@@ -242,6 +257,20 @@ def an_alias(house):
     assert house.live == "3"
     house.respond_house.dead_letter("body", "not_json", "detail")
     house.tell()
+    names = [entry.alarm_name for entry in house.policy.watched()]
+    at = f"at({house.now:%Y-%m-%dT%H:%M})"
+    house.cloudwatch.put_mute_rule(
+        MuteRule(name="quiet", expression=at, duration="PT1H", alarm_names=(names[0],))
+    )
+    house.respond_house.expect(names)
+    house.traffic(1)
+
+
+def a_morning(house):
+    """The preflight looks at the way back of what has proved itself."""
+    house.deploy("v1")
+    house.traffic(8)
+    assert house.watch_house.preflight()
 
 
 def a_drill(house):
@@ -314,7 +343,14 @@ def publish(house, code, *, errors):
     return version
 
 
-STORIES = {an_alias: (), a_person: (), a_drill: (), a_deployment: (GROUP,), a_stack: (STACK,)}
+STORIES = {
+    an_alias: (),
+    a_morning: (),
+    a_person: (),
+    a_drill: (),
+    a_deployment: (GROUP,),
+    a_stack: (STACK,),
+}
 # What the model of AWS answers, moto is not asked: it refuses what it does not know.
 MODELLED = {"core": {"passthrough": {"services": ["cloudwatch", "lambda"], "urls": []}}}
 

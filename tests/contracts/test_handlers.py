@@ -14,9 +14,10 @@ from tests.infra.synthesis import POLICY
 
 BASE = {"account_id": "111122223333", "region": "eu-west-1", "journal_table": "journal"}
 URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/queue"
+ROLE = "arn:aws:iam::111122223333:role/respond"
 WIRINGS = {
     "respond": RespondWiring(**BASE, dead_letter_queue_url=URL),
-    "watch": WatchWiring(**BASE, alarm_queue_url=URL),
+    "watch": WatchWiring(**BASE, alarm_queue_url=URL, respond_role_arn=ROLE),
     "notify": NotifyWiring(**BASE, slack_secret_arn="arn:secret", failure_queue_url=URL),
     "interact": InteractWiring(**BASE, slack_secret_arn="arn:secret", alarm_queue_url=URL),
 }

@@ -49,6 +49,7 @@ def test_exactly_these_findings_are_accepted(nag):
                 for name in ("checkout", "checkout-worker", "search", "payments", "storefront")
             ),
             (f"IAM5[Resource::{MUTE_RULES}]", "Responder/Targets1/Resource"),
+            (f"IAM5[Resource::{MUTE_RULES}]", "Watcher/Targets1/Resource"),
             *(
                 (f"IAM5[Resource::{STACK}{name}/*]", f"{house}/Targets1/Resource")
                 for name in ("search", "payments", "ledger")

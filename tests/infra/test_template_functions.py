@@ -157,8 +157,18 @@ def test_without_a_digest_nothing_is_scheduled_or_granted_for_it(synthesise):
     bare = synthesise({**POLICY, "slack": {"channel": "#deploys"}}).responder
     granted = {a for s in held_by(bare, "Notifier/Notify/Role") for a in s["Action"]}
 
-    assert not [name for name in bare.of_type("AWS::Events::Rule") if "Notifier" in name]
+    assert not [name for name in bare.of_type("AWS::Events::Rule") if "Digest" in name]
     assert not granted & {"dynamodb:Query", "dynamodb:BatchGetItem", "cloudwatch:GetMetricData"}
+
+
+def test_each_day_it_is_asked_whether_rollbacks_and_slack_would_work(responder):
+    for construct, function in (("Watcher", "Watch"), ("Notifier", "Notify")):
+        rule = responder.properties(f"{construct}/Preflight")
+        (target,) = rule["Targets"]
+        assert rule["ScheduleExpression"] == "cron(15 6 * * ? *)"
+        assert target["Arn"] == f"<{construct}/{function}/Function.Arn>"
+        assert json.loads(target["Input"]) == {"preflight": "day"}
+        assert target["DeadLetterConfig"]["Arn"]
 
 
 def test_drills_are_begun_once_a_day_when_the_policy_says(responder):

@@ -2,11 +2,13 @@
 
 import json
 from collections import defaultdict
+from fnmatch import fnmatchcase
 
 import pytest
 from policy_sentry.querying.actions import get_action_data
 from policy_sentry.querying.all import get_all_actions
 
+from infra.denials import ACTS_OF_IAM
 from infra.grants import may_deploy, respond_grants, respond_on_everything, watch_grants
 from infra.grants.everything import REASONS
 from infra.grants.grant import LONGEST_POLICY, MOST_POLICIES, Grant, GrantError, pack
@@ -27,6 +29,7 @@ ROLES = (
 )
 KINDS = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
+READ_MUTES = {"cloudwatch:GetAlarmMuteRule", "cloudwatch:ListAlarmMuteRules"}
 READ_GROUP = {
     "codedeploy:BatchGetDeployments",
     "codedeploy:GetDeployment",
@@ -60,7 +63,7 @@ EXPECTED = {
         (DEAD_LETTERS,): {"sqs:SendMessage"},
         # The rows of siblings are read beside the own.
         (JOURNAL,): {"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
-        (MUTE_RULES,): {"cloudwatch:ListAlarmMuteRules"},
+        (MUTE_RULES,): READ_MUTES,
         ("*",): {
             "cloudwatch:DescribeAlarms",
             "cloudwatch:GetMetricData",
@@ -100,6 +103,8 @@ EXPECTED = {
             "dynamodb:UpdateItem",
         },
         ("*",): {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"},
+        (MUTE_RULES,): READ_MUTES,
+        ("<Responder/Respond/Role.Arn>",): {"iam:SimulatePrincipalPolicy"},
         tuple(
             f"{FUNCTION}{name}{versions}"
             for name in ("checkout", "checkout-worker", "search", "payments", "storefront")
@@ -215,7 +220,7 @@ def test_an_observed_policy_cannot_touch_anything():
     assert acts_of(observed) == set()
     assert not may_deploy(observed)
     assert {a for grant in respond_grants(observed) for a in grant.actions} == {
-        "cloudwatch:ListAlarmMuteRules",
+        *READ_MUTES,
         "lambda:GetAlias",
         *READ_GROUP,
         *READ_STACK,
@@ -354,7 +359,8 @@ def test_what_is_granted_is_never_a_pattern_of_actions(responder):
 
 def test_iam_knows_every_action(responder):
     known = {action.lower() for action in get_all_actions()}
-    named = {a for s in every_statement(responder) for a in s["Action"]} - {"iam:*"}
+    named = {a for s in every_statement(responder) for a in s["Action"]}
+    named = {action for action in named if action not in ACTS_OF_IAM}
     assert {action for action in named if action.lower() not in known} == set()
 
 
@@ -383,7 +389,7 @@ def test_no_role_may_touch_the_responder_itself(responder, role):
 @pytest.mark.parametrize(
     "action",
     [
-        "iam:*",
+        *ACTS_OF_IAM,
         "lambda:UpdateFunctionCode",
         "lambda:DeleteFunction",
         "lambda:PublishVersion",
@@ -409,6 +415,18 @@ def test_no_role_may_make_delete_or_hush(responder, role, action):
     assert denials["NeverMakeDeleteOrHush"]["Resource"] == ["*"]
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_iam_itself_may_only_be_asked_what_it_would_say(responder, role):
+    patterns = {s["Sid"]: s for s in held_by(responder, role, "Deny")}["NeverMakeDeleteOrHush"]
+    left = {
+        action
+        for action in get_all_actions()
+        if action.startswith("iam:")
+        and not any(fnmatchcase(action, pattern) for pattern in patterns["Action"])
+    }
+    assert left == {"iam:SimulateCustomPolicy", "iam:SimulatePrincipalPolicy"}
+
+
 def invokers(template):
     """Who may call a function, by the function."""
     found = defaultdict(list)
@@ -430,14 +448,20 @@ def test_where_nobody_may_press_there_is_no_address(synthesise):
     template = synthesise(POLICY | {"slack": {"channel": "#deploys"}}).responder
     assert not template.of_type("AWS::Lambda::Url")
     assert len(template.of_type("AWS::Lambda::Function")) == 3
-    assert set(invokers(template)) == {"<Watcher/Watch/Function.Arn>"}
+    assert set(invokers(template)) == {
+        "<Watcher/Watch/Function.Arn>",
+        "<Notifier/Notify/Function.Arn>",
+    }
 
 
 def test_only_the_tick_and_what_wakes_may_invoke_the_watcher_and_its_clock_notify(responder):
     rules = [name for name in responder.of_type("AWS::Events::Rule") if name.startswith("Watcher/")]
     found = invokers(responder)
     notify = found["<Notifier/Notify/Function.Arn>"]
-    assert [p["SourceArn"] for p in notify] == ["<Notifier/Digest.Arn>"]
+    assert [p["SourceArn"] for p in notify] == [
+        "<Notifier/Preflight.Arn>",
+        "<Notifier/Digest.Arn>",
+    ]
     assert set(found) == {
         "<Watcher/Watch/Function.Arn>",
         "<Notifier/Notify/Function.Arn>",

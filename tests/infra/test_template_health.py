@@ -31,6 +31,8 @@ def test_the_responder_is_watched_for_exactly_this(responder):
         "notify-behind",
         "heartbeat-missing",
         "targets-unwatched",
+        "alarms-hushed",
+        "not-ready",
     }
 
 

@@ -113,6 +113,9 @@ class Metrics:
     def muted_by(self, alarm_name):
         return self._asked("ListAlarmMuteRules", lambda: None)
 
+    def muted(self, names):
+        return self._asked("ListAlarmMuteRules", dict)
+
     def read(self, questions, *, since_at, now):
         def answer():
             found = {}

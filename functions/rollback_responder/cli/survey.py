@@ -2,13 +2,11 @@
 
 Facts relied on (API references, as in the SDK's service models): DescribeStackResources finds the
 stack of a physical resource and answers ValidationError where there is none; GetTemplate gives a
-JSON template parsed and a YAML one as text; SimulatePrincipalPolicy answers for each action and
-resource, page by page; ListMetrics finds what has these dimensions, and perhaps others beside
-them, and knows no metric without a datum in the past two weeks.
+JSON template parsed and a YAML one as text; ListMetrics finds what has these dimensions, and
+perhaps others beside them, and knows no metric without a datum in the past two weeks.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -19,13 +17,12 @@ from rollback_responder.cli.callers import Callers, read
 from rollback_responder.cli.identity import Identity
 from rollback_responder.cli.records import Records
 from rollback_responder.domain import naming
-from rollback_responder.domain.alias_readiness import AliasFacts, Moved
+from rollback_responder.domain.alias_readiness import AliasFacts, moved
 from rollback_responder.domain.errors import ActionError, JournalError, MeasurementError
 from rollback_responder.domain.finding import Unread
 from rollback_responder.domain.metric import Series
 from rollback_responder.domain.metric_readiness import MetricFacts, named_series
-from rollback_responder.domain.permissions import Need, needs_of
-from rollback_responder.domain.policy import Access, Policy, Service
+from rollback_responder.domain.policy import Policy, Service
 from rollback_responder.domain.readiness import (
     AlarmFacts,
     DependencyFacts,
@@ -39,13 +36,13 @@ from rollback_responder.domain.release import Ledger, Observation
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmReading
 from rollback_responder.domain.target import (
-    AfterSuccess,
     CloudFormationStack,
     CodeDeployGroup,
     LambdaAlias,
     Target,
 )
 from rollback_responder.domain.trigger import AdoptedAlarm, ApiErrorCount, ApiErrorRate
+from rollback_responder.iam import RolePermissions
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
 
 KEEPS = frozenset({"Retain", "RetainExceptOnCreate"})
@@ -79,51 +76,16 @@ class Survey:
 
     def permissions(self, role_arn: str) -> tuple[PermissionFacts, ...] | Unread:
         """What IAM says that the role may do of what it must."""
-        needs: dict[str, list[Need]] = {}
-        for need in needs_of(self._policy):
-            needs.setdefault(need.resource, []).append(need)
-        found = []
-        for resource, wanted in needs.items():
-            simulate = partial(self._simulate, role_arn, resource, wanted)
-            decisions = read("SimulatePrincipalPolicy", simulate)
-            if decisions is None or isinstance(decisions, Unread):
-                return decisions or Unread(why=f"SimulatePrincipalPolicy: no role {role_arn}")
-            found += [
-                PermissionFacts(
-                    need=replace(need, resource=self._fill(resource)),
-                    decision=decisions.get(need.action, "no answer"),
-                )
-                for need in wanted
-            ]
-        return tuple(found)
-
-    def _simulate(self, role_arn: str, resource: str, needs: list[Need]) -> dict[str, str]:
-        pages = (
-            self._reader("iam")
-            .get_paginator("simulate_principal_policy")
-            .paginate(
-                PolicySourceArn=role_arn,
-                ActionNames=sorted({need.action for need in needs}),
-                ResourceArns=[self._fill(resource)],
-                **self._tagged(),
-            )
+        role = RolePermissions(
+            self._reader("iam"),
+            role_arn=role_arn,
+            account_id=self._here.account_id,
+            region=self._here.region,
         )
-        return {
-            result["EvalActionName"]: result["EvalDecision"]
-            for page in pages
-            for result in page["EvaluationResults"]
-        }
-
-    def _tagged(self) -> dict[str, Any]:
-        """By tags, IAM is asked as if the tag were there; the watcher finds where it is not."""
-        if self._policy.access is Access.NAMES:
-            return {}
-        entry = {
-            "ContextKeyName": f"aws:ResourceTag/{naming.target_tag(self._policy.environment)}",
-            "ContextKeyValues": [naming.MAY_ACT],
-            "ContextKeyType": "string",
-        }
-        return {"ContextEntries": [entry]}
+        try:
+            return role.facts(self._policy)
+        except ActionError as error:
+            return Unread(why=str(error))
 
     def _fill(self, resource: str) -> str:
         """A resource as `Need` writes it, in this account."""
@@ -163,7 +125,7 @@ class Survey:
             callers=tuple(self._callers.of(target.function, target.alias, apis)) if exists else (),
             concurrency=concurrency or () if exists else (),
             kept=self._kept(target.function) if exists else None,
-            moved=_moved(service),
+            moved=moved(service),
             aliases=frozenset(
                 one.alias
                 for other in self._policy.services
@@ -281,14 +243,6 @@ class Survey:
             return self._metrics.muted_by(alarm_name)
         except MeasurementError as error:
             return Unread(why=str(error))
-
-
-def _moved(service: Service) -> Moved:
-    """When the service's aliases are moved back: the rule is that of `domain/trial.py`."""
-    groups = [one for one in service.rollouts if isinstance(one, CodeDeployGroup)]
-    if any(group.after_success is AfterSuccess.ASK for group in groups):
-        return Moved.NEVER
-    return Moved.ONCE_FINISHED if service.rollouts else Moved.ALWAYS
 
 
 def _versions(client: Any, function: str) -> frozenset[str]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rollback_responder.domain.finding import Check, Finding, Unread, finding, not_read
+from rollback_responder.domain.policy import Service
 from rollback_responder.domain.release import Ledger, Observation, way_back
-from rollback_responder.domain.target import LambdaAlias
+from rollback_responder.domain.target import AfterSuccess, CodeDeployGroup, LambdaAlias
 
 LATEST = "$LATEST"
 
@@ -32,6 +33,14 @@ class Moved(StrEnum):
     # What is under way is stopped or cancelled instead.
     ONCE_FINISHED = "once what rolled it out has finished"
     NEVER = "never"
+
+
+def moved(service: Service) -> Moved:
+    """When the service's aliases are moved back: the rule is that of `domain/trial.py`."""
+    groups = [one for one in service.rollouts if isinstance(one, CodeDeployGroup)]
+    if any(group.after_success is AfterSuccess.ASK for group in groups):
+        return Moved.NEVER
+    return Moved.ONCE_FINISHED if service.rollouts else Moved.ALWAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +121,11 @@ def _versions(fact: AliasFacts) -> Iterator[Finding]:
             "RemovalPolicy.RETAIN)",
         )
     if isinstance(seen, Observation) and isinstance(ledger, Ledger):
-        yield from _way_back(fact, seen, ledger)
+        yield from way_back_findings(fact, seen, ledger)
 
 
-def _way_back(fact: AliasFacts, seen: Observation, ledger: Ledger) -> Iterator[Finding]:
+def way_back_findings(fact: AliasFacts, seen: Observation, ledger: Ledger) -> Iterator[Finding]:
+    """Whether a version that proved itself is there to be gone back to."""
     title, never = fact.target.title, fact.target.never_back_to
     if isinstance(fact.versions, frozenset):
         deleted = [good.version for good in ledger.good if good.version not in fact.versions]

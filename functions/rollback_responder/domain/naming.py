@@ -53,6 +53,10 @@ METRICS_NAMESPACE = "RollbackResponder"
 HEARTBEAT = "Heartbeat"
 # Targets that one round of the watcher could not look at.
 UNWATCHED = "UnwatchedTargets"
+# Alarms in scope that somebody has disabled or muted.
+HUSHED = "HushedAlarms"
+# What the preflight found that would keep a rollback from working.
+NOT_READY = "NotReady"
 # The figures of `figures.py`.
 SECONDS_TO_ACTION = "SecondsToAction"
 SECONDS_TO_BACK = "SecondsToBack"

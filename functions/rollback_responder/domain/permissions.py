@@ -17,6 +17,8 @@ from rollback_responder.domain.target import (
     Target,
 )
 
+MUTE_RULES = "arn:{partition}:cloudwatch:{here}:alarm-mute-rule:*"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
@@ -32,7 +34,8 @@ def needs_of(policy: Policy) -> Iterator[Need]:
     for action, resource in (
         ("cloudwatch:DescribeAlarms", "*"),
         ("cloudwatch:GetMetricData", "*"),
-        ("cloudwatch:ListAlarmMuteRules", "arn:{partition}:cloudwatch:{here}:alarm-mute-rule:*"),
+        ("cloudwatch:GetAlarmMuteRule", MUTE_RULES),
+        ("cloudwatch:ListAlarmMuteRules", MUTE_RULES),
     ):
         yield Need(action=action, resource=resource, title="every service")
     for service in policy.services:

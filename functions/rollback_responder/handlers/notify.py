@@ -11,18 +11,25 @@ from rollback_responder.handlers.logs import json_logger
 from rollback_responder.journal.codec import decode_incident, decode_said
 from rollback_responder.notifiers.slack import open_slack, parse_secret
 from rollback_responder.notifiers.telling import Teller
+from rollback_responder.ports import Thread
 
 house = bootstrap.notify_house(os.environ)
 logger = json_logger(naming.metrics_service(house.policy.environment))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Tells what is new in each record, or the week where the clock asks for it.
+    """Tells what is new in each record; or, where the clock asks for it, the week.
+
+    The clock also asks, each day, whether Slack would take anything.
 
     Raises:
-        RollbackError: the week could not be told; Lambda tries again twice, and an alarm says so.
+        RollbackError: the week could not be told, or nothing could be; Lambda tries again twice,
+            and an alarm says so.
         KeyError: neither news nor the clock.
     """
+    if event.get("preflight"):
+        _slack().check()
+        return {"ready": True}
     if event.get("digest"):
         return {"told": _tell_week()}
     return _tell_news(event)
@@ -51,10 +58,14 @@ def _tell_news(event: Mapping[str, Any]) -> dict[str, Any]:
     return {"batchItemFailures": []}
 
 
-def _teller() -> Teller:
+def _slack() -> Thread:
     """The secret is read each time, so that a new one is taken up at once."""
+    return open_slack(parse_secret(house.read_secret()), house.policy.slack)
+
+
+def _teller() -> Teller:
     return Teller(
-        open_slack(parse_secret(house.read_secret()), house.policy.slack),
+        _slack(),
         house.notices,
         house.storms,
         account_id=house.wiring.account_id,

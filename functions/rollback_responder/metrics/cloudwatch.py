@@ -5,7 +5,7 @@ to 100 names and returns only metric alarms unless AlarmTypes says otherwise;
 `StateUpdatedTimestamp` also moves with `EvaluationState`, so the onset is
 `StateTransitionedTimestamp`; GetMetricData answers with a StatusCode for each query, and only
 `Complete` is an answer; ListAlarmMuteRules takes an alarm's name and statuses, and names each rule
-by an ARN that ends in its name.
+by an ARN that ends in its name; GetAlarmMuteRule takes that name and tells which alarms it is for.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -65,11 +65,19 @@ class CloudWatchMetrics:
     def muted_by(self, alarm_name: str) -> str | None:
         """See `Metrics.muted_by`. One ListAlarmMuteRules call."""
         arns = self._mute_rules(AlarmName=alarm_name)
-        return arns[0].partition(":alarm-mute-rule:")[2] if arns else None
+        return _rule_name(arns[0]) if arns else None
 
-    def mutes_any(self) -> bool:
-        """See `Metrics.mutes_any`. One ListAlarmMuteRules call."""
-        return bool(self._mute_rules())
+    def muted(self, names: Collection[str]) -> Mapping[str, str]:
+        """See `Metrics.muted`. ListAlarmMuteRules, and GetAlarmMuteRule for each active rule."""
+        found: dict[str, str] = {}
+        try:
+            for rule in map(_rule_name, self._mute_rules()):
+                told = self._client.get_alarm_mute_rule(AlarmMuteRuleName=rule)
+                muted = told.get("MuteTargets", {}).get("AlarmNames", [])
+                found |= {name: rule for name in muted if name in names}
+        except AwsError as error:
+            raise MeasurementError(f"GetAlarmMuteRule: {name_of(error)}") from error
+        return found
 
     def _mute_rules(self, **of: Any) -> list[str]:
         if not hasattr(self._client, "list_alarm_mute_rules"):
@@ -135,6 +143,10 @@ class CloudWatchMetrics:
             (query_id, problem), *_ = unfinished.items()
             raise MeasurementError(f"GetMetricData: {problem} for {query_id}")
         return points
+
+
+def _rule_name(arn: str) -> str:
+    return arn.partition(":alarm-mute-rule:")[2]
 
 
 def _pages(asking: Callable[..., Any]) -> Iterator[Any]:

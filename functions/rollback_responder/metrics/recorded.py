@@ -67,9 +67,9 @@ class RecordedMetrics:
         found = self.read_alarms([alarm_name]).get(alarm_name)
         return found.muted_by if found else None
 
-    def mutes_any(self) -> bool:
-        """See `Metrics.mutes_any`. It is not on record, so each alarm is asked about."""
-        return True
+    def muted(self, names: Collection[str]) -> Mapping[str, str]:
+        """See `Metrics.muted`."""
+        return {name: rule for name in names if (rule := self.muted_by(name))}
 
     def read(
         self, questions: Mapping[str, Question], *, since_at: datetime, now: datetime

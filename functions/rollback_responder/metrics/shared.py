@@ -22,7 +22,7 @@ FRESH_SECONDS = 5.0
 class _Known:
     names: frozenset[str]
     readings: Mapping[str, AlarmReading]
-    none_muted: bool
+    muted: Mapping[str, str]
     until: float
 
 
@@ -44,7 +44,7 @@ class SharedMetrics:
             self._known = _Known(
                 names=frozenset(names),
                 readings=self._metrics.read_alarms(names),
-                none_muted=not self._metrics.mutes_any(),
+                muted=self._metrics.muted(names),
                 until=now + FRESH_SECONDS,
             )
         except MeasurementError:
@@ -60,11 +60,11 @@ class SharedMetrics:
     def muted_by(self, alarm_name: str) -> str | None:
         """See `Metrics.muted_by`."""
         known = self._fresh((alarm_name,))
-        return None if known and known.none_muted else self._metrics.muted_by(alarm_name)
+        return known.muted.get(alarm_name) if known else self._metrics.muted_by(alarm_name)
 
-    def mutes_any(self) -> bool:
-        """See `Metrics.mutes_any`."""
-        return self._metrics.mutes_any()
+    def muted(self, names: Collection[str]) -> Mapping[str, str]:
+        """See `Metrics.muted`."""
+        return self._metrics.muted(names)
 
     def read(
         self, questions: Mapping[str, Question], *, since_at: datetime, now: datetime

@@ -147,6 +147,10 @@ class BotThread:
             retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=2)],
         )
 
+    def check(self) -> None:
+        """See `Thread.check`. One auth.test call, which needs no scope and posts nothing."""
+        _asked(self._client.auth_test)
+
     def announce(self, bulletin: Bulletin, *, rings: bool = False) -> str:
         """See `Thread.announce`."""
         content = bulletin_content(bulletin, self._policy, rings=rings)
@@ -246,6 +250,9 @@ class WebhookThread:
             timeout=TIMEOUT_SECONDS,
             retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=2)],
         )
+
+    def check(self) -> None:
+        """See `Thread.check`. Nothing: a webhook can only be asked to post."""
 
     def announce(self, bulletin: Bulletin, *, rings: bool = False) -> str:
         """See `Thread.announce`."""

@@ -1,0 +1,70 @@
+"""The preflight: once a day, whether a rollback would work if one were needed now.
+
+It asks IAM what `respond` may do, and looks whether the versions to go back to are still there. It
+changes nothing, and does nothing to find out.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rollback_responder.domain import readiness
+from rollback_responder.domain.alias_readiness import AliasFacts, moved, way_back_findings
+from rollback_responder.domain.errors import ActionError
+from rollback_responder.domain.finding import Finding, Unread, not_read
+from rollback_responder.domain.policy import Policy, Service
+from rollback_responder.domain.readiness import PermissionFacts
+from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.target import Pointer
+from rollback_responder.rooms import Rooms
+
+# Of more services each has its turn every few days: IAM and Lambda are asked for all of them
+# within one run.
+SERVICES_A_DAY = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """Looks at the services of the day. `permissions` tells IAM's word on what a policy needs."""
+
+    rooms: Rooms
+    permissions: Callable[[Policy], Sequence[PermissionFacts]]
+
+    def findings(self) -> list[Finding]:
+        """What would keep a rollback from working, or could not be read.
+
+        Raises:
+            RollbackError: IAM or the journal could not be asked at all.
+        """
+        services = self._of_the_day()
+        found = [*readiness.denied(self.permissions(replace(self.rooms.policy, services=services)))]
+        rows = self.rooms.journal.rows([service.name for service in services])
+        for service in services:
+            row = rows.get(service.name)
+            if row is None or not self.rooms.policy.mode_of(service).may_act:
+                continue
+            for pointer in service.pointers:
+                ledger = row.ledgers.get(pointer.target_id, Ledger())
+                try:
+                    found += self._way_back(service, pointer, ledger)
+                except ActionError as error:
+                    found.append(not_read(pointer.title, "its versions", Unread(why=str(error))))
+        return found
+
+    def _of_the_day(self) -> tuple[Service, ...]:
+        services = self.rooms.policy.services
+        days = -(-len(services) // SERVICES_A_DAY)
+        return services[self.rooms.clock().toordinal() % days :: days]
+
+    def _way_back(self, service: Service, pointer: Pointer, ledger: Ledger) -> Iterator[Finding]:
+        action = self.rooms.pointer(pointer)
+        seen = action.observe(pointer)
+        if seen is None:
+            # The watcher says so each minute.
+            return
+        there = frozenset(
+            good.version for good in ledger.good if action.build(pointer, good.version)
+        )
+        fact = AliasFacts(
+            target=pointer, versions=there, observation=seen, ledger=ledger, moved=moved(service)
+        )
+        yield from way_back_findings(fact, seen, ledger)
