@@ -2,17 +2,14 @@
 
 import importlib
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-from faults import Operations, healthy_v1
-from faults import after as just_after
+from checker import incidents_of
+from faults import Died, Operations, healthy_v1, on, refuse
 from faults import before as just_before
-from faults import client_error, on, refuse
 from rollout_scenarios import STACK, document
 from scenarios import ERROR_RATE, LATENCY, fire
 
@@ -20,8 +17,7 @@ from house import ACCOUNT, REGION, House, policy_document
 from local.aws_model.evaluation import State as AlarmValue
 from rollback_responder import bootstrap
 from rollback_responder.bootstrap import RespondHouse
-from rollback_responder.domain.errors import JournalError, RollbackError
-from rollback_responder.domain.incident import State
+from rollback_responder.domain.errors import JournalError
 from rollback_responder.domain.reason import Reason
 from rollback_responder.metrics.shared import SharedMetrics
 from rollback_responder.policies import IndexedPolicy, index_of
@@ -189,9 +185,7 @@ def test_what_is_set_aside_after_the_claim_failed_is_given_back():
     """Both are under way at once, and the claim's answer comes first."""
     house = healthy_v1(House(), requests=60)
     pool = ThreadPoolExecutor(max_workers=8)
-    house.responder = Responder(
-        replace(house.rooms, start=lambda call: pool.submit(call).result)
-    )
+    house.responder = Responder(replace(house.rooms, start=lambda call: pool.submit(call).result))
     on(house, "claim", refuse(JournalError("no answer")))
     on(house, "set_aside", just_before(lambda: time.sleep(0.3)))
 
@@ -199,3 +193,35 @@ def test_what_is_set_aside_after_the_claim_failed_is_given_back():
     pool.shutdown(wait=True)
 
     assert house.budget._spent == set()
+
+
+def test_a_touch_that_the_ledger_missed_and_a_crash_do_not_make_the_result_unknown():
+    """Nothing was sent. A look before the move was written down, so that an heir could tell."""
+    house = healthy_v1(House(), requests=60)
+    house.ops = Operations(house)
+    house.deploy("v2", errors=0.6)
+    house.traffic(1, requests=60)
+    house.traffic(2, requests=60, watch=False)
+    house.aliases.point("shop", "live", "2")
+    on(house, "UpdateAlias", refuse(Died()))
+    house.ops.deliver()
+    house.ops.queue.append((ERROR_RATE, 1))
+    house.ops.pass_minutes(15, requests=60)
+
+    assert Reason.RESULT_UNKNOWN not in {i.reason for i in incidents_of(house)}
+
+
+def test_a_pause_or_an_empty_budget_does_not_say_what_is_not_so_of_an_alias():
+    """A person has moved it back; the page says that its bad version is live and stays."""
+    house = healthy_v1(House(), requests=60)
+    house.deploy("v2", errors=0.6)
+    house.traffic(1, requests=60)
+    house.traffic(2, requests=60, watch=False)
+    house.aliases.point("shop", "live", "1")
+    house.now += timedelta(seconds=20)
+    for n in range(house.policy.guardrails.rollbacks_an_hour):
+        house.budget.set_aside(f"other-{n}", limit=99, now=house.now)
+
+    house.respond(ERROR_RATE)
+
+    assert house.incident is None or house.incident.reason is not Reason.BUDGET_SPENT
