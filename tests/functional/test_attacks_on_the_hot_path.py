@@ -1,4 +1,4 @@
-"""Ways to make the hot path act wrongly, or say nothing, that somebody has tried; each stays tried."""
+"""Ways to make the hot path act wrongly, or say nothing, that somebody has tried."""
 
 import importlib
 import sys
@@ -25,7 +25,7 @@ from rollback_responder.responder import Responder
 from rollback_responder.signals import wake
 from rollback_responder.wiring import RespondWiring
 
-# -- minutes that are asked for ahead ---------------------------------------------------------------
+# -- minutes that are asked for ahead ----------------------------------------------------------
 
 
 def on_latest(**trigger):
