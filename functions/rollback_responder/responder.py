@@ -178,19 +178,17 @@ class _Attempt:
             if self._may_act
             else Switches
         )
-        claim = claiming()
-        if claim is None:
+        try:
+            claim = claiming()
+            if claim is None:
+                raise TargetHeld(f"{service.name} is held by another invocation")
+            with self._freed_on_error(claim):
+                found = look.seen(claim, setting_aside)
+        except RollbackError:
+            # What is given back before it was set aside stays taken until the hour is over.
             with suppress(JournalError):
                 setting_aside()
-            raise TargetHeld(f"{service.name} is held by another invocation")
-        with self._freed_on_error(claim):
-            try:
-                found = look.seen(claim, setting_aside)
-            except RollbackError:
-                # What is given back before it was set aside stays taken until the hour is over.
-                with suppress(JournalError):
-                    setting_aside()
-                raise
+            raise
         self._known[pointer_id] = found.case.ledger
         return claim, found
 
