@@ -63,7 +63,13 @@ from rollback_responder.looking import (
 )
 from rollback_responder.policies import Policies, WholePolicy
 from rollback_responder.ports import Claim, Move, Redeploy
-from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, token_of
+from rollback_responder.rooms import (
+    PATIENT_SECONDS_TOGETHER,
+    REFUSALS,
+    Rooms,
+    Stopwatch,
+    token_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +88,11 @@ class Responder:
         self._policies = policies or WholePolicy(rooms.policy)
         # What this process has seen of each pointer, by id: only good for asking ahead.
         self._known: dict[str, Ledger] = {}
+
+    def begin(self) -> None:
+        """A new invocation: whoever answers its messages may wait for AWS anew, all together."""
+        until = self._rooms.stopwatch() + PATIENT_SECONDS_TOGETHER
+        self._rooms = replace(self._rooms, patient_until=until)
 
     def alarms_about(self, alarm_name: str) -> tuple[str, ...]:
         """What is read about an alarm: itself, and what its service depends on."""

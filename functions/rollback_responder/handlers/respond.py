@@ -24,6 +24,7 @@ metrics = Metrics(namespace=naming.METRICS_NAMESPACE, service=SERVICE)
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Answers every message; what can never be answered goes to the dead-letter queue."""
     try:
+        house.responder.begin()
         _expect(event)
         return answer_all(event, _answer, _reject)
     finally:
