@@ -218,6 +218,8 @@ class _Attempt:
             decision = on_order(situation, order) if order else decide(situation)
         if found.believed and not _holds_unseen(decision):
             return self._again(claim, found)
+        if found.believed and isinstance(decision, StandDown):
+            decision = replace(decision, text=f"{decision.text}; {_unseen(case)}")
         match decision:
             case RollBack():
                 waiting = must_wait(case, decision)
@@ -428,6 +430,17 @@ def _holds_unseen(decision: Decision) -> bool:
     if isinstance(decision, StandDown):
         return decision.reason in SWITCHED_OFF
     return isinstance(decision, RollBack) and decision.trial.legs[0].how is How.MOVE
+
+
+def _unseen(case: Case) -> str:
+    """What is known of a pointer that nobody looked at, and as of when."""
+    pointer, release = case.watched.pointer, case.release
+    assert pointer is not None
+    assert release is not None
+    return (
+        f"{pointer.title} was not looked at now: when it last was, it had been at version"
+        f" {release.version} since {release.since_at:%H:%M:%S} UTC"
+    )
 
 
 def _revision(case: Case) -> str | None:

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
-from checker import incidents_of
-from faults import Died, Operations, healthy_v1, on, refuse
+import pytest
+from faults import Died, Operations, client_error, healthy_v1, lose, on, refuse
 from faults import before as just_before
 from rollout_scenarios import STACK, document
 from scenarios import ERROR_RATE, LATENCY, fire
@@ -18,10 +18,12 @@ from local.aws_model.evaluation import State as AlarmValue
 from rollback_responder import bootstrap
 from rollback_responder.bootstrap import RespondHouse
 from rollback_responder.domain.errors import JournalError
+from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.metrics.shared import SharedMetrics
 from rollback_responder.policies import IndexedPolicy, index_of
 from rollback_responder.responder import Responder
+from rollback_responder.rooms import PATIENT_SECONDS, PATIENT_SECONDS_TOGETHER
 from rollback_responder.signals import wake
 from rollback_responder.wiring import RespondWiring
 
@@ -195,33 +197,132 @@ def test_what_is_set_aside_after_the_claim_failed_is_given_back():
     assert house.budget._spent == set()
 
 
-def test_a_touch_that_the_ledger_missed_and_a_crash_do_not_make_the_result_unknown():
-    """Nothing was sent. A look before the move was written down, so that an heir could tell."""
+def touched(house):
+    """A person touches the alias before the call, which then is never made."""
+    house.aliases.point("shop", "live", "2")
+    on(house, "UpdateAlias", refuse(Died()))
+
+
+def taken_back(house):
+    """The call is made, and what it did is taken back by a person afterwards."""
+    on(house, "UpdateAlias", lose(Died()))
+
+
+@pytest.mark.parametrize(("story", "moves"), [(touched, []), (taken_back, [("shop", "2", "1")])])
+def test_a_crash_beside_a_touch_that_the_ledger_missed_leaves_the_result_unknown(story, moves):
+    """Both stories leave the same: another revision, no mark of ours, the version of before.
+
+    In the second one we acted, so whoever inherits the claim may not say that nothing was done.
+    Only a look that was written down before the move could tell them apart, and that is the call
+    that the belief saves: a person is told, and nothing is moved on a guess.
+    """
     house = healthy_v1(House(), requests=60)
     house.ops = Operations(house)
     house.deploy("v2", errors=0.6)
     house.traffic(1, requests=60)
     house.traffic(2, requests=60, watch=False)
-    house.aliases.point("shop", "live", "2")
-    on(house, "UpdateAlias", refuse(Died()))
+    story(house)
     house.ops.deliver()
+    house.aliases.point("shop", "live", "2")
+    house.calls.clear()
     house.ops.queue.append((ERROR_RATE, 1))
     house.ops.pass_minutes(15, requests=60)
 
-    assert Reason.RESULT_UNKNOWN not in {i.reason for i in incidents_of(house)}
+    assert house.ops.deaths == 1
+    assert (house.incident.state, house.incident.reason) == (
+        State.INDETERMINATE,
+        Reason.RESULT_UNKNOWN,
+    )
+    assert (house.aliases.moves, house.live) == (moves, "2")
+    assert "UpdateAlias" not in house.calls
 
 
-def test_a_pause_or_an_empty_budget_does_not_say_what_is_not_so_of_an_alias():
-    """A person has moved it back; the page says that its bad version is live and stays."""
+def test_a_refused_belief_is_looked_at_and_tried_once_more_at_most():
+    """Somebody touches the alias before each move: the second refusal is one of what was seen."""
+    house = healthy_v1(House(), requests=60)
+    house.deploy("v2", errors=0.6)
+    house.traffic(1, requests=60)
+    house.traffic(2, requests=60, watch=False)
+    house.calls.clear()
+    touch = just_before(lambda: house.aliases.point("shop", "live", "2"))
+    on(house, "UpdateAlias", touch, times=99)
+    house.respond(ERROR_RATE)
+    calls = [name for name in house.calls if name in {"GetAlias", "UpdateAlias"}]
+    house.traffic(5, requests=60)
+
+    assert calls == ["UpdateAlias", "GetAlias", "UpdateAlias"]
+    assert (house.incident.state, house.incident.reason) == (
+        State.STOOD_DOWN,
+        Reason.TARGET_CHANGED,
+    )
+    assert house.calls.count("UpdateAlias") == 2
+    assert house.aliases.moves == []
+
+
+def test_a_refused_belief_is_judged_anew_on_what_is_seen():
+    """It is no second try of the same: the version that serves by then has done nothing."""
+    house = healthy_v1(House(), requests=60)
+    house.deploy("v2", errors=0.6)
+    house.traffic(1, requests=60)
+    house.traffic(2, requests=60, watch=False)
+    house.deploy("v3")
+    house.calls.clear()
+    house.respond(ERROR_RATE)
+
+    assert [name for name in house.calls if name in {"GetAlias", "UpdateAlias"}] == [
+        "UpdateAlias",
+        "GetAlias",
+    ]
+    assert house.live == "3"
+
+
+@pytest.mark.parametrize("reason", [Reason.PAUSED, Reason.BUDGET_SPENT])
+def test_a_pause_or_an_empty_budget_does_not_say_what_is_not_so_of_an_alias(reason):
+    """A person has moved it back, and a page must not say that its bad version is live.
+
+    In a storm Lambda's calls are for those that move, so it is not looked at: the page says so, and
+    what was seen last. Once the watcher has seen it, the incident is over.
+    """
     house = healthy_v1(House(), requests=60)
     house.deploy("v2", errors=0.6)
     house.traffic(1, requests=60)
     house.traffic(2, requests=60, watch=False)
     house.aliases.point("shop", "live", "1")
     house.now += timedelta(seconds=20)
+    if reason is Reason.PAUSED:
+        house.budget.paused_by = "ann"
     for n in range(house.policy.guardrails.rollbacks_an_hour):
         house.budget.set_aside(f"other-{n}", limit=99, now=house.now)
+    entry = house.respond(ERROR_RATE)
+    house.traffic(2, requests=60)
 
-    house.respond(ERROR_RATE)
+    since_at = entry.incident.release.since_at
+    assert entry.incident.reason is reason
+    assert entry.text.endswith(
+        "; shop:live was not looked at now: when it last was, it had been at version 2 since"
+        f" {since_at:%H:%M:%S} UTC"
+    )
+    assert (house.incident.is_open, house.incident.reason) == (False, Reason.CHANGE_IS_ROLLBACK)
 
-    assert house.incident is None or house.incident.reason is not Reason.BUDGET_SPENT
+
+# -- patience -----------------------------------------------------------------------------------
+
+
+def test_a_batch_of_which_all_is_throttled_ends_long_before_its_timeout(monkeypatch):
+    """Ten times five seconds and a bit would be all that the function has."""
+    house = healthy_v1(House(), requests=60)
+    house.deploy("v2", errors=0.6)
+    house.traffic(4, requests=60, watch=False)
+    function = Function(monkeypatch, house)
+    on(house, "UpdateAlias", refuse(client_error("ThrottlingException")), times=999)
+    waited = []
+    for batch in ([ERROR_RATE] * 10, [ERROR_RATE]):
+        house.calls.clear()
+        began = house.stopwatch()
+        function.invoke(*batch)
+        waited.append(house.stopwatch() - began)
+        assert house.calls.count("claim") == len(batch)
+
+    assert PATIENT_SECONDS_TOGETHER < waited[0] < PATIENT_SECONDS_TOGETHER + 1
+    # The next invocation has its own.
+    assert PATIENT_SECONDS < waited[1] < PATIENT_SECONDS + 1
