@@ -177,8 +177,9 @@ class Storm:
 
     def _answer(self, batch: list[str]) -> Iterator[str]:
         """Answers a batch; what failed comes again."""
-        if len(set(batch)) > 1:
-            self._expect({each for name in batch for each in self._responder.alarms_about(name)})
+        self._responder.begin()
+        together = batch if len(set(batch)) > 1 else ()
+        self._expect({each for name in together for each in self._responder.alarms_about(name)})
         for name in batch:
             signal = Signal(
                 alarm_name=name,

@@ -109,8 +109,9 @@ class Place:
 class RespondHouse:
     """What `respond` needs.
 
-    `dead_letter` parks a message: body, reason, detail. `expect` is told of which alarms a whole
-    batch is. `policy` is what is said for all services; these are read as their alarms come.
+    `dead_letter` parks a message: body, reason, detail. `expect` is told at the start of every
+    invocation which alarms are to be read at once. `policy` is what is said for all services; these
+    are read as their alarms come.
     """
 
     wiring: RespondWiring

@@ -1,6 +1,7 @@
 """Measuring: what is read about one alarm, all in one call, and what it comes to."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -155,7 +156,8 @@ def asked_ahead(rooms: Rooms, watched: Watched, ledger: Ledger, now: datetime) -
         return None
     versions = likely(ledger) if tells_versions_apart(trigger) else ()
     siblings = siblings_of(rooms.policy, watched.service, {}, now)
-    questions = _asked(watched, siblings, {f"version{version}": version for version in versions})
+    # Named by number: an id of GetMetricData takes no "$LATEST".
+    questions = _asked(watched, siblings, {f"version{n}": v for n, v in enumerate(versions)})
     since_at = min(now - WINDOW - HISTORY, _since(rooms, current.since_at, now))
     reading = partial(rooms.metrics.read, questions, since_at=since_at, now=now)
     return Ahead(since_at=since_at, questions=questions, answer=rooms.start(reading))
@@ -183,6 +185,21 @@ def _since(rooms: Rooms, changed_at: datetime, now: datetime) -> datetime:
     return min(now - WINDOW, changed_at - HISTORY if young else now)
 
 
+def _read(
+    rooms: Rooms,
+    asked: Mapping[str, Question],
+    since_at: datetime,
+    now: datetime,
+    ahead: Ahead | None,
+) -> Mapping[str, tuple[Bucket, ...]]:
+    """See `Metrics.read`. One call, where it was read ahead none; one more where that failed."""
+    if ahead and ahead.covers(asked.values(), since_at):
+        # More was asked than is needed, and that may be what could not be answered.
+        with suppress(MeasurementError):
+            return ahead.read(asked, since_at)
+    return rooms.metrics.read(asked, since_at=since_at, now=now)
+
+
 def measured(
     rooms: Rooms,
     suspect: Suspect,
@@ -198,10 +215,7 @@ def measured(
     asked = _asked(watched, siblings, {NEW: suspect.new, PREVIOUS: suspect.previous})
     question, since_at = asked.get(TOTAL), _since(rooms, suspect.changed_at, now)
     try:
-        if ahead and ahead.covers(asked.values(), since_at):
-            found = ahead.read(asked, since_at)
-        else:
-            found = rooms.metrics.read(asked, since_at=since_at, now=now)
+        found = _read(rooms, asked, since_at, now, ahead)
     except MeasurementError as error:
         return Measured(unmeasurable(f"the metric could not be read: {error}"), ())
     failing: dict[str, list[Bucket]] = {sibling.service: [] for sibling in siblings}

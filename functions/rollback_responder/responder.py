@@ -63,7 +63,13 @@ from rollback_responder.looking import (
 )
 from rollback_responder.policies import Policies, WholePolicy
 from rollback_responder.ports import Claim, Move, Redeploy
-from rollback_responder.rooms import REFUSALS, Rooms, Stopwatch, token_of
+from rollback_responder.rooms import (
+    PATIENT_SECONDS_TOGETHER,
+    REFUSALS,
+    Rooms,
+    Stopwatch,
+    token_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +88,11 @@ class Responder:
         self._policies = policies or WholePolicy(rooms.policy)
         # What this process has seen of each pointer, by id: only good for asking ahead.
         self._known: dict[str, Ledger] = {}
+
+    def begin(self) -> None:
+        """A new invocation: whoever answers its messages may wait for AWS anew, all together."""
+        until = self._rooms.stopwatch() + PATIENT_SECONDS_TOGETHER
+        self._rooms = replace(self._rooms, patient_until=until)
 
     def alarms_about(self, alarm_name: str) -> tuple[str, ...]:
         """What is read about an alarm: itself, and what its service depends on."""
@@ -178,19 +189,17 @@ class _Attempt:
             if self._may_act
             else Switches
         )
-        claim = claiming()
-        if claim is None:
+        try:
+            claim = claiming()
+            if claim is None:
+                raise TargetHeld(f"{service.name} is held by another invocation")
+            with self._freed_on_error(claim):
+                found = look.seen(claim, setting_aside)
+        except RollbackError:
+            # What is given back before it was set aside stays taken until the hour is over.
             with suppress(JournalError):
                 setting_aside()
-            raise TargetHeld(f"{service.name} is held by another invocation")
-        with self._freed_on_error(claim):
-            try:
-                found = look.seen(claim, setting_aside)
-            except RollbackError:
-                # What is given back before it was set aside stays taken until the hour is over.
-                with suppress(JournalError):
-                    setting_aside()
-                raise
+            raise
         self._known[pointer_id] = found.case.ledger
         return claim, found
 
@@ -209,6 +218,8 @@ class _Attempt:
             decision = on_order(situation, order) if order else decide(situation)
         if found.believed and not _holds_unseen(decision):
             return self._again(claim, found)
+        if found.believed and isinstance(decision, StandDown):
+            decision = replace(decision, text=f"{decision.text}; {_unseen(case)}")
         match decision:
             case RollBack():
                 waiting = must_wait(case, decision)
@@ -419,6 +430,17 @@ def _holds_unseen(decision: Decision) -> bool:
     if isinstance(decision, StandDown):
         return decision.reason in SWITCHED_OFF
     return isinstance(decision, RollBack) and decision.trial.legs[0].how is How.MOVE
+
+
+def _unseen(case: Case) -> str:
+    """What is known of a pointer that nobody looked at, and as of when."""
+    pointer, release = case.watched.pointer, case.release
+    assert pointer is not None
+    assert release is not None
+    return (
+        f"{pointer.title} was not looked at now: when it last was, it had been at version"
+        f" {release.version} since {release.since_at:%H:%M:%S} UTC"
+    )
 
 
 def _revision(case: Case) -> str | None:

@@ -1,6 +1,7 @@
 """The house as the hallway sees it: the rooms, and what both of its corridors need of them."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +40,9 @@ ACT_WITHIN_SECONDS = 30.0
 # A throttle is a sure refusal, and in a storm passes within seconds: fifteen calls a second of
 # Lambda's control plane are for everybody. So long the same act is tried again, then each minute.
 PATIENT_SECONDS = 5.0
+# So long after an invocation has begun nobody waits any more: its timeout is a minute, and it may
+# have ten messages.
+PATIENT_SECONDS_TOGETHER = 20.0
 
 # AWS refused, and surely nothing was applied.
 REFUSALS: dict[type[ActionError], Reason] = {
@@ -55,6 +59,7 @@ class Rooms:
 
     `stopwatch` gives seconds from some fixed instant; no clock change moves it. `wait` waits a
     moment, not twice the same: whoever waits for the same thing comes back one after the other.
+    `patient_until` is when, by the stopwatch, the last wait of all may begin.
     """
 
     policy: Policy
@@ -68,6 +73,7 @@ class Rooms:
     wait: Callable[[], None]
     new_id: Callable[[datetime], str]
     start: Start
+    patient_until: float = math.inf
 
     def pointer(self, target: Pointer) -> PointerAction:
         """The action of a pointer.
@@ -99,7 +105,8 @@ class Stopwatch:
             try:
                 return act()
             except ActionThrottled:
-                if self._seconds() > PATIENT_SECONDS:
+                late = self._rooms.stopwatch() > self._rooms.patient_until
+                if late or self._seconds() > PATIENT_SECONDS:
                     raise
             self._rooms.wait()
 

@@ -1,5 +1,6 @@
 """Measuring one alarm: what is asked in the one call, of whom, and what it comes to."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,14 @@ from rollback_responder.domain.metric import question_of, tells_versions_apart
 from rollback_responder.domain.release import Ledger, Origin
 from rollback_responder.domain.target import LambdaAlias
 from rollback_responder.domain.trigger import AdoptedAlarm
-from rollback_responder.gauge import Sibling, Suspect, measured, siblings_of, suspect_of
+from rollback_responder.gauge import (
+    Sibling,
+    Suspect,
+    asked_ahead,
+    measured,
+    siblings_of,
+    suspect_of,
+)
 from rollback_responder.ports import Row
 from tests.builders import (
     MINUTE,
@@ -250,7 +258,8 @@ class Metrics:
 
 
 def rooms(metrics, **guardrails):
-    return SimpleNamespace(metrics=metrics, policy=a_house(ERROR_RATE, **guardrails))
+    policy = a_house(ERROR_RATE, **guardrails)
+    return SimpleNamespace(metrics=metrics, policy=policy, start=lambda call: call)
 
 
 def asked(suspect, *siblings):
@@ -347,6 +356,34 @@ def test_what_cannot_be_read_is_unmeasurable(trigger, siblings):
     text = "the metric could not be read: GetMetricData: Throttling"
 
     assert measured(house, suspected(trigger), siblings, NOW) == (unmeasurable(text), (), None)
+
+
+def test_what_is_asked_ahead_has_names_that_cloudwatch_takes():
+    """A small letter first, then letters, digits and underscores (API reference, `Id`)."""
+    ledger = a_ledger(current=a_release("$LATEST"), good=(a_good("1"),))
+    ahead = asked_ahead(rooms(Metrics()), watched(ERROR_RATE), ledger, NOW)
+
+    assert ahead.covers([question_of(watched(ERROR_RATE).trigger, TARGET, version="$LATEST")], NOW)
+    assert [name for name in ahead.questions if not re.fullmatch(r"[a-z]\w*", name)] == []
+
+
+def test_what_could_not_be_answered_ahead_is_asked_once_for_what_is_needed():
+    """A version that is only likely is no reason to judge without numbers."""
+
+    class OnlyWhatIs(Metrics):
+        def read(self, questions, *, since_at, now):
+            found = super().read(questions, since_at=since_at, now=now)
+            if len(questions) > 3:
+                raise MeasurementError("GetMetricData: InternalError")
+            return found
+
+    house = rooms(OnlyWhatIs(new=NEW, previous=OLD))
+    ahead = asked_ahead(house, watched(ERROR_RATE), a_ledger(), NOW)
+    assessment, *_ = measured(house, suspected(), (), NOW, ahead)
+
+    assert assessment.new.verdict is Verdict.BREACHING
+    names = [set(questions) for questions, _, _ in house.metrics.calls]
+    assert names == [set(ahead.questions), {"total", "new", "previous"}]
 
 
 def test_an_adopted_alarms_metric_is_not_read_and_its_siblings_are():

@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from rollback_responder import bootstrap, signals
 from rollback_responder.domain import figures, naming
-from rollback_responder.domain.errors import SignalError
+from rollback_responder.domain.errors import PolicyError, SignalError
 from rollback_responder.domain.signal import Signal
 from rollback_responder.handlers.batch import Message, answer_all, messages_of
 from rollback_responder.handlers.logs import json_logger
@@ -24,6 +24,7 @@ metrics = Metrics(namespace=naming.METRICS_NAMESPACE, service=SERVICE)
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Answers every message; what can never be answered goes to the dead-letter queue."""
     try:
+        house.responder.begin()
         _expect(event)
         return answer_all(event, _answer, _reject)
     finally:
@@ -34,12 +35,16 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
 def _expect(event: Mapping[str, Any]) -> None:
     """Lets the alarms of a batch be read at once; one alone is read beside everything else."""
-    names = set()
+    names: set[str] = set()
     for message in messages_of(event):
         with suppress(SignalError):
             names.add(_signal_of(message).alarm_name)
-    if len(names) > 1:
-        house.expect({each for name in names for each in house.responder.alarms_about(name)})
+    read: set[str] = set()
+    for name in names if len(names) > 1 else ():
+        # A service that cannot be read fails its own message alone.
+        with suppress(PolicyError):
+            read.update(house.responder.alarms_about(name))
+    house.expect(read)
 
 
 def _signal_of(message: Message) -> Signal:

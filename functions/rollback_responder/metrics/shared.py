@@ -14,7 +14,7 @@ from rollback_responder.domain.metric import Question
 from rollback_responder.domain.signal import AlarmReading
 from rollback_responder.ports import Metrics
 
-# What was read before is as good as read now for so long.
+# Within one invocation, what was read before is as good as read now for so long.
 FRESH_SECONDS = 5.0
 
 
@@ -38,8 +38,15 @@ class SharedMetrics:
         self._known: _Known | None = None
 
     def expect(self, names: Collection[str]) -> None:
-        """Reads these alarms now; what cannot be read is asked again by whoever needs it."""
+        """Forgets what was read before and reads these alarms now, where there are any.
+
+        To be called at the start of every invocation: what the one before read is older than the
+        messages of this one, and while Lambda keeps a process frozen its stopwatch may stand still.
+        What cannot be read is asked again by whoever needs it.
+        """
         self._known, now = None, self._stopwatch()
+        if not names:
+            return
         try:
             self._known = _Known(
                 names=frozenset(names),
