@@ -4,13 +4,12 @@ VENV     ?= .venv
 BIN      := $(VENV)/bin
 SCENARIO ?= bad-deploy
 HISTORIES ?= 100000
-UV       := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint e2e stories simulate soak gallery bench guard study synth deploy docs site lock format clean
+.PHONY: help demo test check lint e2e stories simulate soak gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.ready ## a real bad deploy, rolled back end to end; SCENARIO=approve|hold|undo|codedeploy|stack|...
 	@$(BIN)/python -m local.demo "$(SCENARIO)"
@@ -70,16 +69,31 @@ site: $(VENV)/.ready ## the documentation as a site, into build/site; a dead lin
 	@$(BIN)/sphinx-build -q -n -W --keep-going -E -d .cache/site -c docs . build/site
 	@echo "the site is build/site/index.html"
 
-lock: $(VENV)/.ready ## pin the world again, after a change in pyproject.toml
-	@$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 \
-		pyproject.toml --output-file functions/requirements.txt
-	@$(BIN)/uv pip compile --quiet --no-header --python-version 3.13 \
-		--python-platform aarch64-manylinux_2_28 --only-binary :all: \
+LOCK := $(BIN)/uv pip compile --quiet --no-header --generate-hashes
+# An index of one's own must not get into the files: neither uv nor npm is to write where from.
+lock: $(VENV)/.ready ## pin the world again with its hashes, after a change in pyproject.toml
+	@$(LOCK) --universal --python-version 3.11 --group install --output-file requirements-install.txt
+	@$(LOCK) --universal --python-version 3.11 pyproject.toml --output-file functions/requirements.txt
+	@$(LOCK) --python-version 3.13 --python-platform aarch64-manylinux_2_28 --only-binary :all: \
 		pyproject.toml --group notify --constraint functions/requirements.txt \
 		--output-file functions/requirements-notify.txt
-	@$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 \
-		pyproject.toml --group dev --output-file requirements.txt
-	@echo "-e ." >> requirements.txt
+	@$(LOCK) --universal --python-version 3.11 --group emulator \
+		--output-file local/emulator-requirements.txt
+	@$(LOCK) --universal --python-version 3.11 pyproject.toml --group dev \
+		--constraint requirements-install.txt --output-file requirements.txt
+	@$(BIN)/python -c "from local import cdk; cdk.lock()"
+
+licences: $(VENV)/.ready ## docs/licences.md: the licence of everything shipped, and of what builds it
+	@$(BIN)/python -m supply.licences
+
+sbom: $(VENV)/.ready ## a bill of materials (CycloneDX) for each asset, into build/sbom
+	@$(BIN)/python -m supply.bill
+
+audit: $(VENV)/.ready ## known weaknesses of every pin; asks a source of advisories over the network
+	@$(BIN)/python -m supply.audit
+
+reproducible: $(VENV)/.ready ## two builds of the last commit, apart in all that should not matter, compared
+	@$(BIN)/python -m supply.reproducible
 
 format: $(VENV)/.ready ## mend style
 	@$(BIN)/ruff check --fix --quiet .
@@ -89,11 +103,15 @@ clean: ## remove everything that was made
 	rm -rf $(VENV) .venv-emulator .tools build cdk.out .cache .mypy_cache .ruff_cache .pytest_cache \
 		.import_linter_cache .hypothesis .coverage
 
-$(VENV)/.ready: requirements.txt
+# Nothing is installed but by its hash, and nothing is built but this package, by a pinned builder.
+$(VENV)/.ready: requirements.txt requirements-install.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 		"Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	@echo "setting up the environment in $(VENV) (about a minute, once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip --quiet --disable-pip-version-check install $(UV)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@$(BIN)/pip --quiet --disable-pip-version-check install --require-hashes --only-binary :all: \
+		-r requirements-install.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --only-binary :all: \
+		-r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-index --no-deps --no-build-isolation -e .
 	@touch $@

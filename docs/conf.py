@@ -25,7 +25,13 @@ NAVIGATION: dict[str, dict[str, tuple[str, ...]]] = {
         "Use": ("docs/cli", "docs/backtest", "docs/figures", "docs/growth", "docs/configuration"),
         "When it acts": ("docs/runbook", "docs/runbooks"),
         "How it decides": ("docs/detection", "docs/architecture", "docs/adr/README", "SECURITY"),
-        "The project": ("CONTRIBUTING", "bench/README", "CHANGELOG"),
+        "The project": (
+            "CONTRIBUTING",
+            "docs/supply-chain",
+            "docs/licences",
+            "bench/README",
+            "CHANGELOG",
+        ),
     },
     "docs/adr/README": {"": ("0*",)},
     "bench/README": {

@@ -1,17 +1,19 @@
-"""CDK context `rollback` -> `Policy`."""
+"""CDK context: `rollback` -> `Policy`, and `compiled` -> `Compiled`."""
 
 import json
 
 from constructs import Construct
 
+from infra.package import Compiled
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.policy import Policy, parse_policy
 
 KEY = "rollback"
+COMPILED = "compiled"
 
 
 class ContextError(RollbackError):
-    """The CDK app was started without a policy, or with one that is not JSON."""
+    """The CDK app was started without a policy, or with context that it cannot read."""
 
 
 def read_policy(app: Construct) -> Policy:
@@ -37,3 +39,19 @@ def read_policy(app: Construct) -> Policy:
                 f"context {KEY!r} is not JSON: {error}; quote it: -c {KEY}='{{...}}'"
             ) from error
     return parse_policy(document)
+
+
+def read_compiled(scope: Construct) -> Compiled:
+    """Whether bytecode is shipped: context `compiled`, `if-possible` where it is not given.
+
+    Raises:
+        ContextError: it is none of the words there are.
+    """
+    word = scope.node.try_get_context(COMPILED)
+    if word is None:
+        return Compiled.IF_POSSIBLE
+    try:
+        return Compiled(word)
+    except ValueError as error:
+        allowed = ", ".join(Compiled)
+        raise ContextError(f"context {COMPILED!r} is {word!r}; it may be {allowed}") from error

@@ -9,10 +9,11 @@
 `notify` has an asset of its own, from functions/requirements-notify.txt: it draws pictures, and
 that takes ten times the rest. The way of a rollback never loads it.
 
-Staged without Docker. Dependencies are kept by the hash of their pins, so only the first synth
-needs a package index; the asset is named by its content, so two synths give the same one. boto3
-is not in it: the Lambda runtime brings its own. All is compiled where this machine has a Python of
-the runtime's version; without, each cold start compiles it anew, as nothing can be kept there.
+Staged without Docker. Dependencies are installed by their hashes and kept by the hash of their
+pins, so only the first synth needs a package index; the asset is named by its content, so two
+synths give the same one. boto3 is not in it: the Lambda runtime brings its own. All is compiled
+where this machine has a Python of the runtime's version; without, each cold start compiles it anew,
+as nothing can be kept there. `Compiled` says what to do about two machines that differ in that.
 """
 
 import hashlib
@@ -25,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
@@ -70,8 +72,37 @@ KEPT_SECONDS = 3600
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "cli")
 
 
+# Lambda needs these to read the package (Lambda developer guide, "Deployment package file
+# permissions"), and CDK's zip keeps a file's mode: a checkout's and an installer's are what their
+# user's umask left.
+FILE_MODE, FOLDER_MODE = 0o644, 0o755
+NOT_AS_PINNED = "DO NOT MATCH THE HASHES"
+
+
 class PackageError(RollbackError):
-    """The dependencies of the Lambda package could not be installed."""
+    """The Lambda package could not be made: its dependencies, or a Python that compiles it."""
+
+
+class Compiled(StrEnum):
+    """Whether bytecode is shipped: `never` and `required` give the same zip on every machine."""
+
+    IF_POSSIBLE = "if-possible"
+    REQUIRED = "required"
+    NEVER = "never"
+
+    def interpreter(self) -> str | None:
+        """The Python that compiles; none is where nothing is to be, or can be.
+
+        Raises:
+            PackageError: one is required, and this machine has none of the runtime's version.
+        """
+        python = None if self is Compiled.NEVER else compiler()
+        if python is None and self is Compiled.REQUIRED:
+            raise PackageError(
+                f"this machine has no python{VERSION}, which alone can compile for Lambda; install "
+                f"it, or set the context `compiled` to {Compiled.IF_POSSIBLE} or {Compiled.NEVER}"
+            )
+        return python
 
 
 @cache
@@ -95,26 +126,26 @@ def stage(
     build: Path = BUILD,
     python: str | None = None,
 ) -> Path:
-    """The folder to be zipped, made under `build` if it is not there yet.
+    """The folder to be zipped, made under `build` if it is not there yet, and named by its content.
 
-    `python` compiles it; left out, what this machine has for the runtime, if anything.
+    `python` compiles it; without one, nothing is compiled.
 
     Raises:
         PackageError: a dependency is not in the cache and cannot be installed.
     """
-    python = python or compiler()
-    dependencies = _dependencies(requirements, build, python)
+    installed = dependencies(requirements, build=build, python=python)
 
     def fill(folder: Path) -> None:
-        shutil.copytree(dependencies, folder, dirs_exist_ok=True)
+        shutil.copytree(installed, folder, dirs_exist_ok=True)
         shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=NOT_SHIPPED)
         _compile(folder / PACKAGE.name, folder, python)
         document = json.dumps(policy.to_document(), sort_keys=True, indent=2)
         (folder / "policy.json").write_text(document + "\n", encoding="utf-8")
         (folder / "policy.index").write_bytes(index_of(policy))
         sdk_data.write(folder / "sdk")
+        _open_to_all(folder)
 
-    asset = _settle(build, fill, lambda folder: f"asset-{_digest(folder)}")
+    asset = _settle(build, fill, _name_of_asset)
     os.utime(asset)
     _clear_up(build)
     return asset
@@ -144,7 +175,12 @@ def _compile(what: Path, root: Path, python: str | None) -> None:
         raise PackageError(f"{python} could not compile the Lambda package:\n{done.stdout.strip()}")
 
 
-def _dependencies(requirements: Path, build: Path, python: str | None) -> Path:
+def dependencies(requirements: Path, *, build: Path = BUILD, python: str | None = None) -> Path:
+    """A folder with what `requirements` pins, for Lambda's platform; from the cache if it is there.
+
+    Raises:
+        PackageError: it is not in the cache and cannot be installed.
+    """
     pins = requirements.read_bytes() + " ".join((*PLATFORM, *LEFT_OUT, python or "")).encode()
     name = f"dependencies-{hashlib.sha256(pins).hexdigest()[:16]}"
     if (build / name).is_dir():
@@ -162,24 +198,37 @@ def _dependencies(requirements: Path, build: Path, python: str | None) -> Path:
 
 def _install(requirements: Path, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
-    command += ["--no-compile", *PLATFORM, f"--target={folder}", f"--requirement={requirements}"]
+    command += ["--require-hashes", "--no-compile", *PLATFORM]
+    command += [f"--target={folder}", f"--requirement={requirements}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    if NOT_AS_PINNED in done.stderr:
+        raise PackageError(
+            f"a package is not the one that {requirements.name} pins: its hash is another. Nothing "
+            "was installed. If you did not change the pins, somebody changed the package: find out "
+            f"who, before you run `make lock`. pip said:\n{done.stderr.strip()}"
+        )
     if done.returncode != 0:
         raise PackageError(
             "the dependencies of the Lambda package could not be installed from "
-            f"{requirements.relative_to(PROJECT)}; pip must reach a package index once, later "
-            f"synths take them from {BUILD.name}/. pip said:\n{done.stderr.strip()}"
+            f"{requirements.parent.name}/{requirements.name}; pip must reach a package index once, "
+            f"later synths take them from {BUILD.name}/. pip said:\n{done.stderr.strip()}"
         )
 
 
 def _settle(build: Path, fill: Callable[[Path], None], name: Callable[[Path], str]) -> Path:
-    """Fills a folder aside and gives it its name at the end: a synth that dies leaves no half."""
+    """Fills a folder aside and gives it its name at the end: a synth that dies leaves no half.
+
+    One that is there already stays, unless its content has lost its name: something ran from it
+    and left its bytecode, say.
+    """
     build.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=build, prefix="unfinished-") as aside:
         folder = Path(aside) / "content"
         folder.mkdir()
         fill(folder)
         settled = build / name(folder)
+        if settled.is_dir() and name(settled) != settled.name:
+            settled.rename(Path(aside) / "spoilt")
         if not settled.is_dir():
             try:
                 folder.rename(settled)
@@ -190,13 +239,19 @@ def _settle(build: Path, fill: Callable[[Path], None], name: Callable[[Path], st
         return settled
 
 
-def _digest(folder: Path) -> str:
+def _open_to_all(folder: Path) -> None:
+    folder.chmod(FOLDER_MODE)
+    for path in folder.rglob("*"):
+        path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
+
+
+def _name_of_asset(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in _files(folder):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode())
         digest.update(content)
-    return digest.hexdigest()[:16]
+    return f"asset-{digest.hexdigest()}"
 
 
 def _files(folder: Path) -> Iterator[Path]:

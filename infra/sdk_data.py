@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from botocore.httpsession import DEFAULT_CA_BUNDLE
-from botocore.loaders import Loader
+from botocore.loaders import JSONFileLoader, Loader
 
 # Every operation that a function calls; a contract test records them.
 OPERATIONS: Mapping[str, frozenset[str]] = {
@@ -78,11 +78,12 @@ def write(folder: Path) -> None:
 
 @cache
 def _files() -> tuple[tuple[str, str], ...]:
-    """Names and contents, the same for each asset of a process.
+    """Names and contents, the same for each asset of a process, and in each process.
 
-    Whoever makes clients in the same process may share what the SDK has loaded, and fills it in.
+    Read from disk: whoever makes clients in this process may share what the SDK has loaded, and a
+    client fills it in (botocore.regions merges defaults into endpoints).
     """
-    loader: Any = Loader(include_default_search_paths=True)
+    loader: Any = Loader(file_loader=JSONFileLoader())
     found: dict[str, Any] = {}
     for name in BESIDE:
         data = loader.load_data(name)

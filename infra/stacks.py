@@ -1,6 +1,7 @@
 """The stacks: one for the responder, and the alarms in stacks of their own."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from aws_cdk import Annotations, App, Aws, CfnOutput, Stack, Tags, Validations
 from aws_cdk import aws_lambda as lambda_
@@ -9,6 +10,7 @@ from constructs import Construct
 
 from infra import package
 from infra.alarms import TargetAlarms, own_alarms, shards_of
+from infra.context import read_compiled
 from infra.dashboard import Dashboard
 from infra.denials import deny
 from infra.grants import may_deploy
@@ -79,12 +81,14 @@ class ResponderStack(Stack):
             suppress_template_indentation=True,
         )
         self.policy = policy
-        if package.compiler() is None:
+        compiled = read_compiled(self)
+        self.python = compiled.interpreter()
+        if self.python is None and compiled is not package.Compiled.NEVER:
             Annotations.of(self).add_info(
                 f"this machine has no python{package.VERSION}, so nothing is compiled for Lambda:"
                 " a function that starts cold takes about twice as long"
             )
-        self.code = lambda_.Code.from_asset(str(package.stage(policy)))
+        self.code = self._code(package.REQUIREMENTS)
         self.journal = journal_table(self, "Journal")
         self.ingress = Ingress(self, "Ingress", policy=policy, handler_timeout=RESPOND_TIMEOUT)
         self.secret = slack_secret(self, "SlackSecret", environment=policy.environment)
@@ -107,6 +111,17 @@ class ResponderStack(Stack):
         # For the command line: it wakes `respond`, and asks what its role may do.
         CfnOutput(self, "AlarmQueueUrl", value=self.ingress.queue.queue_url)
         CfnOutput(self, "RespondRole", value=self.responder.respond.role.role_arn)
+        # Why the code differs between two machines that deploy the same, where it does.
+        CfnOutput(self, "Compiled", value=f"python{package.VERSION}" if self.python else "no")
+
+    def _code(self, requirements: Path) -> lambda_.Code:
+        """The asset, known by the hash of its content.
+
+        CDK's own hash goes by inode, time and size of files that it has seen before
+        (`~/.cdk/cache/fingerprints`, aws-cdk-lib 2.275), and by CDK's version.
+        """
+        asset = package.stage(self.policy, requirements=requirements, python=self.python)
+        return lambda_.Code.from_asset(str(asset), asset_hash=asset.name)
 
     def _responder(self) -> Responder:
         return Responder(
@@ -148,9 +163,7 @@ class ResponderStack(Stack):
         return Notifier(
             self,
             "Notifier",
-            code=lambda_.Code.from_asset(
-                str(package.stage(self.policy, requirements=package.NOTIFY_REQUIREMENTS))
-            ),
+            code=self._code(package.NOTIFY_REQUIREMENTS),
             wiring=NotifyWiring(
                 account_id=Aws.ACCOUNT_ID,
                 region=Aws.REGION,

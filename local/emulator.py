@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENT = ROOT / ".venv-emulator"
 REQUIREMENTS = ROOT / "local" / "emulator-requirements.txt"
 REGION = "us-east-1"
+_PINNED = ["--require-hashes", "--only-binary", ":all:", "-r", REQUIREMENTS]
 _SITE = ROOT / "local" / "emulator_site"
 _START_SECONDS = 20.0
 # A function's worker keeps no bytecode. Without any, each start of one would compile the SDK anew,
@@ -115,12 +116,12 @@ def install(progress: Callable[[str], None]) -> None:
     if uv.exists():
         steps = [
             [uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT],
-            [uv, "pip", "install", "--quiet", _COMPILED, "--python", python, "-r", REQUIREMENTS],
+            [uv, "pip", "install", "--quiet", _COMPILED, "--python", python, *_PINNED],
         ]
     else:
         steps = [
             [sys.executable, "-m", "venv", ENVIRONMENT],
-            [python, "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS],
+            [python, "-m", "pip", "install", "--quiet", *_PINNED],
         ]
     for step in steps:
         done = subprocess.run(

@@ -25,11 +25,22 @@ CREDENTIALS = {
     # A client of a test that says nothing else tries once, so that a fault is met once.
     "AWS_MAX_ATTEMPTS": "1",
 }
-# Every house makes clients of its own; the service models behind them are read only once.
-read_model = functools.cache(
-    functools.partial(botocore.loaders.JSONFileLoader._load_file, botocore.loaders.JSONFileLoader())
-)
-botocore.loaders.JSONFileLoader._load_file = lambda _, *where: read_model(*where)
+
+
+class SharedLoader(botocore.loaders.JSONFileLoader):
+    """Every house makes clients of its own; the SDK's data behind them is read only once.
+
+    A client writes into what it reads (botocore.regions merges defaults into endpoints), so this is
+    for clients alone: who wants the data as it is on disk takes a plain JSONFileLoader.
+    """
+
+    @staticmethod
+    @functools.cache
+    def _load_file(*where):
+        return botocore.loaders.JSONFileLoader()._load_file(*where)
+
+
+botocore.loaders.Loader.FILE_LOADER_CLASS = SharedLoader
 TESTS = Path(__file__).parent
 # The folders whose tests count for the domain's coverage.
 TRACED = {"unit", "adapters"}

@@ -26,7 +26,7 @@ WIRINGS = {
 @pytest.fixture(scope="session")
 def asset(tmp_path_factory):
     """What is deployed, in a folder of this test."""
-    staged = package.stage(parse_policy(POLICY))
+    staged = package.stage(parse_policy(POLICY), python=package.compiler())
     folder = tmp_path_factory.mktemp("asset") / "task"
     shutil.copytree(staged, folder)
     return folder

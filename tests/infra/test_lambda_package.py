@@ -6,9 +6,10 @@ import os
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 
-from infra import package
+from infra import package, sdk_data
 from rollback_responder.domain.policy import parse_policy
 from rollback_responder.policies import IndexedPolicy
 from tests.infra.synthesis import POLICY
@@ -202,7 +203,7 @@ def test_only_the_python_of_the_runtime_compiles(monkeypatch):
 def test_a_warm_cache_needs_no_installer(synthesis, tmp_path, monkeypatch):
     assert synthesis.responder
     monkeypatch.setattr(package, "_install", lambda *_: pytest.fail("pip was run"))
-    assert package.stage(parse_policy(POLICY)).is_dir()
+    assert package.stage(parse_policy(POLICY), python=package.compiler()).is_dir()
 
 
 def test_no_package_index_is_an_error_in_words(tmp_path, monkeypatch):
@@ -217,3 +218,69 @@ def test_no_package_index_is_an_error_in_words(tmp_path, monkeypatch):
         package.stage(parse_policy(POLICY), build=tmp_path / "build")
     assert str(Path("functions") / "requirements.txt") in str(told.value)
     assert list((tmp_path / "build").iterdir()) == []
+
+
+def test_the_sdks_data_is_as_it_is_on_disk_whatever_clients_this_process_has(tmp_path):
+    """A client merges defaults into the endpoints that it reads (botocore.regions)."""
+    sdk_data._files.cache_clear()
+    sdk_data.write(tmp_path / "before")
+    for service in sdk_data.OPERATIONS:
+        boto3.session.Session().client(service, region_name="eu-west-1")
+    sdk_data._files.cache_clear()
+    sdk_data.write(tmp_path / "after")
+    before, after = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.json")}
+        for folder in (tmp_path / "before", tmp_path / "after")
+    )
+    assert before
+    assert [str(path) for path in before if before[path] != after[path]] == []
+
+
+def test_whatever_the_umask_every_file_can_be_read_by_lambda(tmp_path, monkeypatch):
+    """CDK's zip keeps the modes, and Lambda is neither the owner nor of the group."""
+    source = tmp_path / "source" / "rollback_responder"
+    source.mkdir(parents=True)
+    (source / "module.py").write_text("x = 1\n")
+    (source / "module.py").chmod(0o600)
+    source.chmod(0o700)
+    (tmp_path / "nothing").mkdir(mode=0o700)
+    monkeypatch.setattr(package, "PACKAGE", source)
+    monkeypatch.setattr(package, "dependencies", lambda *_, **__: tmp_path / "nothing")
+    before = os.umask(0o077)
+    try:
+        asset = package.stage(parse_policy(POLICY), build=tmp_path / "build")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in asset.rglob("*")}
+    assert modes["module.py"] == 0o644
+    assert {modes["policy.json"], modes["endpoints.json"]} == {0o644}
+    assert {modes["rollback_responder"], modes["sdk"], asset.stat().st_mode & 0o777} == {0o755}
+
+
+def test_an_asset_from_which_something_ran_is_made_anew(tmp_path, monkeypatch):
+    (tmp_path / "nothing").mkdir()
+    monkeypatch.setattr(package, "dependencies", lambda *_, **__: tmp_path / "nothing")
+    policy, build = parse_policy(POLICY), tmp_path / "build"
+    asset = package.stage(policy, build=build)
+    (asset / "__pycache__").mkdir()
+    (asset / "__pycache__" / "left.cpython-311.pyc").touch()
+    assert package.stage(policy, build=build) == asset
+    assert not (asset / "__pycache__").exists()
+    assert [path.name for path in build.iterdir()] == [asset.name]
+
+
+@pytest.mark.parametrize("has", [None, "/usr/bin/python-of-the-runtime"])
+def test_whether_bytecode_is_shipped_can_be_made_the_same_on_every_machine(monkeypatch, has):
+    monkeypatch.setattr(package, "compiler", lambda: has)
+    assert package.Compiled.NEVER.interpreter() is None
+    assert package.Compiled.IF_POSSIBLE.interpreter() == has
+    if has:
+        assert package.Compiled.REQUIRED.interpreter() == has
+    else:
+        with pytest.raises(package.PackageError, match=r"has no python3\.13"):
+            package.Compiled.REQUIRED.interpreter()
+
+
+def test_the_stack_says_whether_bytecode_is_shipped(synthesis, asset):
+    told = synthesis.responder.outputs()["Compiled"]["Value"]
+    assert told == (f"python{package.VERSION}" if list(asset.rglob("*.pyc")) else "no")

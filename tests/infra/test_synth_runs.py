@@ -12,7 +12,8 @@ import pytest
 from aws_cdk import App
 
 from infra.alarms import MOST_ALARMS_IN_A_STACK, own_alarms, shards_of
-from infra.context import ContextError, read_policy
+from infra.context import ContextError, read_compiled, read_policy
+from infra.package import Compiled
 from rollback_responder.domain.errors import PolicyError
 from rollback_responder.domain.policy import parse_policy
 from tests.infra.deployed import PSEUDO
@@ -117,6 +118,13 @@ def test_a_policy_given_on_the_command_line_is_a_string():
 def test_a_string_that_is_not_json_is_an_error():
     with pytest.raises(ContextError, match="is not JSON"):
         read_policy(App(context={"rollback": "{environment: test}"}))
+
+
+def test_whether_bytecode_is_shipped_is_context_and_an_unknown_word_an_error():
+    assert read_compiled(App()) is Compiled.IF_POSSIBLE
+    assert read_compiled(App(context={"compiled": "never"})) is Compiled.NEVER
+    with pytest.raises(ContextError, match="may be if-possible, required, never"):
+        read_compiled(App(context={"compiled": "yes"}))
 
 
 def test_what_node_does_to_numbers_and_nulls_does_not_change_the_policy():
