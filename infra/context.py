@@ -1,11 +1,13 @@
 """CDK context `rollback` -> `Policy`."""
 
 import json
-
-from constructs import Construct
+from typing import TYPE_CHECKING
 
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.policy import Policy, parse_policy
+
+if TYPE_CHECKING:
+    from constructs import Construct
 
 KEY = "rollback"
 
@@ -14,7 +16,7 @@ class ContextError(RollbackError):
     """The CDK app was started without a policy, or with one that is not JSON."""
 
 
-def read_policy(app: Construct) -> Policy:
+def read_policy(app: "Construct") -> Policy:
     """The policy in the app's context, as `cdk.json` or `-c rollback='{...}'` gives it.
 
     What `-c` gives is a string (CDK CLI, `--context`), what `cdk.json` gives is an object.
@@ -32,7 +34,7 @@ def read_policy(app: Construct) -> Policy:
     if isinstance(document, str):
         try:
             document = json.loads(document)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ContextError(
                 f"context {KEY!r} is not JSON: {error}; quote it: -c {KEY}='{{...}}'"
             ) from error

@@ -31,6 +31,7 @@ from rollback_responder.domain.order import (
     Order,
     Undo,
 )
+from rollback_responder.domain.redaction import redacted
 
 # A press is about 3 KB; Slack allows messages of some ten more.
 LONGEST_BODY = 256 * 1024
@@ -144,7 +145,7 @@ def _is_valid(verifier: SignatureVerifier, body: str, timestamp: str, signature:
 
 
 def _headers(request: Request) -> dict[str, str]:
-    headers = request.get("headers")
+    headers = request.get("headers") if isinstance(request, Mapping) else None
     if not isinstance(headers, Mapping):
         raise PressRefused(400, "it has no headers")
     return {str(name).lower(): str(value) for name, value in headers.items()}
@@ -194,4 +195,4 @@ def _read(payload: Any, nonce: str) -> Press:
 
 def _name(user: Mapping[str, Any]) -> str:
     name = str(user.get("name") or user.get("username") or "somebody")
-    return "".join(c for c in name if c.isprintable())[:LONGEST_NAME]
+    return redacted("".join(c for c in name if c.isprintable()))[:LONGEST_NAME]

@@ -41,6 +41,7 @@ LONGEST_ECHO = 60
 PLAIN = frozenset({str, int, float, bool, type(None)})
 # The largest number that a float and a whole number can both be.
 LARGEST = 2**53
+YEARS = range(1970, 9000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,8 @@ class Reader:
             instant = datetime.fromisoformat(value) if isinstance(value, str) else None
         except ValueError:
             instant = None
-        if instant is None or instant.tzinfo is None:
+        # Beyond these years there is no room to count in.
+        if instant is None or instant.tzinfo is None or instant.year not in YEARS:
             return self._wrong(path, value, "an ISO 8601 instant with an offset", "write it so")
         return instant
 

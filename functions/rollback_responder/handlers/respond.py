@@ -33,13 +33,18 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _expect(event: Mapping[str, Any]) -> None:
-    """Lets the alarms of a batch be read at once; one alone is read beside everything else."""
-    names = set()
+    """Lets the alarms of a batch be read at once; one alone is read beside everything else.
+
+    Of an alarm that is nobody's nothing is read.
+    """
+    known: dict[str, tuple[str, ...]] = {}
     for message in messages_of(event):
         with suppress(SignalError):
-            names.add(_signal_of(message).alarm_name)
-    if len(names) > 1:
-        house.expect({each for name in names for each in house.responder.alarms_about(name)})
+            name = _signal_of(message).alarm_name
+            if about := house.responder.alarms_about(name):
+                known[name] = about
+    if len(known) > 1:
+        house.expect({each for about in known.values() for each in about})
 
 
 def _signal_of(message: Message) -> Signal:
