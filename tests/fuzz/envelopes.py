@@ -112,11 +112,11 @@ def make(noise):
         return _case(noise, "hot", "outside", _malformed(noise))
     if draw < 0.72:
         return _case(noise, "hot", "ignored", _ours(noise, noise.one(("OK", "INSUFFICIENT_DATA"))))
-    if draw < 0.80:
+    if draw < 0.75:
         return _case(noise, "quiet", "open", noise.mutated(_ours(noise)))
-    if draw < 0.82:
+    if draw < 0.76:
         return _case(noise, "quiet", "open", _ours(noise))
-    if draw < 0.83:
+    if draw < 0.765:
         return _case(noise, "quiet", "open", _doubled(noise))
     if draw < 0.985:
         return _batch(noise)

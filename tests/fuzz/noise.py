@@ -193,6 +193,9 @@ class Noise:
 
     def torn(self, text):
         """A text cut, doubled, swapped or with something in it that was not."""
+        if CANARY in text.lower():
+            # Half a secret has no shape that tells it.
+            return text + self.word()
         at = self.random.randrange(len(text) + 1)
         draw = self.random.random()
         if draw < 0.3:

@@ -115,6 +115,12 @@ def make(noise):
     draw = noise.random.random()
     world = noise.one(("hot", "hot", "watching", "asking", "fixed"))
     rows = rows_of(world)
+    if draw < 0.03:
+        # Another service's, as a person may have copied it.
+        text = rows_of("fixed")["row"]["incident"]["S"].replace('"service":"shop"', '"service":"cart"')
+        item = rows["row"] | {"incident": {"S": text}}
+        via = noise.one(("respond", "watch", "press"))
+        return _case(noise, world, item, via, damaged=True, book="incident")
     if draw < 0.5:
         which = noise.one([book for book in BOOKS if book in rows["row"]])
         item, damaged = _damaged(noise, rows["row"], which)
@@ -239,8 +245,10 @@ def run(case, stage):
     expect(all(move[2] in {"1", "2"} for move in world.moves), f"{world.moves}", "mutation")
     if case["damaged"]:
         expect(not acts, f"{acts} on a damaged row", "mutation")
-        after = {name: world.row().get(name) for name in BOOKS}
-        expect(after == before, lambda: f"{case['book']} was overwritten", "overwritten")
+        # A press about a row whose ledgers are damaged may be written down: it reads none.
+        books = [case["book"]] if case["via"] == "press" else BOOKS
+        changed = [name for name in books if world.row().get(name) != before[name]]
+        expect(not changed, f"{changed} overwritten", "overwritten")
     return f"{case['via']}, {word}"
 
 
@@ -269,7 +277,7 @@ def _watched(case, stage, world):
 
 def _pressed(case, stage, world):
     press = {"payload": presses.payload(Noise(random.Random(1))), "late": 0, "base64": False}
-    request = presses.request_of(press, world, "inc-0004")
+    request = presses.request_of(press, world)
     status = stage.interact.handler(request, None)["statusCode"]
     expect(status in {200, 500}, f"{status}")
     if case["damaged"] and case["book"] != "ledgers":

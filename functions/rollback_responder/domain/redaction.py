@@ -13,6 +13,11 @@ REDACTED = "[redacted]"
 # JSON.
 VALUE = r"""[^\s"'\\,;&{}<>|]"""
 QUOTE = r"""\\*["']"""
+# Where a word begins; also after a character that was written as its number, as in \x7f.
+BEGIN = (
+    r"(?:(?<![^\W_])|(?<=\\x[0-9a-f][0-9a-f])|(?<=\\u[0-9a-f]{4})|(?<=\\U[0-9a-f]{8})"
+    r"|(?<=\\[nrtabfv0]))"
+)
 WORDS = ("secret", "passw", "pwd", "token", "signature", "credential", "key")
 NAME = (
     r"(?:secret|passwo?r?d?|pwd|token|signature|credential|(?:api|access|private)[_-]?key)"
@@ -25,14 +30,15 @@ NAME = (
 SHAPES = tuple(
     (hints, re.compile(shape, re.IGNORECASE))
     for hints, shape in (
-        (("hooks.slack",), rf"()\bhooks\.slack(?:-gov)?\.com/{VALUE}+"),
-        (("xox", "xapp-"), r"()\bx(?:ox[a-z]|app)(?:\.xox[a-z])?-[\w-]{4,}"),
+        (("hooks.slack",), rf"()hooks\.slack(?:-gov)?\.com/{VALUE}+"),
+        (("xox", "xapp-"), rf"(){BEGIN}x(?:ox[a-z]|app)(?:\.xox[a-z])?-[\w-]{{4,}}"),
         (("akia", "asia"), r"()(?-i:(?:AKIA|ASIA)[A-Z0-9]{8,})"),
-        (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"()\bgh[a-z]_\w{4,}"),
-        (("github_pat_",), r"()\bgithub_pat_\w{4,}"),
-        (("bearer", "basic"), rf"(\b(?:bearer|basic)\s+)(?=\S*[\d._~+/=-]){VALUE}{{8,}}"),
-        (("eyj",), r"()\beyJ[\w-]{8,}(?:\.[\w-]*)*"),
-        (("://",), rf"(://[^\s/:@]{{0,80}}:){VALUE}{{1,200}}(?=@)"),
+        (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), rf"(){BEGIN}gh[a-z]_\w{{4,}}"),
+        (("github_pat_",), rf"(){BEGIN}github_pat_\w{{4,}}"),
+        (("bearer", "basic"), rf"({BEGIN}(?:bearer|basic)\s+)(?=\S*[\d._~+/=-]){VALUE}{{8,}}"),
+        (("eyj",), rf"(){BEGIN}eyJ[\w-]{{8,}}(?:\.[\w-]*)*"),
+        # Cut short before its @, it is told from a port.
+        (("://",), rf"(://[^\s/:@]{{0,80}}:)(?:{VALUE}{{1,200}}(?=@)|(?![\d/]){VALUE}{{1,200}})"),
         (WORDS, rf"({NAME}\s*=\s*(?:{QUOTE})?){VALUE}{{6,}}"),
         (WORDS, rf"({NAME}{QUOTE}\s*:\s*{QUOTE}){VALUE}{{6,}}"),
         (

@@ -21,11 +21,10 @@ from rollback_responder.domain.said import Said
 from rollback_responder.journal import attributes, budget
 from rollback_responder.journal.codec import (
     decode_controls,
-    decode_incident,
     encode_controls,
     encode_said,
 )
-from rollback_responder.journal.dynamodb import ARCHIVE_KEPT, ROW, standing
+from rollback_responder.journal.dynamodb import ARCHIVE_KEPT, ROW, incident_of, standing
 from rollback_responder.ports import Page
 
 if TYPE_CHECKING:
@@ -52,11 +51,11 @@ class DynamoDbBook:
         except AwsError as error:
             raise JournalError(f"GetItem: {name_of(error)}") from error
         item: Any = answer.get("Item", {})
-        text, incident = attributes.text(item, "controls"), attributes.text(item, "incident")
+        text = attributes.text(item, "controls")
         return Page(
             service=service,
             controls=Controls() if text is None else decode_controls(text),
-            incident=None if incident is None else decode_incident(incident),
+            incident=incident_of(item),
             written=text,
         )
 

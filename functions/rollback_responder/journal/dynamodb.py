@@ -83,7 +83,7 @@ class DynamoDbJournal:
             service=service,
             until=until,
             ledgers=_ledgers(item),
-            incident=_incident(item),
+            incident=incident_of(item),
             inherited=attributes.words(item, "claim_inherited"),
             controls=_controls(item),
         )
@@ -223,7 +223,7 @@ def _row(item: Item) -> Row:
     try:
         return Row(
             ledgers=_ledgers(item),
-            incident=_incident(item),
+            incident=incident_of(item),
             acting_until=_acting_until(item),
             controls=_controls(item),
         )
@@ -236,7 +236,12 @@ def _ledgers(item: Item) -> Mapping[str, Ledger]:
     return {} if text is None else decode_ledgers(text)
 
 
-def _incident(item: Item) -> Incident | None:
+def incident_of(item: Item) -> Incident | None:
+    """The incident in a service's row, if there is one.
+
+    Raises:
+        RowDamaged: it cannot be read, or is another service's.
+    """
     text = attributes.text(item, "incident")
     incident = None if text is None else decode_incident(text)
     service = item["pk"]["S"].removeprefix("service#")
