@@ -19,7 +19,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER.parents[1] / "functions"), str(FOLDER.parent / "functional")]
 
-from tests.fuzz.player import (  # noqa: E402
+from tests.fuzz.player import (
     INPUTS,
     MEMORY_BYTES,
     Player,
@@ -29,6 +29,7 @@ from tests.fuzz.player import (  # noqa: E402
 )
 
 CHUNK = 250
+CORPUS = FOLDER / "corpus"
 MOST_SHOWN = 5
 KINDS = ("uncaught", "claim", "mutation", "leak", "mention", "forged", "log", "hang")
 
@@ -66,6 +67,7 @@ def main(arguments):
     parser.add_argument("--seed", type=int, help="default: drawn, and printed")
     parser.add_argument("--input", choices=INPUTS, help="only this one")
     parser.add_argument("--case", type=int, help="only the case of that number, shown")
+    parser.add_argument("--replay", action="store_true", help="only what was found before")
     parser.add_argument("--processes", type=int, default=2, help="default 2")
     parser.add_argument("--json", action="store_true", help="the counts as JSON, at the end")
     options = parser.parse_args(arguments)
@@ -73,6 +75,8 @@ def main(arguments):
         if options.input is None or options.seed is None:
             parser.error("--case: name its --input and its --seed")
         return _show(options.input, options.seed, options.case)
+    if options.replay:
+        return _replay(as_json=options.json)
     seed = secrets.randbelow(10**9) if options.seed is None else options.seed
     say = (lambda _: None) if options.json else (lambda text: print(text, flush=True))
     say(f"seed {seed}, {options.processes} processes, {MEMORY_BYTES >> 20} MB of memory for each")
@@ -100,6 +104,8 @@ def _play(wanted, seed, processes, say):
     with multiprocessing.get_context("spawn").Pool(processes, begin) as pool:
         for name, *found, taken in pool.imap_unordered(play_chunk, tasks):
             counts[name].add(*found)
+            for number, kind, text in found[2][:1]:
+                say(f"  {name} {number}: {kind}: {text[:200]}")
             peak, played = max(peak, taken), played + found[0]
             if time.monotonic() - told > 15:
                 told = time.monotonic()
@@ -120,6 +126,22 @@ def _show(name, seed, number):
         player.stage.logged()
         player.inputs[name].run(case, player.stage)
     return 1 if violation else 0
+
+
+def _replay(*, as_json):
+    """Every case of the corpus."""
+    player, out, broken = Player(), sys.__stdout__, []
+    kept = sorted(CORPUS.glob("*/*.json"))
+    for path in kept:
+        _, violation = player.play(path.parent.name, json.loads(path.read_text())["case"])
+        if violation:
+            broken.append({"input": path.parent.name, "case": path.stem, "text": violation[1]})
+    if as_json:
+        out.write(json.dumps({"cases": len(kept), "violations": broken}) + "\n")
+    else:
+        out.write(f"{len(kept)} cases, {len(broken)} violated\n")
+        out.writelines(f"VIOLATED: {one}\n" for one in broken)
+    return 1 if broken else 0
 
 
 def _document(counts, seed, seconds, peak, broken):

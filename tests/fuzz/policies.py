@@ -11,7 +11,7 @@ from rollback_responder.policies import index_of
 from tests.fuzz.checks import expect
 from tests.fuzz.noise import expanded
 
-NAME, SHARE = "policies", 0.18
+NAME, SHARE = "policies", 0.29
 FOLDER = Path(__file__).parents[1] / "policies"
 LONGEST_ERROR = 400_000
 

@@ -12,7 +12,7 @@ from tests.fuzz.checks import APPROVER, expect
 from tests.fuzz.noise import expanded
 from tests.fuzz.world import SIGNING_SECRET, WEBHOOK
 
-NAME, SHARE = "presses", 0.32
+NAME, SHARE = "presses", 0.31
 ACTIONS = ("approve", "hold", "undo", "fix_forward", "right", "wrong")
 # That of the world that asks.
 INCIDENT = "inc-0004"
@@ -51,9 +51,9 @@ def make(noise):
         return case | {"late": noise.one((-(10**6), -301, 301, 10**9)), "expect": "refused"}
     if draw < 0.94:
         return case | {"payload": noise.mutated(case["payload"], times=2), "expect": "signed"}
-    if draw < 0.96:
+    if draw < 0.97:
         return case | {"payload": _odd(noise), "expect": "signed"}
-    if draw < 0.98:
+    if draw < 0.99:
         user = noise.one(("U999", noise.text(), APPROVER.lower()))
         return case | {"payload": payload(noise, "approve", user), "expect": "stranger"}
     return case | {"payload": payload(noise), "expect": "taken"}
@@ -76,7 +76,9 @@ def _forged(noise):
 def _tampered(noise):
     """A right signature over something else than what is sent."""
     return {
-        "tamper": noise.one(("body", "headers", "no headers", "no body", "half", "base64", "event")),
+        "tamper": noise.one(
+            ("body", "headers", "no headers", "no body", "half", "base64", "event")
+        ),
         "with": noise.value(),
     }
 
@@ -150,7 +152,7 @@ def _wrong(how, body, timestamp):
     flipped = other if right[at - 1] != other else ("0" if other != "0" else "1")
     return {
         "flip": right[: at - 1] + flipped + right[at:],
-        "cut": right[:at - 1],
+        "cut": right[: at - 1],
         "pad": f"{right}{other}",
         "upper": right[:3] + right[3:].upper(),
         "version": f"v1{right[2:]}",

@@ -21,7 +21,7 @@ from tests.fuzz.files import run_command
 from tests.fuzz.noise import Noise, expanded
 from tests.fuzz.world import WORLDS
 
-NAME, SHARE = "rows", 0.04
+NAME, SHARE = "rows", 0.03
 BOOKS = ("incident", "ledgers", "controls")
 KINDS = (
     {"N": "1"},
@@ -117,7 +117,9 @@ def make(noise):
     rows = rows_of(world)
     if draw < 0.03:
         # Another service's, as a person may have copied it.
-        text = rows_of("fixed")["row"]["incident"]["S"].replace('"service":"shop"', '"service":"cart"')
+        text = rows_of("fixed")["row"]["incident"]["S"].replace(
+            '"service":"shop"', '"service":"cart"'
+        )
         item = rows["row"] | {"incident": {"S": text}}
         via = noise.one(("respond", "watch", "press"))
         return _case(noise, world, item, via, damaged=True, book="incident")
@@ -133,7 +135,9 @@ def make(noise):
         via = noise.one(("respond", "watch", "press", "notify", "notify", "command"))
         return _case(noise, world, item, via, book=which)
     if draw < 0.78:
-        return _case(noise, world, _held(noise, rows["row"]), noise.one(("respond", "watch", "command")))
+        return _case(
+            noise, world, _held(noise, rows["row"]), noise.one(("respond", "watch", "command"))
+        )
     if draw < 0.86:
         via = noise.one(("respond", "respond", "command"))
         return _case(noise, "hot", _other_kinds(noise, rows["switches"]), via)
@@ -167,7 +171,9 @@ def _damaged(noise, row, which):
     part = document if which != "ledgers" else document[noise.one(list(document))]
     key = noise.one(list(part)) if part else ""
     if draw < 0.65 and which == "incident":
-        del part[noise.one(("id", "service", "target", "trigger", "alarm_name", "opened_at", "mode"))]
+        del part[
+            noise.one(("id", "service", "target", "trigger", "alarm_name", "opened_at", "mode"))
+        ]
     elif draw < 0.8 and key:
         part[key] = [[]]
     else:

@@ -202,7 +202,7 @@ class World(House):
         acting |= {"CancelUpdateStack", "ContinueUpdateRollback"}
         return [call for call in self.calls if call in acting]
 
-    # -- back to what it was ------------------------------------------------------------------------
+    # -- back to what it was --------------------------------------------------------------------
 
     def keep(self):
         """Remembers how it is; `put_back` leads here."""
@@ -294,20 +294,20 @@ class Stage:
 
     def __init__(self):
         os.environ.update(CREDENTIALS | ENVIRONMENT)
-        os.environ["POWERTOOLS_METRICS_DISABLED"] = "false"
         self.tape, self.slack, self._worlds, self.world = Tape(), Slack(), {}, None
         sys.stdout, self._stdout = self.tape, sys.stdout
         logging.raiseExceptions = True
         logging.Handler.handleError = _not_logged
         slack.WebClient = slack.WebhookClient = self.slack
-        bootstrap.utc_now = lambda: self.world.clock()
+        bootstrap.utc_now = self._now
         first = self._made("quiet")
         for name in HANDLERS:
             setattr(bootstrap, f"{name}_house", lambda _, name=name: first.houses[name])
             sys.modules.pop(f"rollback_responder.handlers.{name}", None)
-            setattr(
-                self, name, importlib.import_module(f"rollback_responder.handlers.{name}")
-            )
+            setattr(self, name, importlib.import_module(f"rollback_responder.handlers.{name}"))
+
+    def _now(self):
+        return self.world.clock()
 
     def _made(self, name):
         if name not in self._worlds:

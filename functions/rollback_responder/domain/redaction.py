@@ -31,9 +31,12 @@ SHAPES = tuple(
     (hints, re.compile(shape, re.IGNORECASE))
     for hints, shape in (
         (("hooks.slack",), rf"()hooks\.slack(?:-gov)?\.com/{VALUE}+"),
-        (("xox", "xapp-"), rf"(){BEGIN}x(?:ox[a-z]|app)(?:\.xox[a-z])?-[\w-]{{4,}}"),
+        (("xox", "xapp-"), r"()x(?:ox[a-z]|app)(?:\.xox[a-z])?-(?=\S*\d)[\w-]{4,}"),
         (("akia", "asia"), r"()(?-i:(?:AKIA|ASIA)[A-Z0-9]{8,})"),
-        (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), rf"(){BEGIN}gh[a-z]_\w{{4,}}"),
+        (
+            ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+            rf"()(?:{BEGIN}gh[a-z]_\w{{4,}}|gh[a-z]_[a-z0-9]{{16,}})",
+        ),
         (("github_pat_",), rf"(){BEGIN}github_pat_\w{{4,}}"),
         (("bearer", "basic"), rf"({BEGIN}(?:bearer|basic)\s+)(?=\S*[\d._~+/=-]){VALUE}{{8,}}"),
         (("eyj",), rf"(){BEGIN}eyJ[\w-]{{8,}}(?:\.[\w-]*)*"),
