@@ -181,7 +181,8 @@ def test_rows_say_who_may_be_acting_and_until_when(journal):
     take(journal, "a")
     take(journal, "b", may_act=False, service="cart")
     claim = take(journal, "c", service="free")
-    journal.close(claim, ledgers=kept(), incident=undecided())
+    incident = replace(undecided(), service="free")
+    journal.close(claim, ledgers=kept(), incident=incident)
     rows = journal.rows([SHOP, "cart", "free", "never"])
 
     assert {name: row.acting_until for name, row in rows.items()} == {
@@ -190,7 +191,7 @@ def test_rows_say_who_may_be_acting_and_until_when(journal):
         "free": None,
     }
     assert rows["free"].ledgers == kept()
-    assert rows["free"].incident == undecided()
+    assert rows["free"].incident == incident
 
 
 def test_rows_of_more_services_than_one_call_takes(journal):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from rollback_responder.domain.controls import Controls
-from rollback_responder.domain.document import Reader, write
+from rollback_responder.domain.document import ANY_YEAR, COUNTABLE, Reader, write
 from rollback_responder.domain.errors import DocumentError, RowDamaged
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.redaction import redacted
@@ -90,7 +90,7 @@ def _parse(what: str, text: str) -> Any:
 
 
 def _read(cls: type[T], document: object, what: str) -> T:
-    reader = Reader()
+    reader = Reader(years=COUNTABLE if cls in {Incident, Ledger} else ANY_YEAR)
     value = reader.read(cls, document, what)
     if value is None:
         damage = DocumentError(f"a row's {what}", tuple(reader.problems))

@@ -243,9 +243,10 @@ def incident_of(item: Item) -> Incident | None:
         RowDamaged: it cannot be read, or is another service's.
     """
     text = attributes.text(item, "incident")
-    incident = None if text is None else decode_incident(text)
-    service = item["pk"]["S"].removeprefix("service#")
-    if incident and incident.service != service:
+    if text is None:
+        return None
+    incident, service = decode_incident(text), item["pk"]["S"].removeprefix("service#")
+    if incident.service != service:
         raise RowDamaged(f"the incident in the row of {service} is of another service")
     return incident
 
