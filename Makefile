@@ -4,9 +4,11 @@ VENV     ?= .venv
 BIN      := $(VENV)/bin
 SCENARIO ?= bad-deploy
 HISTORIES ?= 100000
+CASES    ?= 1000000
+SECONDS  ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint e2e stories simulate soak gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean
+.PHONY: help demo test check lint e2e stories simulate soak fuzz guided gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -18,13 +20,20 @@ test: $(VENV)/.ready ## the test suite, with branch coverage of the domain
 	@$(BIN)/pytest -m "not e2e" -n auto --dist loadfile --cov --cov-report=term
 
 check: HISTORIES = 8000
-check: test simulate guard lint site e2e ## everything CI runs: fewer histories, four stories
+check: CASES = 50000
+check: test simulate fuzz guard lint site e2e ## everything CI runs: fewer histories and cases, four stories
 
 simulate: $(VENV)/.ready ## a hundred thousand interleaved histories, and every schedule of faults
 	@$(BIN)/python -m tests.simulation.soak --histories $(HISTORIES) --seed 0 $(FREEZE)
 
 soak: $(VENV)/.ready ## the same with two million, from a seed that is drawn and printed
 	@$(BIN)/python -m tests.simulation.soak --histories 2000000
+
+fuzz: $(VENV)/.ready ## a million cases of whatever may come in, from a seed that is printed
+	@$(BIN)/python -m tests.fuzz --cases $(CASES)
+
+guided: $(VENV)/.ready ## the parsers alone, led by coverage; SECONDS=60
+	@$(BIN)/python -m tests.fuzz.guided $(SECONDS)
 
 gallery: $(VENV)/.ready ## every Slack message that real incidents come to, on one page
 	@PYTHONPATH=tests/functional $(BIN)/python -m tests.simulation.gallery

@@ -24,7 +24,13 @@ NAVIGATION: dict[str, dict[str, tuple[str, ...]]] = {
         "Begin": ("What it is <self>", "docs/first-week", "examples/README"),
         "Use": ("docs/cli", "docs/backtest", "docs/figures", "docs/growth", "docs/configuration"),
         "When it acts": ("docs/runbook", "docs/runbooks"),
-        "How it decides": ("docs/detection", "docs/architecture", "docs/adr/README", "SECURITY"),
+        "How it decides": (
+            "docs/detection",
+            "docs/architecture",
+            "docs/adr/README",
+            "SECURITY",
+            "docs/fuzzing",
+        ),
         "The project": (
             "CONTRIBUTING",
             "docs/supply-chain",

@@ -1,12 +1,14 @@
 """CDK context: `rollback` -> `Policy`, and `compiled` -> `Compiled`."""
 
 import json
-
-from constructs import Construct
+from typing import TYPE_CHECKING
 
 from infra.package import Compiled
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.policy import Policy, parse_policy
+
+if TYPE_CHECKING:
+    from constructs import Construct
 
 KEY = "rollback"
 COMPILED = "compiled"
@@ -16,7 +18,7 @@ class ContextError(RollbackError):
     """The CDK app was started without a policy, or with context that it cannot read."""
 
 
-def read_policy(app: Construct) -> Policy:
+def read_policy(app: "Construct") -> Policy:
     """The policy in the app's context, as `cdk.json` or `-c rollback='{...}'` gives it.
 
     What `-c` gives is a string (CDK CLI, `--context`), what `cdk.json` gives is an object.
@@ -34,7 +36,7 @@ def read_policy(app: Construct) -> Policy:
     if isinstance(document, str):
         try:
             document = json.loads(document)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ContextError(
                 f"context {KEY!r} is not JSON: {error}; quote it: -c {KEY}='{{...}}'"
             ) from error

@@ -6,6 +6,7 @@ start pays for every module it loads, so each house imports only the rooms that 
 
 import json
 import logging
+import re
 import secrets
 import tempfile
 import time
@@ -34,6 +35,7 @@ from rollback_responder.domain.errors import (
     QueueError,
 )
 from rollback_responder.domain.policy import Policy, parse_policy
+from rollback_responder.domain.redaction import redacted
 from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
@@ -92,6 +94,10 @@ PATIENT = Config(
 # Longer than the longest invocation (60 s) with one more call under way.
 LEASE = timedelta(seconds=90)
 
+
+# What SQS takes at most is 1,048,576 bytes; the attributes of a parked message are a few hundred.
+LARGEST_PARKED = 1_040_000
+NOT_TAKEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # How the names of those operations begin that change nothing.
 READING = ("BatchGet", "Describe", "Get", "List", "Query", "Scan")
@@ -351,7 +357,7 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         problem = Problem(
             path=path.name,
             got=f"{type(error).__name__}: {error}",
@@ -441,21 +447,32 @@ def _reading(secret_arn: str, client: Client) -> Callable[[], str]:
 def _parking(queue_url: str, client: Client) -> Callable[[str, str, str], None]:
     """Parks a message in a queue, with the reason and the detail as attributes.
 
-    That is rare, so no cold start waits for its client.
+    What SQS would not take is made to fit, so that bad input is parked at once and never comes
+    again. That is rare, so no cold start waits for its client.
     """
     sqs = cache(partial(client, "sqs", READS))
 
     def park(body: str, reason: str, detail: str) -> None:
         attributes = {
             name: {"DataType": "String", "StringValue": value}
-            for name, value in (("reason", reason), ("detail", detail[:256]))
+            for name, value in (("reason", reason), ("detail", _takeable(redacted(detail)[:256])))
         }
+        text = _takeable(body)
         try:
-            sqs().send_message(QueueUrl=queue_url, MessageBody=body, MessageAttributes=attributes)
+            sqs().send_message(QueueUrl=queue_url, MessageBody=text, MessageAttributes=attributes)
         except AwsError as error:
             raise QueueError(f"a message could not be parked: {name_of(error)}") from error
 
     return park
+
+
+def _takeable(text: str) -> str:
+    """The text as SQS takes it: at least one character, none but its own, not too many bytes.
+
+    Sources: SQS API reference, SendMessage (the characters; 1 MiB together with the attributes).
+    """
+    fit = NOT_TAKEN.sub("\ufffd", text).encode()[:LARGEST_PARKED].decode(errors="ignore")
+    return fit or "(empty)"
 
 
 def _clients(data: Path = sdk.DATA) -> Client:

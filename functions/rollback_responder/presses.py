@@ -31,11 +31,15 @@ from rollback_responder.domain.order import (
     Order,
     Undo,
 )
+from rollback_responder.domain.redaction import redacted
 
 # A press is about 3 KB; Slack allows messages of some ten more.
 LONGEST_BODY = 256 * 1024
 FIX_FOR = timedelta(hours=1)
 LONGEST_NAME = 60
+# What it is about becomes part of a key in the journal, which holds 1,024 bytes (DynamoDB developer
+# guide, "Quotas"); ours are shorter.
+LONGEST_KEY = 200
 # The same limit as the verifier's; asked first, so that the secret is not read in vain.
 LATEST = timedelta(minutes=5)
 SIGNATURE, SECONDS = re.compile(r"v0=[0-9a-f]{64}"), re.compile(r"[0-9]{1,12}")
@@ -143,8 +147,8 @@ def _is_valid(verifier: SignatureVerifier, body: str, timestamp: str, signature:
         return False
 
 
-def _headers(request: Request) -> dict[str, str]:
-    headers = request.get("headers")
+def _headers(request: object) -> dict[str, str]:
+    headers = request.get("headers") if isinstance(request, Mapping) else None
     if not isinstance(headers, Mapping):
         raise PressRefused(400, "it has no headers")
     return {str(name).lower(): str(value) for name, value in headers.items()}
@@ -189,9 +193,11 @@ def _read(payload: Any, nonce: str) -> Press:
         raise PressRefused(400, "it is no press of a button of ours") from None
     if not is_press or not all(isinstance(member, str) for member in found.values()):
         raise PressRefused(400, "it is no press of a button of ours")
+    if max(len(found["service"]), len(found["incident_id"])) > LONGEST_KEY:
+        raise PressRefused(400, "it is about nothing of ours")
     return Press(**found, nonce=nonce)
 
 
 def _name(user: Mapping[str, Any]) -> str:
     name = str(user.get("name") or user.get("username") or "somebody")
-    return "".join(c for c in name if c.isprintable())[:LONGEST_NAME]
+    return redacted("".join(c for c in name if c.isprintable()))[:LONGEST_NAME]

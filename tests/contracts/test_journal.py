@@ -20,7 +20,7 @@ from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.situation import Switches
 from rollback_responder.journal.annals import DynamoDbAnnals
 from rollback_responder.journal.budget import KEY, MOST_TRIES, DynamoDbBudget
-from rollback_responder.journal.codec import decode_controls
+from rollback_responder.journal.codec import decode_controls, encode
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.memory import (
     MemoryAnnals,
@@ -30,7 +30,7 @@ from rollback_responder.journal.memory import (
 )
 from rollback_responder.journal.notices import DynamoDbNotices
 from rollback_responder.ports import Notice
-from tests.builders import GROUP, MINUTE, NOW, a_ledger, an_incident
+from tests.builders import GROUP, MINUTE, NOW, a_ledger, a_release, an_incident
 from tests.tables import LEASE, TABLE, stubbed
 
 SHOP = "shop"
@@ -181,7 +181,8 @@ def test_rows_say_who_may_be_acting_and_until_when(journal):
     take(journal, "a")
     take(journal, "b", may_act=False, service="cart")
     claim = take(journal, "c", service="free")
-    journal.close(claim, ledgers=kept(), incident=undecided())
+    incident = replace(undecided(), service="free")
+    journal.close(claim, ledgers=kept(), incident=incident)
     rows = journal.rows([SHOP, "cart", "free", "never"])
 
     assert {name: row.acting_until for name, row in rows.items()} == {
@@ -190,7 +191,7 @@ def test_rows_say_who_may_be_acting_and_until_when(journal):
         "free": None,
     }
     assert rows["free"].ledgers == kept()
-    assert rows["free"].incident == undecided()
+    assert rows["free"].incident == incident
 
 
 def test_rows_of_more_services_than_one_call_takes(journal):
@@ -390,8 +391,11 @@ def test_whatever_is_said_is_read_as_it_was_said(controls, indent, ascii_only):
         ({"S": '{"unsafe": [{"by": "ann"}]}'}, "controls.unsafe[0].why: got nothing"),
         ({"S": '{"approvals": [{"by": "eve"}]}'}, "controls.approvals[0].incident_id: got nothing"),
         # Somebody wrote the object itself, as consoles offer it, not its text.
-        ({"M": {"fix_forward": {"M": {"by": {"S": "ann"}}}}}, "controls is not JSON"),
-        ({"NULL": True}, "controls is not JSON"),
+        (
+            {"M": {"fix_forward": {"M": {"by": {"S": "ann"}}}}},
+            "controls is not of DynamoDB's type S",
+        ),
+        ({"NULL": True}, "controls is not of DynamoDB's type S"),
     ],
 )
 def test_what_cannot_be_understood_is_damage_and_never_silence(dynamodb, attribute, names):
@@ -520,6 +524,77 @@ def test_another_row_may_be_written_beside_a_lost_claim_but_not_called_ours(dyna
 
     with pytest.raises(ClaimLost):
         journal.close(first, ledgers=kept(), incident=None)
+
+
+def damaged(dynamodb, changes):
+    """A journal whose row of the shop has these attributes as well, and a row of the cart."""
+    journal = DynamoDbJournal(dynamodb, TABLE, LEASE)
+    journal.close(take(journal, "a"), ledgers=kept(), incident=undecided())
+    dynamodb.put_item(TableName=TABLE, Item=items_of(dynamodb)["row"] | changes)
+    key = {"pk": {"S": "service#cart"}, "sk": {"S": "row"}}
+    dynamodb.put_item(TableName=TABLE, Item=key)
+    return journal
+
+
+CLAIM = {"claim_id": {"S": "b"}, "claim_until": {"N": "0"}, "claim_acts": {"BOOL": True}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ledgers": {"N": "1"}},
+        {"incident": {"M": {}}},
+        {"controls": {"BOOL": True}},
+        CLAIM | {"claim_id": {"N": "1"}},
+        CLAIM | {"claim_until": {"N": "0.5"}},
+        CLAIM | {"claim_until": {"N": "99999999999999999"}},
+        {"claim_id": {"S": "b"}, "claim_until": {"N": "0"}},
+        {"claim_id": {"S": "b"}, "claim_acts": {"BOOL": True}},
+    ],
+    ids=str,
+)
+def test_an_attribute_of_another_type_is_damage_of_its_row_alone(dynamodb, changes):
+    """One such row once kept every service from being watched."""
+    journal = damaged(dynamodb, changes)
+    before = items_of(dynamodb)["row"]
+
+    with pytest.raises(RowDamaged, match="a row's"):
+        take(journal, "c")
+    rows = journal.rows([SHOP, "cart"])
+    assert "a row's" in rows[SHOP].damage
+    assert rows["cart"].damage is None
+    after = items_of(dynamodb)["row"]
+    assert [after.get(n) for n in ("ledgers", "incident", "controls")] == [
+        before.get(n) for n in ("ledgers", "incident", "controls")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"service": "cart"}, "of another service"),
+        ({"steps": []}, "has no first step"),
+        ({"alarm_since_at": "9999-12-31T23:59:59+00:00"}, "ISO 8601"),
+    ],
+)
+def test_an_incident_that_cannot_be_is_damage(dynamodb, changes, names):
+    incident = json.loads(encode(undecided())) | changes
+    journal = damaged(dynamodb, {"incident": {"S": json.dumps(incident)}})
+
+    with pytest.raises(RowDamaged, match=names):
+        take(journal, "b")
+    assert names in journal.rows([SHOP])[SHOP].damage
+
+
+def test_a_secret_that_somebody_wrote_is_not_kept(dynamodb):
+    journal = DynamoDbJournal(dynamodb, TABLE, LEASE)
+    about = "see https://hooks.slack.com/services/T0/B0/abcdefgh"
+    journal.close(
+        take(journal, "a"), ledgers={"t": a_ledger(current=a_release(about=about))}, incident=None
+    )
+
+    assert "abcdefgh" not in items_of(dynamodb)["row"]["ledgers"]["S"]
+    assert take(journal, "b").ledgers["t"].current.about == "see https://[redacted]"
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ ATTEMPTS = st.builds(an_attempt, changes=st.lists(st.text(max_size=9), max_size=
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(Reason), st.text(max_size=40)), max_size=4),
+    st.lists(st.tuples(st.sampled_from(Reason), st.text(max_size=40)), min_size=1, max_size=4),
     st.booleans(),
     st.text(min_size=1, max_size=40),
     st.lists(LEGS, max_size=3).map(tuple),

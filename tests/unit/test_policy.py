@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollback_responder.domain import naming, schema
-from rollback_responder.domain.document import Reader
+from rollback_responder.domain.document import COUNTABLE, Reader
 from rollback_responder.domain.errors import PolicyError
 from rollback_responder.domain.freeze import Day
 from rollback_responder.domain.incident import Incident
@@ -144,6 +144,16 @@ def test_an_instant_has_an_offset(text):
     reader.read(Good, {"version": "1", "proven_at": text}, "good")
 
     assert "an ISO 8601 instant with an offset" in str(reader.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("year", "counts"), [("0001", False), ("1970", True), ("8999", True), ("9999", False)]
+)
+def test_what_is_counted_from_lies_where_there_is_room_to_count(year, counts):
+    document = {"version": "1", "proven_at": f"{year}-06-01T00:00:00+00:00"}
+
+    assert Reader().read(Good, document, "good") is not None
+    assert (Reader(years=COUNTABLE).read(Good, document, "good") is not None) is counts
 
 
 def test_an_unreadable_document_of_rows_names_all_that_is_missing():

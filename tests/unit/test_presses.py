@@ -118,6 +118,28 @@ def test_each_button_is_an_order(action, order):
     assert action in ORDERS
 
 
+@pytest.mark.parametrize("request_", [None, [], "x", {}])
+def test_what_is_no_request_is_refused(request_):
+    with pytest.raises(PressRefused, match="no headers") as raised:
+        taken(request_)
+    assert raised.value.status == 400
+
+
+@pytest.mark.parametrize("member", ["service", "incident_id"])
+def test_what_is_longer_than_any_key_is_about_nothing_of_ours(member):
+    value = json.dumps({"service": "shop", "incident_id": "inc-1"} | {member: "x" * 201})
+    payload = PAYLOAD | {"actions": [PAYLOAD["actions"][0] | {"value": value}]}
+
+    with pytest.raises(PressRefused, match="nothing of ours"):
+        taken(signed(payload))
+
+
+def test_a_secret_in_a_name_is_not_taken_along():
+    payload = PAYLOAD | {"user": {"id": "U1", "name": "ann xoxb-1234-abcdefgh"}}
+
+    assert taken(signed(payload)).by == "ann [redacted] (U1)"
+
+
 def test_a_button_of_somebody_else_is_refused():
     payload = PAYLOAD | {"actions": [PAYLOAD["actions"][0] | {"action_id": "delete"}]}
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollback_responder.domain.errors import RowDamaged
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.measurement import Bucket, Measurement
 from rollback_responder.domain.metric import question_of
@@ -66,6 +67,36 @@ def test_a_share_is_kept_as_counts_and_read_as_a_percentage():
     assert kept.said == "error rate above 5 %"
     assert (kept.total.requests, kept.total.errors, kept.total.values) == ((60, 40), (0, 10), ())
     assert numbers(kept, kept.total) == [(-2, 0.0), (-1, 25.0)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"minutes": (0,)},
+        {"minutes": (0, -1)},
+        {"minutes": (0, 10**9)},
+        {"requests": (60,)},
+        {"requests": (60, 0)},
+        {"errors": ()},
+        {"limits": (1.0,)},
+    ],
+    ids=str,
+)
+def test_columns_that_do_not_fit_together_are_not_whole(changes):
+    kept = record(ERRORS, measured(counted((60, 0), (40, 10), first=-2)))
+
+    assert kept.is_whole
+    assert not replace(kept, total=replace(kept.total, **changes)).is_whole
+    assert not replace(kept, previous=replace(kept.total, **changes)).is_whole
+    with pytest.raises(RowDamaged, match="minutes that are not whole"):
+        decode_incident(
+            encode(
+                an_incident(
+                    (State.UNDECIDED, Reason.INCONCLUSIVE),
+                    minutes=replace(kept, total=replace(kept.total, **changes)),
+                )
+            )
+        )
 
 
 def test_a_count_is_held_to_a_minutes_part_of_its_limit():

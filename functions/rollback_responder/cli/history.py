@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from rollback_responder.domain.controls import Controls
-from rollback_responder.domain.document import Doc, Limits, Reader, write
+from rollback_responder.domain.document import COUNTABLE, Doc, Limits, Reader, write
 from rollback_responder.domain.errors import DocumentError, Problem
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.measurement import MINUTE
@@ -224,7 +224,7 @@ def load(path: Path) -> History:
             change="name its file or its folder",
         )
         raise DocumentError("the record", (problem,)) from error
-    reader = Reader()
+    reader = Reader(years=COUNTABLE)
     found = reader.read(History, document, "")
     problems = [*reader.problems, *(_problems(found) if found else ())]
     if found is None or problems:

@@ -10,6 +10,7 @@ from rollback_responder.domain.errors import JournalError
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.policy import Policy
 from rollback_responder.domain.situation import Switches
+from rollback_responder.journal import attributes
 from rollback_responder.journal.codec import decode_incident
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.ports import Row
@@ -39,7 +40,7 @@ def kept_in(policy: Policy, client_of: Callable[[str], Any], table: str | None) 
     for name in services:
         pages = _archive(dynamodb, table, name)
         items = [item for page in pages for item in page["Items"]]
-        found += [decode_incident(item["archive"]["S"]) for item in items]
+        found += [decode_incident(attributes.text(item, "archive") or "") for item in items]
     return Kept(rows=rows, incidents=tuple(found), switches=Switches())
 
 

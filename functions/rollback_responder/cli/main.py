@@ -1,5 +1,6 @@
 """The console script `rollback`: puts the commands together, and turns errors into exit codes."""
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -54,6 +55,10 @@ def build() -> typer.Typer:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What this terminal cannot show is shown by its number.
+            stream.reconfigure(errors="backslashreplace")
     try:
         build()(list(arguments), prog_name="rollback")
     except RollbackError as error:

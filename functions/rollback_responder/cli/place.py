@@ -127,7 +127,7 @@ def read_policy(path: Path) -> Policy:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return parse_policy(document["context"][KEY])
-    except (OSError, ValueError, TypeError, LookupError) as error:
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         problem = Problem(
             path=str(path),
             got=_got(error),
@@ -142,7 +142,7 @@ def _got(error: Exception) -> str:
         return "no such file"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError | RecursionError):
         return f"no JSON: {error}"
     return f"no context.{KEY}"
 

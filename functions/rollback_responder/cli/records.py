@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rollback_responder.cli.shelf import SERVICE, Item, Shelf
 from rollback_responder.domain.controls import Controls
@@ -11,8 +11,9 @@ from rollback_responder.domain.errors import RowDamaged
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.said import Said
+from rollback_responder.journal import attributes
 from rollback_responder.journal.budget import KEY as SWITCHES
-from rollback_responder.journal.budget import hour_of
+from rollback_responder.journal.budget import hour_of, paused_by_of
 from rollback_responder.journal.codec import (
     decode_controls,
     decode_incident,
@@ -92,14 +93,14 @@ class Records:
         """
         item = self._shelf.item(SERVICE + service, ROW) or {}
         try:
+            ledgers, incident, controls = (
+                attributes.text(item, name) for name in ("ledgers", "incident", "controls")
+            )
             return Record(
                 service=service,
-                ledgers=decode_ledgers(item["ledgers"]["S"]) if "ledgers" in item else {},
-                incident=decode_incident(item["incident"]["S"]) if "incident" in item else None,
-                # People write it, so it may be no text at all.
-                controls=decode_controls(item["controls"].get("S", ""))
-                if "controls" in item
-                else Controls(),
+                ledgers={} if ledgers is None else decode_ledgers(ledgers),
+                incident=None if incident is None else decode_incident(incident),
+                controls=Controls() if controls is None else decode_controls(controls),
                 holder=_holder(item),
             )
         except RowDamaged as error:
@@ -112,7 +113,7 @@ class Records:
         damages = [page.damage] if page.damage else []
         for item in self._shelf.items(SERVICE + service, ARCHIVED):
             try:
-                incident = decode_incident(item["archive"]["S"])
+                incident = decode_incident(attributes.text(item, "archive") or "")
             except RowDamaged as error:
                 damages.append(f"{item['sk']['S'].removeprefix(ARCHIVED)}: {error}")
             else:
@@ -135,7 +136,7 @@ class Records:
                 return latest
             item = self._shelf.item(SERVICE + service, ARCHIVED + incident_id)
             if item is not None:
-                return decode_incident(item["archive"]["S"])
+                return decode_incident(attributes.text(item, "archive") or "")
         return None
 
     def label(self, incident: Incident) -> Label | None:
@@ -143,7 +144,10 @@ class Records:
         item = self._shelf.item(SERVICE + incident.service, LABEL + incident.id)
         if item is None:
             return None
-        return Label(is_right=item["is_right"]["BOOL"], by=item["said_by"]["S"])
+        is_right, by = attributes.flag(item, "is_right"), attributes.text(item, "said_by")
+        if is_right is None or by is None:
+            raise RowDamaged(f"the label of incident {incident.id} is not whole")
+        return Label(is_right=is_right, by=by)
 
     def said(self, incident: Incident) -> tuple[Said, ...]:
         """What people said of an incident, oldest first; errors as `record`.
@@ -153,23 +157,25 @@ class Records:
         found = []
         for item in self._shelf.items(SAID, THIS_MILLENNIUM):
             with suppress(RowDamaged):
-                found.append(decode_said(item["said"]["S"]))
+                found.append(decode_said(attributes.text(item, "said") or ""))
         mine = [said for said in found if said.incident_id == incident.id]
         return tuple(sorted(mine, key=lambda said: said.at))
 
     def shared(self, now: datetime) -> Shared:
         """The switches and the budget; errors as `record`."""
         item = self._shelf.item(SWITCHES["pk"]["S"], SWITCHES["sk"]["S"]) or {}
-        this_hour = "hour" in item and int(item["hour"]["N"]) == hour_of(now)
-        spent = item.get("spent", {}).get("SS", []) if this_hour else []
-        return Shared(paused_by=item.get("paused_by", {}).get("S"), rollbacks_this_hour=len(spent))
+        spent = attributes.words(item, "spent")
+        this_hour = attributes.number(item, "hour") == hour_of(now)
+        return Shared(
+            paused_by=paused_by_of(item), rollbacks_this_hour=len(spent) if this_hour else 0
+        )
 
 
 def _holder(item: Item) -> Holder | None:
     if "claim_id" not in item:
         return None
-    return Holder(
-        claim_id=item["claim_id"]["S"],
-        until=datetime.fromtimestamp(int(item["claim_until"]["N"]) / 1000, tz=UTC),
-        may_act=item["claim_acts"]["BOOL"],
-    )
+    claim_id, may_act = attributes.text(item, "claim_id"), attributes.flag(item, "claim_acts")
+    until = attributes.instant(item, "claim_until")
+    if claim_id is None or until is None or may_act is None:
+        raise RowDamaged("a row's claim is not whole")
+    return Holder(claim_id=claim_id, until=until, may_act=may_act)

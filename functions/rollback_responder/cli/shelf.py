@@ -89,7 +89,7 @@ class ExportShelf:
         """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise BadUsage(f"{path} is no export: {error}; make one: {EXPORT}") from error
         items = document.get("Items") if isinstance(document, Mapping) else document
         if not isinstance(items, list):

@@ -41,6 +41,8 @@ LONGEST_ECHO = 60
 PLAIN = frozenset({str, int, float, bool, type(None)})
 # The largest number that a float and a whole number can both be.
 LARGEST = 2**53
+# Any year, and those in which there is room to count from an instant, back and forth.
+ANY_YEAR, COUNTABLE = range(1, 10_000), range(1970, 9000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,14 @@ def _names(cls: Any) -> tuple[str, ...]:
 
 
 class Reader:
-    """Reads one document and collects every problem on the way."""
+    """Reads one document and collects every problem on the way.
 
-    def __init__(self) -> None:
+    Instants must lie in `years`: a fix that lasts until the year 9999 is only compared with now.
+    """
+
+    def __init__(self, *, years: range = ANY_YEAR) -> None:
         self.problems: list[Problem] = []
+        self._years = years
 
     def read(self, cls: type[T], document: object, path: str) -> T | None:
         """The document as a value of `cls`, or None after adding to `problems`."""
@@ -244,7 +250,7 @@ class Reader:
             instant = datetime.fromisoformat(value) if isinstance(value, str) else None
         except ValueError:
             instant = None
-        if instant is None or instant.tzinfo is None:
+        if instant is None or instant.tzinfo is None or instant.year not in self._years:
             return self._wrong(path, value, "an ISO 8601 instant with an offset", "write it so")
         return instant
 

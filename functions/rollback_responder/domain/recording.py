@@ -16,6 +16,8 @@ from rollback_responder.domain.metric import Level, Question, Share
 # What is kept of the minutes before a judgement, and of those between it and the way back.
 LONGEST = 60 * MINUTE
 SIGNIFICANT = 6
+# Nothing is followed for as long as a year.
+LATEST_MINUTE = 366 * 24 * 60
 
 
 class Scale(StrEnum):
@@ -44,6 +46,17 @@ class Track:
     values: Annotated[tuple[float, ...], Doc("The number, where it is no count.")] = ()
     limits: Annotated[tuple[float, ...], Doc("Each minute's own limit, where it has one.")] = ()
 
+    def is_whole(self, scale: Scale) -> bool:
+        """Whether each minute has its requests, and its number on that scale."""
+        count = len(self.minutes)
+        numbers = self.values if scale is Scale.LEVEL else self.errors
+        return (
+            len(self.requests) == len(numbers) == count
+            and len(self.limits) in {0, count}
+            and all(requests > 0 for requests in self.requests)
+            and all(0 <= minute <= LATEST_MINUTE for minute in self.minutes)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
@@ -67,6 +80,12 @@ class Recording:
     total: Annotated[Track, Doc("All traffic.")]
     new: Annotated[Track | None, Doc("The suspect's.")] = None
     previous: Annotated[Track | None, Doc("Its predecessor's.")] = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its columns fit together, so that its points can be told."""
+        tracks = (self.total, self.new, self.previous)
+        return all(track.is_whole(self.scale) for track in tracks if track)
 
     def points(self, track: Track | None) -> tuple[Point, ...]:
         """The numbers of a track, oldest first."""

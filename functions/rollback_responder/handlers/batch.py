@@ -73,4 +73,12 @@ def _answer_one(
     try:
         answer(message)
     except SignalError as error:
-        reject(message if isinstance(message, str) else json.dumps(message, default=str), error)
+        reject(message if isinstance(message, str) else _text_of(message), error)
+
+
+def _text_of(message: Any) -> str:
+    """A message as text, to be parked; one nested too deep to be written says that it was."""
+    try:
+        return json.dumps(message, default=str)
+    except (ValueError, RecursionError) as error:
+        return f"{type(error).__name__}: the message cannot be written"

@@ -34,17 +34,19 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _expect(event: Mapping[str, Any]) -> None:
-    """Lets the alarms of a batch be read at once; one alone is read beside everything else."""
-    names: set[str] = set()
+    """Lets the alarms of a batch be read at once; one alone is read beside everything else.
+
+    Of an alarm that is nobody's nothing is read, and a service that cannot be read fails its own
+    message alone.
+    """
+    known: dict[str, tuple[str, ...]] = {}
     for message in messages_of(event):
-        with suppress(SignalError):
-            names.add(_signal_of(message).alarm_name)
-    read: set[str] = set()
-    for name in names if len(names) > 1 else ():
-        # A service that cannot be read fails its own message alone.
-        with suppress(PolicyError):
-            read.update(house.responder.alarms_about(name))
-    house.expect(read)
+        with suppress(SignalError, PolicyError):
+            name = _signal_of(message).alarm_name
+            if about := house.responder.alarms_about(name):
+                known[name] = about
+    together = known.values() if len(known) > 1 else ()
+    house.expect({each for about in together for each in about})
 
 
 def _signal_of(message: Message) -> Signal:

@@ -17,7 +17,9 @@ from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import JournalError, RowDamaged
 from rollback_responder.domain.incident import Incident
+from rollback_responder.journal import attributes
 from rollback_responder.journal.budget import KEY as SWITCHES
+from rollback_responder.journal.budget import paused_by_of
 from rollback_responder.journal.codec import decode_incident
 from rollback_responder.ports import Chapter
 
@@ -46,11 +48,15 @@ class DynamoDbAnnals:
             found = list(self._between(service, INCIDENT, span))
             for item in found:
                 try:
-                    incidents.append(decode_incident(item["archive"]["S"]))
+                    incidents.append(decode_incident(attributes.text(item, "archive") or ""))
                 except RowDamaged as error:
                     damages.append(f"{item['sk']['S'].removeprefix(INCIDENT)}: {error}")
             for item in self._between(service, LABEL, span) if found else ():
-                labels[item["sk"]["S"].removeprefix(LABEL)] = item["is_right"]["BOOL"]
+                name = item["sk"]["S"].removeprefix(LABEL)
+                try:
+                    labels[name] = bool(attributes.flag(item, "is_right"))
+                except RowDamaged as error:
+                    damages.append(f"{name}: {error}")
         return Chapter(incidents=tuple(incidents), labels=labels, damages=tuple(damages))
 
     def paused_by(self) -> str | None:
@@ -60,8 +66,7 @@ class DynamoDbAnnals:
             item: Any = self._client.get_item(TableName=self._table, Key=key).get("Item", {})
         except AwsError as error:
             raise JournalError(f"GetItem: {name_of(error)}") from error
-        paused_by = item.get("paused_by", {}).get("S")
-        return None if paused_by is None else str(paused_by)
+        return paused_by_of(item)
 
     def _between(self, service: str, prefix: str, span: tuple[str, str]) -> Iterator[Any]:
         first, last = span

@@ -18,14 +18,13 @@ from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.errors import JournalError, OrderRefused
 from rollback_responder.domain.said import Said
-from rollback_responder.journal import budget
+from rollback_responder.journal import attributes, budget
 from rollback_responder.journal.codec import (
     decode_controls,
-    decode_incident,
     encode_controls,
     encode_said,
 )
-from rollback_responder.journal.dynamodb import ARCHIVE_KEPT, ROW, standing
+from rollback_responder.journal.dynamodb import ARCHIVE_KEPT, ROW, incident_of, standing
 from rollback_responder.ports import Page
 
 if TYPE_CHECKING:
@@ -52,12 +51,11 @@ class DynamoDbBook:
         except AwsError as error:
             raise JournalError(f"GetItem: {name_of(error)}") from error
         item: Any = answer.get("Item", {})
-        text = item["controls"].get("S", "") if "controls" in item else None
-        incident = item.get("incident", {}).get("S")
+        text = attributes.text(item, "controls")
         return Page(
             service=service,
             controls=Controls() if text is None else decode_controls(text),
-            incident=decode_incident(incident) if incident else None,
+            incident=incident_of(item),
             written=text,
         )
 
@@ -94,7 +92,7 @@ class DynamoDbBook:
             return None
         if "said_by" not in found:
             raise OrderRefused("only an incident that has ended can be judged")
-        return str(found["said_by"]["S"])
+        return attributes.text(found, "said_by")
 
     def pause(self, by: str, *, said: Said) -> str | None:
         """See `Book.pause`. One transaction."""
@@ -105,7 +103,7 @@ class DynamoDbBook:
             "ExpressionAttributeValues": {":by": {"S": by}},
         }
         found = self._together({"Update": update}, said=said)
-        return None if found is None else str(found.get("paused_by", {}).get("S", "somebody"))
+        return None if found is None else budget.paused_by_of(found) or "somebody"
 
     def resume(self, *, said: Said) -> bool:
         """See `Book.resume`. One transaction."""

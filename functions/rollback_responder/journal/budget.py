@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.errors import JournalError
 from rollback_responder.domain.situation import Switches
+from rollback_responder.journal import attributes
 from rollback_responder.journal.dynamodb import ROW, standing
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ class DynamoDbBudget:
         except AwsError as error:
             raise JournalError(f"the budget could not be read: {name_of(error)}") from error
         found = item.get("Item", {})
-        if "paused_by" in found:
-            return Switches(paused_by=found["paused_by"]["S"])
-        written = int(found["hour"]["N"]) if "hour" in found else 0
-        spent = len(found["spent"]["SS"]) if "spent" in found else 0
+        if paused_by := paused_by_of(found):
+            return Switches(paused_by=paused_by)
+        written = attributes.number(found, "hour") or 0
+        spent = len(attributes.words(found, "spent"))
         return Switches(in_budget=hour_of(now) > written or spent < limit)
 
     def set_aside(self, claim_id: str, *, limit: int, now: datetime) -> Switches:
@@ -56,9 +57,9 @@ class DynamoDbBudget:
             if found is None:
                 self._hour = hour
                 return Switches()
-            if "paused_by" in found:
-                return Switches(paused_by=found["paused_by"]["S"])
-            written = int(found["hour"]["N"]) if "hour" in found else None
+            if paused_by := paused_by_of(found):
+                return Switches(paused_by=paused_by)
+            written = attributes.number(found, "hour")
             if written == hour and not begins:
                 return Switches(in_budget=False)
             self._hour = written
@@ -117,6 +118,16 @@ class DynamoDbBudget:
         except AwsError as error:
             return standing(error)
         return None
+
+
+def paused_by_of(item: Mapping[str, Any]) -> str | None:
+    """Who paused the responder; a pause that does not say who is a pause all the same.
+
+    Raises:
+        RowDamaged: it is no text.
+    """
+    found = attributes.text(item, "paused_by")
+    return "somebody" if found == "" else found
 
 
 def hour_of(now: datetime) -> int:

@@ -1,13 +1,17 @@
-"""Ledgers and incidents as the text the journal keeps, and back. A damaged row names its damage."""
+"""Ledgers and incidents as the text the journal keeps, and back. A damaged row names its damage.
+
+A secret in what people and AWS wrote is not kept.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from rollback_responder.domain.controls import Controls
-from rollback_responder.domain.document import Reader, write
+from rollback_responder.domain.document import ANY_YEAR, COUNTABLE, Reader, write
 from rollback_responder.domain.errors import DocumentError, RowDamaged
-from rollback_responder.domain.incident import Incident
+from rollback_responder.domain.incident import Incident, State
+from rollback_responder.domain.redaction import redacted
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.said import Said
 
@@ -15,7 +19,7 @@ T = TypeVar("T")
 
 
 def encode(value: Incident) -> str:
-    """One line of JSON, the same for the same value."""
+    """One line of JSON, the same for the same value; a secret in it is not kept."""
     return _line(write(value))
 
 
@@ -48,7 +52,10 @@ def decode_ledgers(text: str) -> Mapping[str, Ledger]:
 
 def decode_incident(text: str) -> Incident:
     """An incident from its text; errors as `decode_ledgers`."""
-    return _read(Incident, _parse("incident", text), "incident")
+    incident = _read(Incident, _parse("incident", text), "incident")
+    for damage in _damages(incident):
+        raise RowDamaged(f"a row's incident {damage}")
+    return incident
 
 
 def decode_controls(text: str) -> Controls:
@@ -61,8 +68,18 @@ def decode_said(text: str) -> Said:
     return _read(Said, _parse("said", text), "said")
 
 
+def _damages(incident: Incident) -> Iterator[str]:
+    """What the types cannot say of an incident, and everybody who reads it relies on."""
+    if not incident.steps or incident.steps[0].aside:
+        yield "has no first step"
+    if incident.steps and incident.state is State.UNDOING and incident.release is None:
+        yield "undoes the rollback of nothing"
+    if incident.minutes and not incident.minutes.is_whole:
+        yield "has minutes that are not whole"
+
+
 def _line(document: Any) -> str:
-    return json.dumps(document, separators=(",", ":"), sort_keys=True)
+    return redacted(json.dumps(document, separators=(",", ":"), sort_keys=True))
 
 
 def _parse(what: str, text: str) -> Any:
@@ -73,7 +90,7 @@ def _parse(what: str, text: str) -> Any:
 
 
 def _read(cls: type[T], document: object, what: str) -> T:
-    reader = Reader()
+    reader = Reader(years=COUNTABLE if cls in {Incident, Ledger} else ANY_YEAR)
     value = reader.read(cls, document, what)
     if value is None:
         damage = DocumentError(f"a row's {what}", tuple(reader.problems))

@@ -13,7 +13,7 @@ applied once within ten minutes; BatchGetItem takes up to 100 keys and may leave
 """
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
@@ -23,6 +23,7 @@ from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.release import Ledger
+from rollback_responder.journal import attributes
 from rollback_responder.journal.codec import (
     decode_controls,
     decode_incident,
@@ -63,8 +64,8 @@ class DynamoDbJournal:
             may_act=may_act,
         )
         if refused:
-            holder, acts = item["claim_id"]["S"], item["claim_acts"]["BOOL"]
-            if millis(now) <= int(item["claim_until"]["N"]) or (acts and not may_act):
+            holder, acts, held_until = _holder(item)
+            if now <= held_until or (acts and not may_act):
                 return None
             item, refused = self._take(
                 service,
@@ -82,8 +83,8 @@ class DynamoDbJournal:
             service=service,
             until=until,
             ledgers=_ledgers(item),
-            incident=_incident(item),
-            inherited=tuple(sorted(item.get("claim_inherited", {}).get("SS", ()))),
+            incident=incident_of(item),
+            inherited=attributes.words(item, "claim_inherited"),
             controls=_controls(item),
         )
 
@@ -222,7 +223,7 @@ def _row(item: Item) -> Row:
     try:
         return Row(
             ledgers=_ledgers(item),
-            incident=_incident(item),
+            incident=incident_of(item),
             acting_until=_acting_until(item),
             controls=_controls(item),
         )
@@ -231,22 +232,44 @@ def _row(item: Item) -> Row:
 
 
 def _ledgers(item: Item) -> Mapping[str, Ledger]:
-    return decode_ledgers(item["ledgers"]["S"]) if "ledgers" in item else {}
+    text = attributes.text(item, "ledgers")
+    return {} if text is None else decode_ledgers(text)
 
 
-def _incident(item: Item) -> Incident | None:
-    return decode_incident(item["incident"]["S"]) if "incident" in item else None
+def incident_of(item: Item) -> Incident | None:
+    """The incident in a service's row, if there is one.
+
+    Raises:
+        RowDamaged: it cannot be read, or is another service's.
+    """
+    text = attributes.text(item, "incident")
+    if text is None:
+        return None
+    incident, service = decode_incident(text), item["pk"]["S"].removeprefix("service#")
+    if incident.service != service:
+        raise RowDamaged(f"the incident in the row of {service} is of another service")
+    return incident
 
 
 def _controls(item: Item) -> Controls:
-    # People write it, so it may be no text at all.
-    return decode_controls(item["controls"].get("S", "")) if "controls" in item else Controls()
+    text = attributes.text(item, "controls")
+    return Controls() if text is None else decode_controls(text)
+
+
+def _holder(item: Item) -> tuple[str, bool, datetime]:
+    """Who holds a row, whether they may act, and until when."""
+    holder, acts = attributes.text(item, "claim_id"), attributes.flag(item, "claim_acts")
+    until = attributes.instant(item, "claim_until")
+    if holder is None or acts is None or until is None:
+        raise RowDamaged("a row's claim is not whole")
+    return holder, acts, until
 
 
 def _acting_until(item: Item) -> datetime | None:
-    if not item.get("claim_acts", {}).get("BOOL"):
+    if not item.keys() & {"claim_id", "claim_acts", "claim_until"}:
         return None
-    return datetime.fromtimestamp(int(item["claim_until"]["N"]) / 1000, tz=UTC)
+    _, acts, until = _holder(item)
+    return until if acts else None
 
 
 def standing(error: Exception) -> Item:

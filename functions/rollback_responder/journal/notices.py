@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.errors import JournalError
+from rollback_responder.journal import attributes
 from rollback_responder.journal.dynamodb import ARCHIVE_KEPT, ROW, millis, standing
 from rollback_responder.ports import Notice
 
@@ -46,13 +47,13 @@ class DynamoDbNotices:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )["Attributes"]
         except AwsError as error:
-            if int(standing(error).get("told", {"N": "0"})["N"]) >= steps:
+            if (attributes.number(standing(error), "told") or 0) >= steps:
                 return None
             raise JournalError(f"incident {incident_id} is being told already") from error
         return Notice(
-            told=int(item.get("told", {"N": "0"})["N"]),
-            head=item.get("head", {}).get("S"),
-            shown=frozenset(item.get("shown", {}).get("SS", ())),
+            told=max(0, attributes.number(item, "told") or 0),
+            head=attributes.text(item, "head"),
+            shown=frozenset(attributes.words(item, "shown")),
         )
 
     def record(self, incident_id: str, *, told: int, head: str) -> None:
@@ -76,7 +77,7 @@ class DynamoDbNotices:
             )
         except AwsError as error:
             raise JournalError(f"GetItem: {name_of(error)}") from error
-        return answer.get("Item", {}).get("head", {}).get("S")
+        return attributes.text(answer.get("Item", {}), "head")
 
     def _update(self, incident_id: str, expression: str, values: dict[str, Any] | None) -> None:
         given = {"ExpressionAttributeValues": values} if values else {}

@@ -8,13 +8,15 @@ is there while it is posted. `pk` = `storm-of#<incident>` says which one an inci
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rollback_responder.aws_error import AwsError, name_of
-from rollback_responder.domain.errors import JournalError
+from rollback_responder.domain.errors import JournalError, RowDamaged
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.storm import TOGETHER, Gathering, Member
+from rollback_responder.journal import attributes
 from rollback_responder.journal.dynamodb import ROW, millis, standing
 
 if TYPE_CHECKING:
@@ -45,15 +47,15 @@ class DynamoDbStorms:
             values={":member": {"S": _encoded(member)}, ":expires": _expires(now)},
         )
         members = {
-            key.removeprefix(MEMBER): _decoded(value["S"])
-            for key, value in item.items()
+            key.removeprefix(MEMBER): _decoded(attributes.text(item, key) or "")
+            for key in item
             if key.startswith(MEMBER)
         }
         return Gathering(
             name=name,
             members=members,
-            head=item.get("head", {}).get("S"),
-            called=int(item.get("called_for", {"N": "0"})["N"]),
+            head=attributes.text(item, "head"),
+            called=attributes.number(item, "called_for") or 0,
         )
 
     def take(self, name: str, now: datetime) -> bool:
@@ -86,8 +88,7 @@ class DynamoDbStorms:
             )
         except AwsError as error:
             raise JournalError(f"GetItem: {name_of(error)}") from error
-        name = answer.get("Item", {}).get("gathering", {}).get("S")
-        return None if name is None else str(name)
+        return attributes.text(answer.get("Item", {}), "gathering")
 
     def _joined(self, incident_id: str, now: datetime) -> str:
         """The gathering that is still open to join, or a new one by the incident's name."""
@@ -114,7 +115,7 @@ class DynamoDbStorms:
                 {},
                 values,
             )
-            return str(item["latest"]["S"])
+            return _latest_of(item)
         except AwsError as error:
             standing(error)
         try:
@@ -127,7 +128,7 @@ class DynamoDbStorms:
             )
         except AwsError as error:
             # Somebody else began one at the same moment.
-            return str(standing(error)["latest"]["S"])
+            return _latest_of(standing(error))
         return incident_id
 
     def _write(
@@ -182,5 +183,18 @@ def _encoded(member: Member) -> str:
 
 
 def _decoded(text: str) -> Member:
-    service, state, needs_a_person = json.loads(text)
-    return Member(service=service, state=State(state), needs_a_person=needs_a_person)
+    try:
+        service, state, needs_a_person = json.loads(text)
+        member = Member(service=service, state=State(state), needs_a_person=needs_a_person)
+    except (ValueError, TypeError, RecursionError):
+        raise RowDamaged("a member of a gathering cannot be read") from None
+    if not (isinstance(service, str) and isinstance(needs_a_person, bool)):
+        raise RowDamaged("a member of a gathering cannot be read")
+    return member
+
+
+def _latest_of(item: Mapping[str, Any]) -> str:
+    name = attributes.text(item, "latest")
+    if not name:
+        raise RowDamaged("the latest gathering has no name")
+    return name

@@ -40,6 +40,7 @@ from slack_sdk.webhook import WebhookClient
 from rollback_responder.domain.errors import MessageGone, NotificationError
 from rollback_responder.domain.policy import Mention
 from rollback_responder.domain.policy import Slack as SlackPolicy
+from rollback_responder.domain.redaction import redacted
 from rollback_responder.notifiers.bulletin import Bulletin
 from rollback_responder.notifiers.links import Link
 from rollback_responder.notifiers.message import Button, Message
@@ -538,8 +539,8 @@ def _unreachable(error: Exception) -> NotificationError:
 
 
 def _plain(text: str) -> str:
-    """Without control, format and bidirectional characters, which can disguise what is said."""
-    return "".join(c for c in text if c == "\n" or unicodedata.category(c)[0] != "C")
+    """Without secrets, and without characters of control, format and direction, which disguise."""
+    return redacted("".join(c for c in text if c == "\n" or unicodedata.category(c)[0] != "C"))
 
 
 def _escaped(text: str) -> str:
