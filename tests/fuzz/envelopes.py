@@ -258,6 +258,7 @@ def _scheduled(noise):
         (
             {},
             {"drills": noise.value()},
+            {"preflight": noise.value()},
             {"detail-type": noise.text(), "detail": noise.nested(deepest=20)},
             {"source": "aws.codedeploy", "detail": {"state": noise.text()}},
         )

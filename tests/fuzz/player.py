@@ -67,7 +67,7 @@ def _where(error):
     return f"{type(error).__name__}: {str(error)[:200]} ({' '.join(ours[-3:])})"
 
 
-PLAYER = None
+PLAYER: "Player | Exception | None" = None
 
 
 def begin():
@@ -75,11 +75,19 @@ def begin():
     global PLAYER  # noqa: PLW0603 - one for each process of the pool
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, on_time_out)
-    PLAYER = Player()
+    try:
+        PLAYER = _ready()
+    except Exception as error:  # noqa: BLE001 - a process that cannot begin is begun anew for ever
+        PLAYER = error
+
+
+def _ready():
+    player = Player()
     for name in ("hot", "quiet", "asking", "watching", "fixed"):
-        PLAYER.stage.before(name)
+        player.stage.before(name)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES,) * 2)
+    return player
 
 
 def on_time_out(*_):
@@ -88,6 +96,8 @@ def on_time_out(*_):
 
 def play_chunk(task):
     """Some cases of one input."""
+    if isinstance(PLAYER, Exception):
+        raise PLAYER
     name, seed, first, count = task
     outcomes, broken, slowest, began = Counter(), [], (0.0, first), time.process_time()
     for number in range(first, first + count):

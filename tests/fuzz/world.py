@@ -48,6 +48,7 @@ ENVIRONMENT = {
     "SLACK_WEBHOOK_URL": WEBHOOK,
 }
 QUEUE = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/queue"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/respond"
 WIRING = {"account_id": ACCOUNT, "region": REGION, "journal_table": TABLE}
 # What whoever published the bad version wrote about it.
 DESCRIPTION = f"build 811 by <!channel> token={CANARY}0000 {WEBHOOK} \u202eevil"
@@ -128,7 +129,9 @@ class World(House):
         )
         self.queue = Queue()
         wake = bootstrap._waking(
-            WatchWiring(**WIRING, alarm_queue_url=QUEUE), QUEUE, lambda *_: self.queue
+            WatchWiring(**WIRING, alarm_queue_url=QUEUE, respond_role_arn=ROLE),
+            QUEUE,
+            lambda *_: self.queue,
         )
         self.responder = Responder(self.rooms)
         self.watcher = Watcher(self.rooms, self.woken.append)
@@ -160,6 +163,8 @@ class World(House):
                 driller=Driller(
                     policy=self.policy, journal=self.journal, desk=desk, clock=self.clock
                 ),
+                # IAM is no part of these worlds.
+                preflight=lambda: (),
             ),
             "notify": NotifyHouse(
                 wiring=NotifyWiring(**WIRING, slack_secret_arn="arn", failure_queue_url=QUEUE),
