@@ -238,6 +238,10 @@ ASKED = {
     "cloudwatch": ("list_alarm_mute_rules", {}),
     "codedeploy": ("stop_deployment", {"deploymentId": "d-1"}),
     "cloudformation": ("describe_stacks", {"StackName": "shop"}),
+    "iam": (
+        "simulate_principal_policy",
+        {"PolicySourceArn": "arn:aws:iam::1:role/respond", "ActionNames": ["lambda:GetAlias"]},
+    ),
     "sqs": ("send_message", {"QueueUrl": "http://sqs/q", "MessageBody": "m"}),
     "secretsmanager": ("get_secret_value", {"SecretId": "s"}),
 }
