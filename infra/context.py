@@ -43,7 +43,7 @@ def read_policy(app: "Construct") -> Policy:
     return parse_policy(document)
 
 
-def read_compiled(scope: Construct) -> Compiled:
+def read_compiled(scope: "Construct") -> Compiled:
     """Whether bytecode is shipped: context `compiled`, `if-possible` where it is not given.
 
     Raises:
