@@ -8,7 +8,7 @@ CASES    ?= 1000000
 SECONDS  ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint e2e stories simulate soak fuzz guided gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean
+.PHONY: help demo test check lint e2e stories simulate soak wire fuzz guided gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -17,11 +17,12 @@ demo: $(VENV)/.ready ## a real bad deploy, rolled back end to end; SCENARIO=appr
 	@$(BIN)/python -m local.demo "$(SCENARIO)"
 
 test: $(VENV)/.ready ## the test suite, with branch coverage of the domain
-	@$(BIN)/pytest -m "not e2e" -n auto --dist loadfile --cov --cov-report=term
+	@$(BIN)/pytest -m "not e2e and not wire" -n auto --dist loadfile --cov --cov-report=term
 
 check: HISTORIES = 8000
 check: CASES = 50000
-check: test simulate fuzz guard lint site e2e ## everything CI runs: fewer histories and cases, four stories
+check: SHORT = --short
+check: test simulate wire fuzz guard lint site e2e ## everything CI runs: fewer histories and cases, four stories
 
 simulate: $(VENV)/.ready ## a hundred thousand interleaved histories, and every schedule of faults
 	@$(BIN)/python -m tests.simulation.soak --histories $(HISTORIES) --seed 0 $(FREEZE)
@@ -34,6 +35,9 @@ fuzz: $(VENV)/.ready ## a million cases of whatever may come in, from a seed tha
 
 guided: $(VENV)/.ready ## the parsers alone, led by coverage; SECONDS=60
 	@$(BIN)/python -m tests.fuzz.guided $(SECONDS)
+
+wire: $(VENV)/.ready ## every call of AWS, made to fail on the wire in every way; three minutes; ONLY="alias: move"
+	@PYTHONPATH=tests/functional $(BIN)/python -m tests.wire --only "$(ONLY)" $(SHORT)
 
 gallery: $(VENV)/.ready ## every Slack message that real incidents come to, on one page
 	@PYTHONPATH=tests/functional $(BIN)/python -m tests.simulation.gallery

@@ -96,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = _handle  # noqa: N815 - the base class looks for this name
     do_POST = _handle  # noqa: N815 - the base class looks for this name
+    do_PUT = _handle  # noqa: N815 - the base class looks for this name
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
         """Stay silent: what happened is visible in the model and in the inbox."""

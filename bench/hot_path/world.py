@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 from botocore import xform_name
 
 from local.alarms_of_policy import model_alarms
-from local.aws_model import operations
+from local.aws_model import cloudformation_front, operations
 from local.aws_model.alarm_book import Account
 from local.aws_model.clients import (
     cloudformation_client,
@@ -226,9 +225,7 @@ class World:
         operation = given.pop("Action")
         given.pop("Version")
         found = getattr(self._cloudformation, xform_name(operation))(**given)
-        root = Element(f"{operation}Response")
-        _into(SubElement(root, f"{operation}Result"), found)
-        return tostring(root)
+        return cloudformation_front.encoded(operation, found or {})
 
 
 def _plain(answer: Any) -> Any:
@@ -238,19 +235,3 @@ def _plain(answer: Any) -> Any:
     if isinstance(answer, Mapping):
         return {key: _plain(value) for key, value in answer.items()}
     return [_plain(each) for each in answer] if isinstance(answer, list | tuple) else answer
-
-
-def _into(element: Element, answer: Any) -> None:
-    """An answer as the query protocol takes it."""
-    if isinstance(answer, Mapping):
-        for key, value in answer.items():
-            _into(SubElement(element, key), value)
-    elif isinstance(answer, list | tuple):
-        for each in answer:
-            _into(SubElement(element, "member"), each)
-    elif isinstance(answer, datetime):
-        element.text = answer.isoformat()
-    elif isinstance(answer, bool):
-        element.text = str(answer).lower()
-    elif answer is not None:
-        element.text = str(answer)

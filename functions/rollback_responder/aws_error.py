@@ -1,9 +1,10 @@
 """AWS errors by their name. Never by their text, which may hold what does not belong in Slack."""
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
-# What a call of an AWS client raises.
-AwsError = (ClientError, BotoCoreError)
+# What a call of an AWS client raises. An answer that is no document is none of the SDK's errors.
+AwsError = (ClientError, BotoCoreError, ResponseParserError)
 
 
 def name_of(error: Exception) -> str:

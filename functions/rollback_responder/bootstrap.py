@@ -30,6 +30,7 @@ from rollback_responder.domain import naming
 from rollback_responder.domain.errors import (
     ActionDenied,
     ActionError,
+    NotificationError,
     PolicyError,
     Problem,
     QueueError,
@@ -341,6 +342,7 @@ def _session(profile: str | None = None) -> Any:
     variables: Any = {"region": ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)}
     session = botocore.session.Session(profile=profile, session_vars=variables)
     sdk.tell_utc(session)
+    sdk.refuse_half_answers(session)
     return session
 
 
@@ -434,12 +436,20 @@ def _waking(wiring: Wiring, queue_url: str, client: Client) -> Wake:
 
 
 def _reading(secret_arn: str, client: Client) -> Callable[[], str]:
-    """Reads the Slack secret, each time anew."""
+    """Reads the Slack secret, each time anew.
+
+    What it returns raises NotificationError, which a retry may help, where it cannot be read.
+    """
     secrets_manager = client("secretsmanager", READS)
 
     def read_secret() -> str:
-        answer = secrets_manager.get_secret_value(SecretId=secret_arn)
-        return str(answer["SecretString"])
+        try:
+            answer = secrets_manager.get_secret_value(SecretId=secret_arn)
+        except AwsError as error:
+            what = f"the Slack secret could not be read: {name_of(error)}"
+            raise NotificationError(what, retryable=True) from error
+        # One that was put there as bytes is no text of ours; `parse_secret` says what it must be.
+        return str(answer.get("SecretString", ""))
 
     return read_secret
 

@@ -367,7 +367,11 @@ class Notices(Protocol):
         ...
 
     def record(self, incident_id: str, *, told: int, head: str) -> None:
-        """Writes down that one more message was taken."""
+        """Writes down that one more message was taken; nothing where more were by now.
+
+        Raises:
+            JournalError: it could not be written.
+        """
         ...
 
     def record_shown(self, incident_id: str, moment: str) -> None:

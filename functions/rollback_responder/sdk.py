@@ -1,9 +1,10 @@
-"""What the functions ask of the SDK beyond its defaults: instants in UTC, little data, few roots.
+"""What is asked of the SDK beyond its defaults: UTC, whole answers, little data, few roots.
 
 A function that wakes up once a month pays for all of it at the worst moment
 (bench/hot_path/README.md has the figures).
 """
 
+import json
 import logging
 import os
 import shutil
@@ -15,6 +16,7 @@ from typing import Any
 from botocore.exceptions import SSLError
 from botocore.httpsession import where
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,30 @@ def _utc(value: Any) -> datetime:
         return datetime.fromtimestamp(value, tz=UTC)
     instant: datetime = parse_timestamp(value)
     return instant.astimezone(UTC)
+
+
+def refuse_half_answers(session: Any) -> None:
+    """Has its clients raise ResponseParserError where an answer ends in the middle.
+
+    It is an error as any other then: after an act the target is looked at, and what was to be read
+    was not. Of XML the SDK raises it itself. Half of a JSON document it takes for a message
+    (botocore, `BaseJSONParser._parse_body_as_json`), and an empty body for an answer that says
+    nothing: a muted alarm then passes for one that is not.
+    """
+    session.register("after-call", _check_document)
+
+
+def _check_document(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    shape, protocol = model.output_shape, model.service_model.resolved_protocol
+    if parsed.keys() - {"ResponseMetadata"} or shape is None or not shape.members:
+        return
+    content: bytes = http_response.content
+    if protocol == "query" and content:
+        return
+    try:
+        json.loads(content)
+    except ValueError:
+        raise ResponseParserError(f"{model.name}: the answer ends in the middle") from None
 
 
 def read_only(session: Any, data: Path) -> None:

@@ -7,11 +7,17 @@ decide or to do; it never touches a target itself.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rollback_responder.domain.case import live_order, seen
-from rollback_responder.domain.errors import ActionError, MeasurementError, RollbackError
+from rollback_responder.domain.errors import (
+    ActionError,
+    JournalError,
+    MeasurementError,
+    RollbackError,
+)
 from rollback_responder.domain.following import condemned, left_alone, progress
 from rollback_responder.domain.incident import PENDING, Incident, State
 from rollback_responder.domain.metric import tells_versions_apart
@@ -252,7 +258,14 @@ class Watcher:
         unchanged = claim.ledgers == look.row.ledgers and claim.incident == look.row.incident
         if not unchanged:
             kept, incident = claim.ledgers, claim.incident
-        journal.close(claim, ledgers=kept, incident=incident)
+        try:
+            journal.close(claim, ledgers=kept, incident=incident)
+        except JournalError:
+            # It cannot have acted. Left behind, its claim would have every second round wait for
+            # its lease, without a problem to tell of.
+            with suppress(JournalError):
+                journal.close(claim, ledgers=claim.ledgers, incident=claim.incident)
+            raise
         return unchanged
 
     # -- on the way back ----------------------------------------------------------------------

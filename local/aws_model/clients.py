@@ -47,7 +47,7 @@ def cloudwatch_client(model: CloudWatch, intercept: Intercept = _plain) -> Any:
 
 def lambda_client(model: LambdaAliases, intercept: Intercept = _plain) -> Any:
     """A Lambda client answered by the model."""
-    return _client("lambda", lambda request: _lambda_answer(model, request), intercept)
+    return _client("lambda", lambda request: lambda_answer(model, request), intercept)
 
 
 def codedeploy_client(model: CodeDeploy, intercept: ParsedIntercept = _straight) -> Any:
@@ -196,7 +196,8 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _lambda_answer(model: LambdaAliases, request: Request) -> Response:
+def lambda_answer(model: LambdaAliases, request: Request) -> Response:
+    """Answer one HTTP request as Lambda does."""
     try:
         return _json(200, _lambda_operation(model, request))
     except ModelError as error:

@@ -10,10 +10,10 @@ answers share with it what can change.
 Rules, each from the DynamoDB API reference unless stated: a write is all or nothing and its
 condition sees the item that is there; a refused condition answers the item with ALL_OLD; an update
 of an item that is not there makes one; BatchGetItem takes up to 100 keys, none twice, and answers
-in no order (here: from the last key to the first); TransactWriteItems takes up to 100 actions, none
-on one item twice, and the same ClientRequestToken is applied once within ten minutes; a write that
-changes nothing writes no stream record (developer guide, "Change data capture for DynamoDB
-Streams").
+in no order (here: from the last key to the first); Query reads one partition in the order of its
+sort keys; TransactWriteItems takes up to 100 actions, none on one item twice, and the same
+ClientRequestToken is applied once within ten minutes; a write that changes nothing writes no stream
+record (developer guide, "Change data capture for DynamoDB Streams").
 
 Assumed: an update whose expression only removes makes an item too; UPDATED_OLD and UPDATED_NEW
 answer what the expression names, changed or not, and an answer without attributes has no member
@@ -23,6 +23,7 @@ give, not all of them. Throttling, conflicts of transactions and limits of a cal
 modelled.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -36,6 +37,7 @@ from local.aws_model.dynamodb_errors import (
     check_failed,
     invalid,
     no_table,
+    not_served,
     token_mismatch,
 )
 from local.aws_model.dynamodb_expressions import Plan, plan
@@ -60,6 +62,8 @@ Listener: TypeAlias = Callable[[Item | None, Item | None], None]
 
 TOKEN_KEPT = timedelta(minutes=10)
 _NO_ITEM: Item = {}
+# A key condition names the partition by equality, and of the sort key nothing or one range.
+_KEY_CONDITION = re.compile(r"pk = :\w+( AND (sk BETWEEN :\w+ AND :\w+|begins_with\(sk, :\w+\)))?$")
 
 
 class _Action(NamedTuple):
@@ -134,6 +138,30 @@ class DynamoDb:
             raise refused.as_sdk("BatchGetItem") from None
         responses = {table: [shown_item(item) for item in items] for table, items in found.items()}
         return {"Responses": responses, "UnprocessedKeys": {}}
+
+    def query(
+        self,
+        *,
+        TableName: str,
+        KeyConditionExpression: str,
+        ExpressionAttributeValues: Mapping[str, Any],
+        ConsistentRead: bool = False,
+        **unknown: Any,
+    ) -> dict[str, Any]:
+        """Query: one partition, in the order of the sort keys, all on one page."""
+        try:
+            refuse_unknown(unknown)
+            check_flag(ConsistentRead)
+            if not _KEY_CONDITION.match(KeyConditionExpression):
+                raise not_served(f"the key condition {KeyConditionExpression}")
+            expressions = plan(None, KeyConditionExpression, None)
+            values = expressions.values(ExpressionAttributeValues)
+            items, meets = self._table(TableName), expressions.condition
+            found = [items[key] for key in sorted(items) if meets and meets(items[key], values)]
+        except Refused as refused:
+            raise refused.as_sdk("Query") from None
+        shown = [shown_item(item) for item in found]
+        return {"Items": shown, "Count": len(shown), "ScannedCount": len(shown)}
 
     # -- writing --------------------------------------------------------------------------------
 

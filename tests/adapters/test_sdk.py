@@ -15,7 +15,9 @@ from botocore.httpsession import DEFAULT_CA_BUNDLE
 from infra import sdk_data
 from local import certificate
 from rollback_responder import bootstrap, sdk
-from rollback_responder.aws_error import name_of
+from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.domain.errors import NotificationError
+from rollback_responder.notifiers.slack import parse_secret
 
 CONFIGS = {"reads": bootstrap.READS, "acts": bootstrap.ONCE}
 
@@ -196,3 +198,83 @@ def test_a_broken_connection_is_no_reason_to_trust_more_or_to_send_again(data, t
     assert widen(caught_exception=broken) is None
     assert widen(response=(None, {}), caught_exception=None) is None
     assert path.read_bytes() == (data / sdk.ROOTS).read_bytes()
+
+
+# -- half an answer -------------------------------------------------------------------------------
+
+
+@contextmanager
+def aws_that_says(monkeypatch, body, content_type):
+    """A server that answers everything with that; yields nothing."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PUT = do_POST  # noqa: N815 - the base class looks for these names
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+ASKED = {
+    "lambda": ("get_alias", {"FunctionName": "shop", "Name": "live"}),
+    "dynamodb": ("get_item", {"TableName": "t", "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}}}),
+    "cloudwatch": ("list_alarm_mute_rules", {}),
+    "codedeploy": ("stop_deployment", {"deploymentId": "d-1"}),
+    "cloudformation": ("describe_stacks", {"StackName": "shop"}),
+    "iam": (
+        "simulate_principal_policy",
+        {"PolicySourceArn": "arn:aws:iam::1:role/respond", "ActionNames": ["lambda:GetAlias"]},
+    ),
+    "sqs": ("send_message", {"QueueUrl": "http://sqs/q", "MessageBody": "m"}),
+    "secretsmanager": ("get_secret_value", {"SecretId": "s"}),
+}
+
+
+def test_the_list_of_services_is_whole():
+    assert set(ASKED) == set(sdk_data.OPERATIONS)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"<", b'{"FunctionVersion": "1'])
+@pytest.mark.parametrize("service", ASKED)
+def test_half_an_answer_is_an_error_of_aws(monkeypatch, data, service, body):
+    """Else an alarm that is muted passes for one that is not, and a move for nothing at all."""
+    name, asked = ASKED[service]
+    with aws_that_says(monkeypatch, body, "application/json"):
+        client = bootstrap._clients(data)(service, bootstrap.ONCE)
+        with pytest.raises(AwsError) as caught:
+            getattr(client, name)(**asked)
+
+    assert name_of(caught.value) == "ResponseParserError"
+
+
+def test_an_answer_that_says_nothing_is_none(monkeypatch, data):
+    with aws_that_says(monkeypatch, b"{}", "application/x-amz-json-1.0"):
+        client = bootstrap._clients(data)("dynamodb", bootstrap.ONCE)
+        assert "Item" not in client.get_item(**ASKED["dynamodb"][1])
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"ARN": "a", "SecretBinary": "AA=="}'])
+def test_a_secret_that_cannot_be_read_is_a_message_that_is_told_later(monkeypatch, data, body):
+    with aws_that_says(monkeypatch, body, "application/x-amz-json-1.1"):
+        read = bootstrap._reading("arn", bootstrap._clients(data))
+        with pytest.raises(NotificationError) as caught:
+            parse_secret(read())
+
+    assert caught.value.retryable

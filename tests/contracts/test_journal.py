@@ -1009,6 +1009,14 @@ def test_what_was_shown_is_known_beside_what_was_told(notices):
     assert notices.take("inc-2", steps=1, now=NOW).shown == frozenset()
 
 
+def test_a_note_that_arrives_after_later_ones_has_nothing_told_again(notices):
+    """The SDK gave up on it, and AWS takes it all the same, some time later."""
+    notices.record("inc-1", told=2, head="C1/1.0")
+    notices.record("inc-1", told=0, head="C1/1.0")
+
+    assert notices.take("inc-1", steps=3, now=NOW).told == 2
+
+
 def test_incidents_are_told_apart(notices):
     notices.take("inc-1", steps=1, now=NOW)
 

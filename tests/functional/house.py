@@ -78,66 +78,28 @@ class _Watched:
         return call
 
 
-class House:
-    """Everything, wired; time in the tester's hand."""
+class World:
+    """AWS in the models, traffic through an alias, and time, which stands still until it passes."""
+
+    begins_at = START
 
     def __init__(self, document: dict[str, Any] | None = None) -> None:
-        self.now = START
+        self.now = self.begins_at
         self.policy = parse_policy(document or policy_document())
         self.cloudwatch = CloudWatch(account=Account(id=ACCOUNT, region=REGION), clock=self.clock)
         self.aliases = LambdaAliases(self.clock)
         self.codedeploy = CodeDeploy(clock=self.clock, aliases=self.aliases)
         self.cloudformation = CloudFormation(clock=self.clock)
-        self.journal = MemoryJournal(LEASE)
-        self.budget = MemoryBudget()
-        self.woken: list[str] = []
-        self.calls: list[str] = []
-        self.fault: Callable[[str, Callable[[], Any]], Any] = lambda _, answer: answer()
-        ids = (f"inc-{number:04d}" for number in itertools.count(1))
-        clients = {
-            "lambda": lambda_client(self.aliases, self._intercept),
-            "codedeploy": codedeploy_client(self.codedeploy, self._intercept),
-            "cloudformation": cloudformation_client(self.cloudformation, self._intercept),
-        }
-        tables = Clients(reads=clients.__getitem__, acts=clients.__getitem__)
-        self.rooms = Rooms(
-            policy=self.policy,
-            journal=_Watched(self.journal, self._intercept),
-            metrics=CloudWatchMetrics(cloudwatch_client(self.cloudwatch, self._intercept)),
-            budget=_Watched(self.budget, self._intercept),
-            pointers=pointers(POINTERS, tables),
-            rollouts=rollouts(ROLLOUTS, tables),
-            clock=self.clock,
-            stopwatch=self.stopwatch,
-            wait=self._wait,
-            new_id=lambda _: next(ids),
-            start=lambda call: call,
-        )
-        self.responder = Responder(self.rooms)
-        self.watcher = Watcher(self.rooms, self.woken.append)
-        self.book = MemoryBook(self.journal, self.budget)
-        self.desk = Desk(
-            policy=self.policy, book=self.book, wake=self.woken.append, clock=self.clock
-        )
         self.random = random.Random(7)
         self.errors: dict[str, float] = {}
         self.latency_ms: dict[str, float] = {}
         self.cloudwatch.put_alarms(model_alarms(self.policy))
 
-    def _intercept(self, operation: str, answer: Callable[[], Any]) -> Any:
-        self.calls.append(operation)
-        return self.fault(operation, answer)
-
     def clock(self) -> datetime:
         return self.now
 
-    def stopwatch(self) -> float:
-        return (self.now - START).total_seconds()
-
-    def _wait(self) -> None:
-        self.now += timedelta(seconds=0.25)
-
-    # -- the world ------------------------------------------------------------------------------
+    def watch(self) -> Any:
+        """What looks each minute."""
 
     def deploy(self, code: str, *, errors: float = 0.0, latency_ms: float = 100.0) -> str:
         """Publishes and points the alias at it, all at once."""
@@ -176,6 +138,58 @@ class House:
                 metric = Metric.of("AWS/Lambda", name, dimensions)
                 self.cloudwatch.record(metric, timestamp=at, value=value)
 
+    @property
+    def live(self) -> str:
+        return self.aliases.version_of("shop", "live")
+
+
+class House(World):
+    """Everything, wired; time in the tester's hand."""
+
+    def __init__(self, document: dict[str, Any] | None = None) -> None:
+        super().__init__(document)
+        self.journal = MemoryJournal(LEASE)
+        self.budget = MemoryBudget()
+        self.woken: list[str] = []
+        self.calls: list[str] = []
+        self.fault: Callable[[str, Callable[[], Any]], Any] = lambda _, answer: answer()
+        ids = (f"inc-{number:04d}" for number in itertools.count(1))
+        clients = {
+            "lambda": lambda_client(self.aliases, self._intercept),
+            "codedeploy": codedeploy_client(self.codedeploy, self._intercept),
+            "cloudformation": cloudformation_client(self.cloudformation, self._intercept),
+        }
+        tables = Clients(reads=clients.__getitem__, acts=clients.__getitem__)
+        self.rooms = Rooms(
+            policy=self.policy,
+            journal=_Watched(self.journal, self._intercept),
+            metrics=CloudWatchMetrics(cloudwatch_client(self.cloudwatch, self._intercept)),
+            budget=_Watched(self.budget, self._intercept),
+            pointers=pointers(POINTERS, tables),
+            rollouts=rollouts(ROLLOUTS, tables),
+            clock=self.clock,
+            stopwatch=self.stopwatch,
+            wait=self._wait,
+            new_id=lambda _: next(ids),
+            start=lambda call: call,
+        )
+        self.responder = Responder(self.rooms)
+        self.watcher = Watcher(self.rooms, self.woken.append)
+        self.book = MemoryBook(self.journal, self.budget)
+        self.desk = Desk(
+            policy=self.policy, book=self.book, wake=self.woken.append, clock=self.clock
+        )
+
+    def _intercept(self, operation: str, answer: Callable[[], Any]) -> Any:
+        self.calls.append(operation)
+        return self.fault(operation, answer)
+
+    def stopwatch(self) -> float:
+        return (self.now - START).total_seconds()
+
+    def _wait(self) -> None:
+        self.now += timedelta(seconds=0.25)
+
     # -- the responder --------------------------------------------------------------------------
 
     def watch(self) -> Round:
@@ -203,10 +217,6 @@ class House:
             return self.respond(alarm_name)
         except RollbackError as error:
             return error
-
-    @property
-    def live(self) -> str:
-        return self.aliases.version_of("shop", "live")
 
     @property
     def incident(self) -> Incident | None:

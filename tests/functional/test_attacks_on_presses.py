@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from scenarios import approval_needed, bad_deploy
 from test_pressing import Pressed
 
 from local.slack_inbox.server import SlackInbox
 from rollback_responder.domain import naming
+from rollback_responder.domain.errors import NotificationError
 from rollback_responder.domain.policy import Slack
 from rollback_responder.domain.said import Said
 from rollback_responder.journal.book import DynamoDbBook
@@ -67,7 +67,7 @@ def test_a_secret_that_cannot_be_read_is_a_failure_in_words_and_is_counted(monke
     request = pressed.request("approve")
 
     def throttled():
-        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretValue")
+        raise NotificationError("the Slack secret could not be read", retryable=True)
 
     object.__setattr__(pressed.module.house, "read_secret", throttled)
 

@@ -1,5 +1,6 @@
 """How it ends: fixed or not, moved by somebody, too little to tell; and what is never repeated."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from scenarios import (
 )
 
 from house import MINUTE, House, policy_document
+from rollback_responder.domain.errors import JournalError
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
 
@@ -349,3 +351,34 @@ def test_a_deploy_that_took_its_old_version_along_is_told_before_it_is_needed(ca
     house.ops.pass_minutes(4)
     assert house.incident.reason is Reason.NO_PROVEN_RELEASE
     assert "UpdateAlias" not in house.calls
+
+
+def test_an_outcome_that_cannot_be_written_is_a_problem_each_minute():
+    """The alarm on that wants three in a row; a claim left behind would have hidden every second.
+
+    Each write of an outcome is refused, as where the archive beside it is; what frees the row is
+    taken.
+    """
+    house = healthy_v1(House(), requests=24)
+    house.ops = Operations(house)
+    house.deploy("v2", errors=0.9)
+    while house.incident is None or house.incident.state is not State.WATCHING:
+        house.ops.pass_minutes(1)
+    closes = itertools.count()
+
+    def fault(name, answer):
+        if name == "close" and next(closes) % 2 == 0:
+            raise JournalError("the archive is not written")
+        return answer()
+
+    house.fault = fault
+    problems = []
+    for _ in range(12):
+        house.traffic(1, watch=False)
+        problems.append(bool(house.watcher.watch().problems))
+
+    assert house.incident.state is State.WATCHING
+    assert problems[-6:] == [True] * 6
+    house.fault = lambda _, answer: answer()
+    house.ops.pass_minutes(1)
+    assert house.incident.state is State.FIXED

@@ -61,3 +61,20 @@ def test_what_is_over_or_ends_by_itself_reminds_nobody(minutes):
         a_rolled_back_incident(),
     ):
         assert reminded(incident, now) is None
+
+
+def test_an_undo_that_is_not_done_says_so_from_when_it_was_ordered():
+    """The rollback that it undoes may be of yesterday."""
+    ordered_at = NOW + timedelta(days=1)
+    undone = a_rolled_back_incident((State.FIXED, Reason.SYMPTOM_GONE)).step(
+        ordered_at, State.UNDOING, Reason.UNDO_ORDERED, "ann wants it back"
+    )
+    found = []
+    for minute in range(1, 200):
+        again = reminded(undone, ordered_at + minute * MINUTE)
+        if again:
+            undone = again
+            found.append(minute)
+
+    assert found == [30, 60, 120]
+    assert undone.steps[-1].text == "still so 120 min after that was ordered"

@@ -12,7 +12,6 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from rollback_responder import bootstrap
-from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.errors import (
     NotificationError,
@@ -86,11 +85,7 @@ def _answer(press: Press, text: str) -> None:
 
 
 def _signing_secret() -> str:
-    try:
-        text = house.read_secret()
-    except AwsError as error:
-        raise NotificationError(f"the Slack secret: {name_of(error)}", retryable=True) from error
-    secret = parse_secret(text).signing_secret
+    secret = parse_secret(house.read_secret()).signing_secret
     if secret is None:
         raise NotificationError("the Slack secret holds no signing_secret", retryable=True)
     return secret

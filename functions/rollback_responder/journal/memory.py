@@ -217,7 +217,8 @@ class MemoryNotices:
     def record(self, incident_id: str, *, told: int, head: str) -> None:
         """See `Notices.record`."""
         kept = self._kept.setdefault(incident_id, _Told())
-        kept.told, kept.head = told, head
+        if told >= kept.told:
+            kept.told, kept.head = told, head
 
     def record_shown(self, incident_id: str, moment: str) -> None:
         """See `Notices.record_shown`."""

@@ -57,9 +57,21 @@ class DynamoDbNotices:
         )
 
     def record(self, incident_id: str, *, told: int, head: str) -> None:
-        """See `Notices.record`. One UpdateItem."""
+        """See `Notices.record`. One UpdateItem.
+
+        One that the SDK gave up on may arrive after later ones, and would have them told again.
+        """
         values = {":told": {"N": str(told)}, ":head": {"S": head}}
-        self._update(incident_id, "SET told = :told, head = :head", values)
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(incident_id),
+                UpdateExpression="SET told = :told, head = :head",
+                ConditionExpression="attribute_not_exists(told) OR told <= :told",
+                ExpressionAttributeValues=values,
+            )
+        except AwsError as error:
+            standing(error)
 
     def record_shown(self, incident_id: str, moment: str) -> None:
         """See `Notices.record_shown`. One UpdateItem."""
