@@ -30,6 +30,7 @@ NAVIGATION: dict[str, dict[str, tuple[str, ...]]] = {
             "docs/adr/README",
             "SECURITY",
             "docs/fuzzing",
+            "docs/conformance",
         ),
         "The project": (
             "CONTRIBUTING",
