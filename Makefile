@@ -8,7 +8,7 @@ CASES    ?= 1000000
 SECONDS  ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint e2e stories simulate soak wire fuzz guided gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean
+.PHONY: help demo test check lint e2e stories simulate soak wire fuzz guided gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean conformance
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -68,14 +68,18 @@ stories: $(VENV)/.ready ## the other stories of the demo, and other buttons: bef
 	@$(BIN)/python -c "from local import cdk, emulator; emulator.install(print); cdk.install(print)"
 	@$(BIN)/pytest -m every_story -n 2 --dist worksteal
 
+conformance: $(VENV)/.ready ## what is assumed of AWS, checked in your ACCOUNT=; listed without
+	@$(BIN)/python -m conformance \
+		$(if $(ACCOUNT),--account $(ACCOUNT) $(OPTIONS),--dry-run)
+
 synth: $(VENV)/.ready ## the CloudFormation templates, into cdk.out
 	@$(BIN)/python -m local.cdk synth --quiet
 
 deploy: $(VENV)/.ready ## into the AWS account of your credentials
 	@$(BIN)/python -m local.cdk deploy --all
 
-docs: $(VENV)/.ready ## docs/configuration.md and schema/, from the policy's types
-	@$(BIN)/python docs/generate.py
+docs: $(VENV)/.ready ## docs/configuration.md and schema/, from the policy's types, and docs/conformance.md
+	@PYTHONPATH=. $(BIN)/python docs/generate.py
 
 site: $(VENV)/.ready ## the documentation as a site, into build/site; a dead link or anchor ends it
 	@rm -rf build/site

@@ -1,4 +1,4 @@
-"""Writes what follows from the policy's types: docs/configuration.md and the JSON Schemas.
+"""Writes what follows from code: docs/configuration.md, the JSON Schemas, docs/conformance.md.
 
 Run by `make docs`; `tests/contracts/test_published.py` fails while they are not up to date.
 """
@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from conformance.page import conformance_page
 from rollback_responder.domain.document import (
     Doc,
     Field,
@@ -41,6 +42,7 @@ def published() -> dict[Path, str]:
     """Each generated file and its text."""
     return {
         ROOT / "docs" / "configuration.md": HEAD + "\n".join(_page(Policy, "rollback")),
+        ROOT / "docs" / "conformance.md": conformance_page(),
         ROOT / "schema" / "rollback.schema.json": _json(policy_schema()),
         ROOT / "schema" / "cdk.schema.json": _json(cdk_json_schema()),
     }
