@@ -96,6 +96,9 @@ def incidents(draw):
     at, state = NOW, None
     for _ in range(draw(st.integers(1, 6))):
         following = sorted(TRANSITIONS[state])
+        if incident.release is None:
+            # Only what was rolled back from is gone back to.
+            following = [each for each in following if each is not State.UNDOING]
         if not following:
             break
         state, at = draw(st.sampled_from(following)), at + draw(SECONDS)

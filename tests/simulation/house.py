@@ -20,6 +20,7 @@ from rollback_responder.domain.errors import (
     SignalError,
 )
 from rollback_responder.domain.measurement import Bucket
+from rollback_responder.domain.redaction import REDACTED
 from rollback_responder.domain.signal import AlarmReading, AlarmState, Signal
 from rollback_responder.journal import codec, dynamodb
 from rollback_responder.journal.book import DynamoDbBook
@@ -61,13 +62,15 @@ class Codec:
         return found[1]
 
     def encode(self, incident):
-        text = codec.encode(incident)
-        self._known[text] = incident
-        return text
+        return self._keep(codec.encode(incident), incident)
 
     def encode_ledgers(self, ledgers):
-        text = codec.encode_ledgers(ledgers)
-        self._known[text] = dict(ledgers)
+        return self._keep(codec.encode_ledgers(ledgers), dict(ledgers))
+
+    def _keep(self, text, value):
+        # What was taken out of a text does not come back.
+        if REDACTED not in text:
+            self._known[text] = value
         return text
 
     def decode_incident(self, text):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback_responder.domain import naming, readiness
-from rollback_responder.domain.alias_readiness import AliasFacts, Caller, Moved, Way
+from rollback_responder.domain.alias_readiness import AliasFacts, Caller, Moved, Way, moved
 from rollback_responder.domain.finding import LEVELS, Check, Level, Unread
 from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.metric_readiness import MetricFacts, named_series
@@ -25,6 +25,7 @@ from rollback_responder.domain.readiness import (
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState
+from rollback_responder.domain.target import AfterSuccess
 from rollback_responder.domain.trigger import AdoptedAlarm, DeadLetters, ErrorRate
 from tests.builders import (
     GROUP,
@@ -316,3 +317,17 @@ def test_a_service_that_is_only_observed_needs_no_permission_to_act():
     for mode, wanted in (("observe", set()), ("approve", acts), ("enforce", acts)):
         needs = needs_of(parse_policy(document | {"mode": mode}))
         assert {need.action for need in needs} & acts == wanted
+
+
+@pytest.mark.parametrize(
+    ("rollouts", "when"),
+    [
+        ((), Moved.ALWAYS),
+        ((STACK,), Moved.ONCE_FINISHED),
+        ((GROUP,), Moved.NEVER),
+        ((replace(GROUP, after_success=AfterSuccess.REDEPLOY), STACK), Moved.ONCE_FINISHED),
+    ],
+)
+def test_when_an_alias_is_moved_back_goes_by_what_rolls_it_out(rollouts, when):
+    (service,) = a_policy().services
+    assert moved(replace(service, targets=(TARGET, *rollouts))) is when
