@@ -25,6 +25,7 @@ from local.emulator import Emulator
 JsonObject: TypeAlias = dict[str, Any]
 
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+_DAILY = re.compile(r"cron\((\d+) (\d+) \* \* \? \*\)")
 _UNITS = {"minute": MINUTE, "hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 
@@ -91,16 +92,26 @@ class EmulatorDelivery:
                 delivered += self.deliver(rule["Name"], event)
         return delivered
 
-    def scheduled_rules(self) -> dict[str, timedelta]:
-        """Return the interval of each enabled rule with a rate, by the rule's name."""
-        found = {}
+    def rules_due(self, at: datetime) -> list[str]:
+        """Return the names of the enabled rules whose schedule asks for this minute.
+
+        Raises:
+            DeliveryError: a schedule is neither a rate nor once a day.
+        """
+        found = []
         for rule in self._rules():
             schedule = rule.get("ScheduleExpression")
-            if schedule:
-                rate = _RATE.fullmatch(schedule)
-                if rate is None:
-                    raise DeliveryError(f"{rule['Name']}: {schedule} is not modelled")
-                found[rule["Name"]] = int(rate[1]) * _UNITS[rate[2]]
+            if not schedule:
+                continue
+            if rate := _RATE.fullmatch(schedule):
+                minutes = int(rate[1]) * _UNITS[rate[2]] // MINUTE
+                due = int(at.timestamp()) // 60 % minutes == 0
+            elif daily := _DAILY.fullmatch(schedule):
+                due = (at.minute, at.hour) == (int(daily[1]), int(daily[2]))
+            else:
+                raise DeliveryError(f"{rule['Name']}: {schedule} is not modelled")
+            if due:
+                found.append(rule["Name"])
         return found
 
     def deliver(self, rule: str, event: JsonObject) -> int:
@@ -155,7 +166,7 @@ class EmulatorDelivery:
 
 
 class Schedules:
-    """Fires the emulator's rules with a rate on model time; its own scheduler uses the wall clock.
+    """Fires the emulator's scheduled rules on model time; its own scheduler uses the wall clock.
 
     Args:
         delivery: knows the rules and their targets.
@@ -171,10 +182,8 @@ class Schedules:
         """Fire every rule that is due, once for each whole minute that has passed."""
         while self._fired_at + MINUTE <= self._clock():
             self._fired_at += MINUTE
-            minutes = int(self._fired_at.timestamp()) // 60
-            for name, interval in self._delivery.scheduled_rules().items():
-                if minutes % (interval // MINUTE) == 0:
-                    self._delivery.deliver(name, self._event(name))
+            for name in self._delivery.rules_due(self._fired_at):
+                self._delivery.deliver(name, self._event(name))
 
     def _event(self, rule: str) -> JsonObject:
         account = self._delivery.account

@@ -146,7 +146,7 @@ class Story:
         delivery = self._world.delivery
         for copy in range(self._scenario.copies):
             if copy:
-                for rule in delivery.scheduled_rules():
+                for rule in delivery.rules_due(self._world.clock.now()):
                     delivery.deliver(rule, {"source": "demo"})
             yield from delivery.announce(transition)
 
