@@ -32,6 +32,19 @@ def test_a_secret_is_taken_out_however_it_stands_there(secret, way):
 @pytest.mark.parametrize(
     "text",
     [
+        f"url=xoxb-12-password={CANARY}1234",
+        f"ghp_0123456789abcdefpassword={CANARY}1234",
+        f"Bearer 0123.4567/password={CANARY}1234",
+        f"hooks.slack.com/services/password={CANARY}1234",
+    ],
+)
+def test_a_name_that_is_part_of_another_secret_does_not_hide_its_own(text):
+    assert CANARY not in redacted(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "the Slack secret: AccessDeniedException",
         "the Slack secret holds no signing_secret",
         "a cancel without a token: yes",

@@ -30,6 +30,9 @@ NAME = (
 SHAPES = tuple(
     (hints, re.compile(shape, re.IGNORECASE))
     for hints, shape in (
+        # First of all: what another shape takes out may hold the name.
+        (WORDS, rf"({NAME}\s*=\s*(?:{QUOTE})?){VALUE}{{6,}}"),
+        (WORDS, rf"({NAME}{QUOTE}\s*:\s*{QUOTE}){VALUE}{{6,}}"),
         (("hooks.slack",), rf"()hooks\.slack(?:-gov)?\.com/{VALUE}+"),
         (("xox", "xapp-"), r"()x(?:ox[a-z]|app)(?:\.xox[a-z])?-(?=\S*\d)[\w-]{4,}"),
         (("akia", "asia"), r"()(?-i:(?:AKIA|ASIA)[A-Z0-9]{8,})"),
@@ -42,8 +45,6 @@ SHAPES = tuple(
         (("eyj",), rf"(){BEGIN}eyJ[\w-]{{8,}}(?:\.[\w-]*)*"),
         # Cut short before its @, it is told from a port.
         (("://",), rf"(://[^\s/:@]{{0,80}}:)(?:{VALUE}{{1,200}}(?=@)|(?![\d/]){VALUE}{{1,200}})"),
-        (WORDS, rf"({NAME}\s*=\s*(?:{QUOTE})?){VALUE}{{6,}}"),
-        (WORDS, rf"({NAME}{QUOTE}\s*:\s*{QUOTE}){VALUE}{{6,}}"),
         (
             ("private key",),
             r"()-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?",
