@@ -36,6 +36,8 @@ def test_a_secret_is_taken_out_however_it_stands_there(secret, way):
         f"ghp_0123456789abcdefpassword={CANARY}1234",
         f"Bearer 0123.4567/password={CANARY}1234",
         f"hooks.slack.com/services/password={CANARY}1234",
+        f'a_key=XAWS_SESSION_TOKEN="{CANARY}1234"',
+        f'api_key=abcdef_secret="{CANARY}1234"',
     ],
 )
 def test_a_name_that_is_part_of_another_secret_does_not_hide_its_own(text):

@@ -30,8 +30,9 @@ NAME = (
 SHAPES = tuple(
     (hints, re.compile(shape, re.IGNORECASE))
     for hints, shape in (
-        # First of all: what another shape takes out may hold the name.
-        (WORDS, rf"({NAME}\s*=\s*(?:{QUOTE})?){VALUE}{{6,}}"),
+        # First of all, and what is quoted first: what another shape takes out may hold the name.
+        (WORDS, rf"({NAME}\s*=\s*{QUOTE}){VALUE}{{6,}}"),
+        (WORDS, rf"({NAME}\s*=\s*){VALUE}{{6,}}"),
         (WORDS, rf"({NAME}{QUOTE}\s*:\s*{QUOTE}){VALUE}{{6,}}"),
         (("hooks.slack",), rf"()hooks\.slack(?:-gov)?\.com/{VALUE}+"),
         (("xox", "xapp-"), r"()x(?:ox[a-z]|app)(?:\.xox[a-z])?-(?=\S*\d)[\w-]{4,}"),
