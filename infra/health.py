@@ -16,7 +16,8 @@ from rollback_responder.domain.policy import Policy
 
 MINUTE = Duration.minutes(1)
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
-# A message that waits longer has failed more than once, or nobody takes messages.
+# A message that waits longer has failed, or nobody takes messages; one that failed comes again
+# after six times the function's timeout.
 OLDEST_MESSAGE_SECONDS = 300
 # News older than this came to Slack too late to be of use.
 OLDEST_NEWS_MS = 5 * 60 * 1000

@@ -1,5 +1,6 @@
 """How IAM decides. Source of all: Service Authorization Reference."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,13 +34,13 @@ class _ByTag(Check[Json]):
     source = "The reference lists the key for their resource types; it was never seen."
     minutes = 8
 
+    @abstractmethod
     def calls(self, client: Any, made: Json) -> Mapping[str, Callable[[], Any]]:
         """One call for each action."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rights(self, lab: Lab, made: Json, value: str) -> tuple[str, Json]:
         """The service, and the statement for a tag's value."""
-        raise NotImplementedError
 
     def observe(self, lab: Lab, made: Json) -> Seen:
         seen: dict[str, dict[str, str]] = {}
