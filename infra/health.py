@@ -16,9 +16,9 @@ from rollback_responder.domain.policy import Policy
 
 MINUTE = Duration.minutes(1)
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
-# A message that waits longer has failed, or nobody takes messages; one that failed comes again
-# after six times the function's timeout.
-OLDEST_MESSAGE_SECONDS = 300
+# One delivery that fails is made up for by the next, and nobody need be called; whoever waits for
+# longer after that is waited for in vain.
+AFTER_REDELIVERY_SECONDS = 120
 # News older than this came to Slack too late to be of use.
 OLDEST_NEWS_MS = 5 * 60 * 1000
 # The watcher beats every minute; one beat may be late.
@@ -51,6 +51,7 @@ class Health(Construct):
         *,
         policy: Policy,
         alarms: sqs.IQueue,
+        redelivery: Duration,
         dead_letters: Mapping[str, sqs.IQueue],
         functions: Mapping[str, lambda_.IFunction],
         stream_reader: lambda_.IFunction,
@@ -63,7 +64,7 @@ class Health(Construct):
         )
         for email in policy.health.emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
-        self._queues(alarms, dead_letters)
+        self._queues(alarms, redelivery, dead_letters)
         self._functions(functions)
         self._alarm(
             "notify-behind",
@@ -105,12 +106,14 @@ class Health(Construct):
             missing=cloudwatch.TreatMissingData.IGNORE,
         )
 
-    def _queues(self, alarms: sqs.IQueue, dead_letters: Mapping[str, sqs.IQueue]) -> None:
+    def _queues(
+        self, alarms: sqs.IQueue, redelivery: Duration, dead_letters: Mapping[str, sqs.IQueue]
+    ) -> None:
         self._alarm(
             "alarms-waiting",
             "Alarms wait to be judged: respond does not run, or fails on them.",
             alarms.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum"),
-            threshold=OLDEST_MESSAGE_SECONDS,
+            threshold=redelivery.to_seconds() + AFTER_REDELIVERY_SECONDS,
         )
         for name, queue in dead_letters.items():
             self._alarm(

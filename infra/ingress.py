@@ -31,14 +31,15 @@ class Ingress(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = dead_letter_queue(self, "DeadLetters")
+        # Lambda developer guide, "Using Lambda with Amazon SQS": at least six times the
+        # function's timeout, and five tries before the dead-letter queue.
+        self.redelivery = Duration.seconds(6 * handler_timeout.to_seconds())
         self.queue = sqs.Queue(
             self,
             "Alarms",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            # Lambda developer guide, "Using Lambda with Amazon SQS": at least six times the
-            # function's timeout, and five tries before the dead-letter queue.
-            visibility_timeout=Duration.seconds(6 * handler_timeout.to_seconds()),
+            visibility_timeout=self.redelivery,
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=5),
         )
         self.topic = alarm_topic(

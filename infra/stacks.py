@@ -211,6 +211,7 @@ class ResponderStack(Stack):
             "Health",
             policy=self.policy,
             alarms=self.ingress.queue,
+            redelivery=self.ingress.redelivery,
             dead_letters=dead_letters,
             functions=functions,
             stream_reader=functions["notify"],

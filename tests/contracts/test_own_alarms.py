@@ -336,7 +336,7 @@ def the_way_back_is_deleted(region):
 def respond_cannot_load(region):
     cannot_load(region, "respond")
     region.send(ALARMS, wake.body(ERROR_RATE, account_id=ACCOUNT, region=REGION))
-    region.minute(8)
+    region.minute(10)
 
 
 def respond_cannot_load_for_hours(region):
@@ -431,6 +431,17 @@ def test_an_own_alarm_fires_by_its_cause_and_tells_people(region, cause):
     cause(region)
 
     assert set(region.fired()) == CAUSES[cause]
+
+
+def test_a_run_that_fails_once_is_an_error_and_its_message_is_not_late(region):
+    cannot_load(region, "respond")
+    region.send(ALARMS, wake.body(ERROR_RATE, account_id=ACCOUNT, region=REGION))
+    region.minute()
+    region.broken.clear()
+    region.minute(10)
+
+    assert not region.queues[ALARMS]
+    assert region.fired() == ["respond-errors"]
 
 
 def test_every_own_alarm_has_a_cause(region):

@@ -73,6 +73,8 @@ def test_waiting_alarms_and_late_news_are_alarms(responder):
     waiting = own_alarms(responder)["alarms-waiting"]
     assert waiting["MetricName"] == "ApproximateAgeOfOldestMessage"
     assert waiting["Dimensions"] == QUEUE
+    redelivery = responder.of_type("AWS::SQS::Queue")["Ingress/Alarms"]["VisibilityTimeout"]
+    assert waiting["Threshold"] == redelivery + 120
     behind = own_alarms(responder)["notify-behind"]
     assert behind["MetricName"] == "IteratorAge"
     assert behind["Dimensions"] == [{"Name": "FunctionName", "Value": "<Notifier/Notify/Function>"}]

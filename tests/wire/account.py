@@ -40,7 +40,9 @@ OUTPUTS = {"JournalTable": TABLE, "AlarmQueueUrl": "http://sqs/alarms"}
 INVISIBLE = timedelta(minutes=6)
 MOST_RECEIVES = 5
 # infra/health.py, which takes seconds to import.
-MISSED_BEATS, OLDEST_SECONDS = 3, 300
+MISSED_BEATS = 3
+OLDEST_MESSAGE = INVISIBLE + timedelta(minutes=2)
+OLDEST_NEWS = timedelta(minutes=5)
 # What a press comes to where there is no button any more.
 GONE = 410
 
@@ -198,7 +200,7 @@ class Account(World):
         """What is visible in the queue, once; what fails is visible again after its time."""
         for _ in range(len(self.queue)):
             body, receives, visible_at, arrived_at = self.queue.popleft()
-            if self.now - arrived_at > timedelta(seconds=OLDEST_SECONDS):
+            if self.now - arrived_at > OLDEST_MESSAGE:
                 self.rings.add("alarms-waiting")
             if visible_at > self.now:
                 self.queue.append((body, receives, visible_at, arrived_at))
@@ -244,7 +246,6 @@ class Account(World):
 
     def _sample(self):
         """The alarms on the responder itself, at the end of a minute."""
-        late = timedelta(seconds=OLDEST_SECONDS)
         self.minutes_unwatched = self.minutes_unwatched + 1 if self.unwatched else 0
         self.minutes_without_beat = 0 if self.beats else self.minutes_without_beat + 1
         self.unwatched, self.beats = 0, 0
@@ -252,7 +253,7 @@ class Account(World):
         rings = {
             "targets-unwatched": self.minutes_unwatched >= MISSED_BEATS,
             "heartbeat-missing": self.minutes_without_beat >= MISSED_BEATS,
-            "notify-behind": any(self.now - at > late for at in behind),
+            "notify-behind": any(self.now - at > OLDEST_NEWS for at in behind),
             "dead-letters-not-empty": bool(self.dead or self.redriven),
             "notify-failures-not-empty": bool(self.untold),
             "not-ready": any(self.preflights),
