@@ -1,14 +1,17 @@
 """What no function of the responder may ever do, whatever it is granted one day.
 
-CloudFormation names the responder's functions at their first deploy, so a policy cannot know their
-names before; one that names them afterwards is met by the denial here.
+The policy's reader refuses a target that is the responder's own; where access goes by tags,
+somebody could still put one on it, and is met by the denial here.
 """
 
 from collections.abc import Collection, Sequence
 
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
+
+from rollback_responder.domain import naming
 
 # How all of IAM's actions begin but Simulate*, which only tells what IAM would say.
 ACTS_OF_IAM = (*(f"iam:{letter}*" for letter in "ACDEGLPRTU"), "iam:Se*")
@@ -34,10 +37,25 @@ NEVER = (
     "cloudwatch:DeleteAlarms",
     "cloudwatch:DisableAlarmActions",
     "cloudwatch:PutAlarmMuteRule",
+    "cloudwatch:PutMetricAlarm",
     "cloudwatch:SetAlarmState",
     "dynamodb:DeleteItem",
     "dynamodb:DeleteTable",
+    "dynamodb:PutResourcePolicy",
     "dynamodb:Scan",
+    "dynamodb:UpdateTable",
+    "dynamodb:UpdateTimeToLive",
+    # What feeds the functions, and what they are told with: only a deploy changes it.
+    "events:*",
+    "scheduler:*",
+    "secretsmanager:Delete*",
+    "secretsmanager:Put*",
+    "secretsmanager:Update*",
+    "sns:*",
+    "sqs:AddPermission",
+    "sqs:DeleteQueue",
+    "sqs:PurgeQueue",
+    "sqs:SetQueueAttributes",
 )
 # What could move, stop or starve the responder itself.
 NEVER_ITSELF = (
@@ -47,12 +65,14 @@ NEVER_ITSELF = (
     "lambda:PutFunctionConcurrency",
     "lambda:UpdateAlias",
 )
+NEVER_ITS_STACKS = ("cloudformation:CancelUpdateStack", "cloudformation:ContinueUpdateRollback")
 
 
 def deny(
     scope: Construct,
     construct_id: str,
     *,
+    environment: str,
     roles: Sequence[iam.IRole],
     functions: Sequence[lambda_.IFunction],
     except_for: Collection[str] = (),
@@ -78,6 +98,20 @@ def deny(
                 effect=iam.Effect.DENY,
                 actions=list(NEVER_ITSELF),
                 resources=own,
+            ),
+            iam.PolicyStatement(
+                sid="NeverItsStacks",
+                effect=iam.Effect.DENY,
+                actions=list(NEVER_ITS_STACKS),
+                resources=[
+                    Stack.of(scope).format_arn(
+                        service="cloudformation", resource="stack", resource_name=f"{name}/*"
+                    )
+                    for name in (
+                        naming.stack_name(environment),
+                        naming.alarm_stack_name(environment, "*"),
+                    )
+                ],
             ),
         ],
     )

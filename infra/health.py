@@ -25,11 +25,6 @@ OLDEST_NEWS_MS = 5 * 60 * 1000
 MISSED_BEATS = 3
 
 
-def alarm_prefix(environment: str) -> str:
-    """What the names of the responder's own alarms begin with: never the prefix it acts on."""
-    return f"{naming.metrics_service(environment)}-"
-
-
 def own_metric(environment: str, name: str) -> cloudwatch.Metric:
     """One of the responder's own counts, such as the heartbeat at the end of each round."""
     return cloudwatch.Metric(
@@ -57,7 +52,7 @@ class Health(Construct):
         stream_reader: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.prefix = alarm_prefix(policy.environment)
+        self.prefix = naming.health_alarm_prefix(policy.environment)
         self.alarms: list[cloudwatch.Alarm] = []
         self.topic = alarm_topic(
             self, "Topic", topic_name=f"{self.prefix}health", alarm_prefix=self.prefix

@@ -24,6 +24,7 @@ from infra.responder import TIMEOUT as RESPOND_TIMEOUT
 from infra.responder import Responder
 from infra.slack_secret import slack_secret
 from infra.watcher import Watcher
+from rollback_responder.domain import naming
 from rollback_responder.domain.policy import Policy, Watched
 from rollback_responder.wiring import InteractWiring, NotifyWiring, RespondWiring, WatchWiring
 
@@ -32,12 +33,12 @@ def build(app: App, policy: Policy) -> None:
     """Adds all stacks of a policy to the app, and the checks they have to pass."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     Tags.of(app).add("rollback-responder", policy.environment)
-    responder = ResponderStack(app, f"RollbackResponder-{policy.environment}", policy=policy)
+    responder = ResponderStack(app, naming.stack_name(policy.environment), policy=policy)
     shards = shards_of(own_alarms(policy))
     stacks = {
         number: AlarmsStack(
             app,
-            f"RollbackAlarms-{policy.environment}-{number + 1}",
+            naming.alarm_stack_name(policy.environment, number + 1),
             environment=policy.environment,
             alarms=alarms,
         )
@@ -102,6 +103,7 @@ class ResponderStack(Stack):
         deny(
             self,
             "Denials",
+            environment=policy.environment,
             roles=[house.role for house in houses],
             functions=[house.function for house in houses],
             except_for=["codedeploy:CreateDeployment"] if may_deploy(policy) else [],

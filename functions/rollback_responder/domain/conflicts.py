@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import Problem
 from rollback_responder.domain.freeze import Freeze, OneFreeze
-from rollback_responder.domain.target import AfterSuccess, CodeDeployGroup
+from rollback_responder.domain.target import (
+    AfterSuccess,
+    CloudFormationStack,
+    CodeDeployGroup,
+    LambdaAlias,
+)
 from rollback_responder.domain.trigger import AdoptedAlarm, LogFormat, PointerTrigger, Timeouts
 
 if TYPE_CHECKING:
@@ -56,6 +61,7 @@ def conflicts_of(policy: "Policy", places: Places | None = None) -> Iterator[Pro
         path = f"rollback.services[{i}]"
         yield from _service_conflicts(service, path, lag)
         yield from _sibling_conflicts(service, names, path)
+        yield from _own_conflicts(service, policy.environment, path)
     yield from _freeze_conflicts(zip(places.freezes, policy.freezes, strict=True))
     yield from _drill_conflicts(policy)
     said = [(i, service) for i, service in services if places.has_mode or service.mode]
@@ -122,6 +128,23 @@ def _sibling_conflicts(service: "Service", names: set[str], path: str) -> Iterat
                 got=repr(sibling),
                 allowed="the name of another service of this policy",
                 change="name a service that shares its dependencies, or remove it",
+            )
+
+
+def _own_conflicts(service: "Service", environment: str, path: str) -> Iterator[Problem]:
+    """The responder is nobody's target: it would stop itself in the middle of a rollback."""
+    for j, target in enumerate(service.targets):
+        match target:
+            case LambdaAlias(function=name) | CloudFormationStack(stack=name):
+                is_own = naming.is_own(environment, name)
+            case CodeDeployGroup():
+                is_own = False
+        if is_own:
+            yield Problem(
+                path=f"{path}.targets[{j}]",
+                got=f"{target.title!r}, the responder's own",
+                allowed="what is not a part of the responder",
+                change="remove it: a person rolls the responder back, with CloudFormation",
             )
 
 
@@ -221,7 +244,10 @@ def _alarm_conflicts(policy: "Policy") -> Iterator[Problem]:
         ],
         "an alarm name that no other trigger has",
     )
-    prefix = naming.own_alarm_prefix(policy.environment)
+    made, on_itself = (
+        naming.own_alarm_prefix(policy.environment),
+        naming.health_alarm_prefix(policy.environment),
+    )
     for entry in watched:
         if len(entry.alarm_name) > naming.LONGEST_ALARM_NAME:
             yield Problem(
@@ -230,12 +256,14 @@ def _alarm_conflicts(policy: "Policy") -> Iterator[Problem]:
                 allowed=f"at most {naming.LONGEST_ALARM_NAME}, CloudWatch's limit",
                 change="shorten the service's, function's or alias's name",
             )
-        if isinstance(entry.trigger, AdoptedAlarm) and entry.alarm_name.startswith(prefix):
+        if isinstance(entry.trigger, AdoptedAlarm) and entry.alarm_name.startswith(
+            (made, on_itself)
+        ):
             yield Problem(
                 path=f"alarm of service {entry.service.name!r}",
                 got=repr(entry.alarm_name),
-                allowed=f"a name that does not begin with {prefix}",
-                change="adopt an alarm that this policy does not make itself",
+                allowed=f"a name that begins with neither {made} nor {on_itself}",
+                change="adopt an alarm that the responder does not make itself",
             )
 
 

@@ -77,9 +77,28 @@ def metrics_service(environment: str) -> str:
     return f"rollback-responder-{environment}"
 
 
+def health_alarm_prefix(environment: str) -> str:
+    """What the names of the alarms on the responder itself begin with."""
+    return f"{metrics_service(environment)}-"
+
+
 def stack_name(environment: str) -> str:
     """The responder's stack."""
     return f"RollbackResponder-{environment}"
+
+
+def alarm_stack_name(environment: str, number: int | str) -> str:
+    """One of the stacks of the alarms that are made from the policy."""
+    return f"RollbackAlarms-{environment}-{number}"
+
+
+def is_own(environment: str, name: str) -> bool:
+    """Whether a function or a stack is the responder's own.
+
+    CloudFormation begins a name that it gives with that of the stack (its user guide, "Name type").
+    """
+    stack = stack_name(environment)
+    return name == stack or name.startswith((f"{stack}-", alarm_stack_name(environment, "")))
 
 
 def slack_secret_name(environment: str) -> str:
