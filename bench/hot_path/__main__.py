@@ -1,6 +1,6 @@
 """How long from an alarm to the act, beside what a user would otherwise write.
 
-    python -m bench.hot_path [--rounds 50] [--only warm|closed|cold|...] [--publish | --json]
+    python -m bench.hot_path [--rounds 50] [--only 20ms|closed|cold|...] [--publish | --json]
 
 Every design is asked in every round, in alternating order; what counts is the median over the
 rounds of its time divided by that of its naive handler in the same round.

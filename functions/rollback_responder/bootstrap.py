@@ -491,9 +491,10 @@ def _clients(data: Path = sdk.DATA) -> Client:
     With the data that is shipped beside the code; where there is none, or the runtime's SDK wants
     more than that, as the SDK has its own.
     """
-    session = _session()
+    # Where the shipped data does, a second session is a hundredth of a second for nothing.
+    whole = cache(_session)
     if not data.is_dir():
-        return lambda service, config: session.create_client(service, config=config)
+        return lambda service, config: whole().create_client(service, config=config)
     lean = _session()
     sdk.read_only(lean, data)
     roots, widen = sdk.few_roots(data, Path(tempfile.gettempdir()))
@@ -503,7 +504,7 @@ def _clients(data: Path = sdk.DATA) -> Client:
             made = lean.create_client(service, config=config, verify=str(roots))
         except DataNotFoundError as error:
             logger.warning("the SDK reads its own data: %s", error)
-            made = session.create_client(service, config=config, verify=str(roots))
+            made = whole().create_client(service, config=config, verify=str(roots))
         event = f"needs-retry.{made.meta.service_model.service_id.hyphenize()}"
         made.meta.events.register_first(event, widen)
         return made

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
+from rollback_responder.domain import naming
 from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.document import Doc
 from rollback_responder.domain.leg import How, Leg, LegState, name_of
@@ -119,7 +120,7 @@ class Incident:
     from the next.
     """
 
-    id: Annotated[str, Doc("Names the incident.")]
+    id: Annotated[str, Doc("Names the incident."), naming.INCIDENT_ID]
     environment: Annotated[str, Doc("The policy's environment.")]
     service: Annotated[str, Doc("The service's name.")]
     mode: Annotated[Mode, Doc("What the responder was allowed to do.")]

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from rollback_responder.domain.document import Pattern
 from rollback_responder.domain.target import Pointer
 from rollback_responder.domain.trigger import MeasuredTrigger
 
@@ -29,6 +30,10 @@ def alarm_name(
 def topic_name(environment: str) -> str:
     """The SNS topic that alarms of one environment publish to."""
     return f"{PREFIX}-alarms-{environment}"
+
+
+# It becomes a part of keys in the journal, which are of 1,024 bytes at most (DynamoDB quotas).
+INCIDENT_ID = Pattern("[a-zA-Z0-9-]{1,64}", "an id: 1 to 64 letters, digits or hyphens")
 
 
 def incident_id(now: datetime, word: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
+from rollback_responder.domain import naming
 from rollback_responder.domain.document import Doc
 
 
@@ -14,4 +15,6 @@ class Said:
     at: Annotated[datetime, Doc("When.")]
     by: Annotated[str, Doc("Who.")]
     text: Annotated[str, Doc("What, in a sentence.")]
-    incident_id: Annotated[str | None, Doc("The incident it is about, if one.")] = None
+    incident_id: Annotated[
+        str | None, Doc("The incident it is about, if one."), naming.INCIDENT_ID
+    ] = None

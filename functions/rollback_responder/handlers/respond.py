@@ -40,7 +40,8 @@ def _expect(event: Mapping[str, Any]) -> None:
     message alone.
     """
     known: dict[str, tuple[str, ...]] = {}
-    for message in messages_of(event):
+    messages = messages_of(event)
+    for message in messages if len(messages) > 1 else ():
         with suppress(SignalError, PolicyError):
             name = _signal_of(message).alarm_name
             if about := house.responder.alarms_about(name):
