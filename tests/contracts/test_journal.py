@@ -1,26 +1,29 @@
 """What every journal, budget and notice board promises: memory and DynamoDB (moto) alike."""
 
 import json
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from datetime import timedelta
 from functools import partial
+from typing import get_args
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_responder.domain import naming
+from rollback_responder.domain import naming, target, trigger
 from rollback_responder.domain.controls import Approval, Controls, FixingForward, Unsafe
-from rollback_responder.domain.document import write
+from rollback_responder.domain.document import fields_of, write
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
-from rollback_responder.domain.incident import State
+from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.said import Said
 from rollback_responder.domain.situation import Switches
+from rollback_responder.domain.target import LambdaAlias
 from rollback_responder.journal.annals import DynamoDbAnnals
 from rollback_responder.journal.budget import KEY, MOST_TRIES, DynamoDbBudget
-from rollback_responder.journal.codec import decode_controls, encode
+from rollback_responder.journal.codec import PROSE, decode_controls, encode
 from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.journal.memory import (
     MemoryAnnals,
@@ -595,6 +598,39 @@ def test_a_secret_that_somebody_wrote_is_not_kept(dynamodb):
 
     assert "abcdefgh" not in items_of(dynamodb)["row"]["ledgers"]["S"]
     assert take(journal, "b").ledgers["t"].current.about == "see https://[redacted]"
+
+
+def test_each_text_is_searched_for_secrets_and_no_name_is():
+    names = {"id", "environment", "service", "alarm_name", "incident_id", "claim_id", "change"}
+    names |= {"changes", "revision", "version", "to_version", "new_version", "previous_version"}
+    names |= {"code_sha256", "asks_about", "acted", "noun", "unit"}
+    documents = (Incident, Ledger, Controls, Said)
+
+    assert set().union(*map(texts_of, documents)) - names == PROSE
+
+
+def texts_of(hint):
+    """The fields of a document that may hold any text; what the policy names is not looked into."""
+    if not is_dataclass(hint) or hint.__module__ in {target.__name__, trigger.__name__}:
+        return set()
+    found = set()
+    for field in fields_of(hint):
+        parts = {field.hint, *get_args(field.hint)}
+        found |= {field.name} if str in parts else set().union(*map(texts_of, parts))
+    return found
+
+
+@pytest.mark.parametrize("name", ["boxapp-api", "xoxo-shop-2", "ASIAPACIFIC01", "ghs_orders_7"])
+def test_a_name_that_looks_like_a_secret_still_names_the_same(dynamodb, name):
+    """By another name a target is seen for the first time each minute, and never protected."""
+    journal = DynamoDbJournal(dynamodb, TABLE, LEASE)
+    shop = LambdaAlias(function=name, alias="live")
+    kept = {shop.target_id: a_ledger()}
+    incident = replace(undecided(), target=shop, alarm_name=f"{name}: token=expired rate")
+    journal.close(take(journal, "a"), ledgers=kept, incident=incident)
+
+    row = journal.rows([SHOP])[SHOP]
+    assert (row.damage, row.ledgers, row.incident) == (None, kept, incident)
 
 
 @pytest.mark.parametrize(

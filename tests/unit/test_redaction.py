@@ -53,6 +53,8 @@ def test_a_name_that_is_part_of_another_secret_does_not_hide_its_own(text):
         "rollback.prod.ASIAPACIFIC.live.error-rate",
         "bearer certificates and basic information",
         "boxapp-api, xapp-service and xoxo-hugs",
+        "boxapp-2:live and foxapp-orders:live moved to version 4",
+        '{"function":"xapp-service","version":"4"}',
         "highs_of_today",
         "http://127.0.0.1:8080/path and ann@example.com",
         "arn:aws:secretsmanager:eu-west-1:111122223333:secret:rollback-responder/prod/slack",

@@ -1,9 +1,9 @@
 """Secrets in text that nobody here wrote: told apart by their shape, and taken out.
 
 A description, a reason or a name may hold one, because somebody pasted it there. It is taken out
-where text leaves for good: in a log line, in a row of the journal, in Slack, in a parked message's
-detail. What has no shape of its own, such as a bare signing secret, cannot be known here; it is
-never put into a text in the first place.
+where text leaves for good: in a log line, in a text of a row, in Slack, in a parked message's
+detail. In a row a name stays: by another it would be something else. What has no shape of its own,
+such as a bare signing secret, cannot be known here; it is never put into a text in the first place.
 """
 
 import re
@@ -18,6 +18,9 @@ BEGIN = (
     r"(?:(?<![^\W_])|(?<=\\x[0-9a-f][0-9a-f])|(?<=\\u[0-9a-f]{4})|(?<=\\U[0-9a-f]{8})"
     r"|(?<=\\[nrtabfv0]))"
 )
+# How Slack's tokens begin. Within a word only a long one is taken for one: there are names such as
+# boxapp-2.
+SLACK = r"x(?:ox[a-z]|app)(?:\.xox[a-z])?"
 WORDS = ("secret", "passw", "pwd", "token", "signature", "credential", "key")
 NAME = (
     r"(?:secret|passwo?r?d?|pwd|token|signature|credential|(?:api|access|private)[_-]?key)"
@@ -35,7 +38,10 @@ SHAPES = tuple(
         (WORDS, rf"({NAME}\s*=\s*){VALUE}{{6,}}"),
         (WORDS, rf"({NAME}{QUOTE}\s*:\s*{QUOTE}){VALUE}{{6,}}"),
         (("hooks.slack",), rf"()hooks\.slack(?:-gov)?\.com/{VALUE}+"),
-        (("xox", "xapp-"), r"()x(?:ox[a-z]|app)(?:\.xox[a-z])?-(?=\S*\d)[\w-]{4,}"),
+        (
+            ("xox", "xapp-"),
+            rf"()(?:{BEGIN}{SLACK}-(?=[\w-]*\d)[\w-]{{4,}}|{SLACK}-\d[\w-]{{16,}})",
+        ),
         (("akia", "asia"), r"()(?-i:(?:AKIA|ASIA)[A-Z0-9]{8,})"),
         (
             ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),

@@ -1,6 +1,7 @@
 """Ledgers and incidents as the text the journal keeps, and back. A damaged row names its damage.
 
-A secret in what people and AWS wrote is not kept.
+A secret in what people and AWS wrote is not kept. A name is kept as it is, whatever it looks like:
+read back as another, it would name nothing.
 """
 
 import json
@@ -17,9 +18,12 @@ from rollback_responder.domain.said import Said
 
 T = TypeVar("T")
 
+# The fields that hold text of people and of AWS; the others hold names and numbers.
+PROSE = frozenset({"about", "approved_by", "by", "ordered_by", "said", "text", "title", "why"})
+
 
 def encode(value: Incident) -> str:
-    """One line of JSON, the same for the same value; a secret in it is not kept."""
+    """One line of JSON, the same for the same value."""
     return _line(write(value))
 
 
@@ -79,7 +83,20 @@ def _damages(incident: Incident) -> Iterator[str]:
 
 
 def _line(document: Any) -> str:
-    return redacted(json.dumps(document, separators=(",", ":"), sort_keys=True))
+    return json.dumps(_without_secrets(document), separators=(",", ":"), sort_keys=True)
+
+
+def _without_secrets(document: Any) -> Any:
+    if isinstance(document, list):
+        return [_without_secrets(item) for item in document]
+    if not isinstance(document, dict):
+        return document
+    return {
+        name: redacted(value)
+        if name in PROSE and isinstance(value, str)
+        else _without_secrets(value)
+        for name, value in document.items()
+    }
 
 
 def _parse(what: str, text: str) -> Any:
