@@ -100,8 +100,9 @@ class Watcher:
         """
         rooms, now = self._rooms, self._rooms.clock()
         names = [entry.alarm_name for entries in self._entries.values() for entry in entries]
+        needed = {each for service in rooms.policy.services for each in service.dependencies}
         rows = rooms.journal.rows(list(self._entries))
-        alarms = rooms.metrics.read_alarms(names)
+        alarms = rooms.metrics.read_alarms({*names, *needed})
         done = Round(targets=sum(len(service.targets) for service in rooms.policy.services))
         done.open += [
             row.incident for row in rows.values() if row.incident and row.incident.is_open
@@ -126,8 +127,8 @@ class Watcher:
         self, names: Sequence[str], alarms: Mapping[str, AlarmReading], problems: list[str]
     ) -> Iterator[str]:
         """Alarms that nothing is rolled back for, because somebody asked for silence."""
-        for name, alarm in alarms.items():
-            if not alarm.actions_enabled:
+        for name in names:
+            if name in alarms and not alarms[name].actions_enabled:
                 yield f"{name}: its actions are disabled"
         try:
             muted = self._rooms.metrics.muted(names)
@@ -210,6 +211,11 @@ class Watcher:
             f" alarm {entry.alarm_name} does not exist"
             for entry in look.entries
             if entry.alarm_name not in look.alarms
+        ]
+        problems += [
+            f"{look.service.name}: alarm {name} of a dependency does not exist"
+            for name in look.service.dependencies
+            if name not in look.alarms
         ]
         return Targets(
             observations=observations,

@@ -35,6 +35,7 @@ ONLY_THE_PARSER = {
     "duplicates",
     "freezes_that_never_are",
     "healthy_later_than_the_deadline",
+    "its_own_dependency",
     "itself",
     "measured_trigger_without_an_alias",
     "more_bad_minutes_than_minutes",

@@ -67,6 +67,7 @@ def conflicts_of(policy: "Policy", places: Places | None = None) -> Iterator[Pro
     said = [(i, service) for i, service in services if places.has_mode or service.mode]
     yield from _mode_conflicts(policy, said)
     yield from _log_format_conflicts(services)
+    yield from _dependency_conflicts(policy, services)
     yield from _alarm_conflicts(policy)
 
 
@@ -233,6 +234,22 @@ def _log_format_conflicts(services: list[tuple[int, "Service"]]) -> Iterator[Pro
                         allowed=f"{other.value}, as in its other timeouts trigger",
                         change="write the format that the function logs in, in both",
                     )
+
+
+def _dependency_conflicts(
+    policy: "Policy", services: list[tuple[int, "Service"]]
+) -> Iterator[Problem]:
+    """What calls for a rollback cannot be what holds it back."""
+    own = {(entry.service.name, entry.alarm_name) for entry in policy.watched()}
+    for i, service in services:
+        for j, name in enumerate(service.dependencies):
+            if (service.name, name) in own:
+                yield Problem(
+                    path=f"rollback.services[{i}].dependencies[{j}]",
+                    got=f"{name!r}, an alarm of one of its triggers",
+                    allowed="alarms of what the service depends on",
+                    change="remove it: while it fires, nothing would be rolled back",
+                )
 
 
 def _alarm_conflicts(policy: "Policy") -> Iterator[Problem]:
