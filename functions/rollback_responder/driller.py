@@ -37,6 +37,11 @@ class Driller:
         rows = self.journal.rows([service.name for service in services])
         for service in services:
             row = rows.get(service.name)
+            if row and row.damage:
+                # Nothing can be written to it; the watcher tells of it each minute.
+                told[service.name] = row.damage
+                logger.warning("no drill of %s: %s", service.name, row.damage)
+                continue
             try:
                 order = rehearsal(self.policy, service, row.ledgers if row else {}, by=BY, now=now)
                 told[service.name] = self.desk.take(order)

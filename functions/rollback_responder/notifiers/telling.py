@@ -12,7 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-from rollback_responder.domain.errors import JournalError, MessageGone, NotificationError
+from rollback_responder.domain.errors import (
+    JournalError,
+    MessageGone,
+    NotificationError,
+    RowDamaged,
+)
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.said import Said
 from rollback_responder.domain.storm import Gathering, Member
@@ -100,7 +105,12 @@ class Teller:
             state=incident.state,
             needs_a_person=incident.needs_a_person,
         )
-        gathering = self._storms.join(incident.id, member, now)
+        try:
+            gathering = self._storms.join(incident.id, member, now)
+        except RowDamaged as error:
+            # What is damaged may be another incident's part of it; each is told by itself then.
+            logger.warning("incident %s is told by itself: %s", incident.id, error)
+            return None
         if not gathering.is_storm:
             return None
         bulletin = storm_of(gathering, account_id=self._account_id, region=self._region)
