@@ -38,11 +38,16 @@ def respond_grants(policy: Policy) -> Iterator[Grant]:
 
 
 def watch_grants(policy: Policy) -> Iterator[Grant]:
-    """What `watch` needs: it looks further than `respond`, and touches nothing."""
+    """What `watch` needs: it looks further than `respond`, and touches nothing.
+
+    By tag it may read only what `respond` may move, where that is to be moved: what it cannot read
+    it tells at once.
+    """
     yield _mute_rules()
     for service in policy.services:
+        more = () if policy.mode_of(service).may_act else (naming.MAY_LOOK,)
         for target in service.targets:
-            yield _known(policy, _observe(target), naming.MAY_ACT, naming.MAY_LOOK)
+            yield _known(policy, _observe(target), naming.MAY_ACT, *more)
 
 
 def _mute_rules() -> Grant:

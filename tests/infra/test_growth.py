@@ -206,6 +206,14 @@ def test_by_tags_nothing_may_be_moved_where_everything_is_only_observed():
     assert ACTING.isdisjoint(actions)
 
 
+def test_by_tags_watch_cannot_read_what_respond_could_not_move():
+    """So that a tag still at `look` is told each minute, not when a rollback is refused for it."""
+    services = [service | {"mode": "enforce"} for service in POLICY["services"]]
+    policy = parse_policy({**POLICY, "access": "tags", "services": services})
+    tagged = {grant.tagged for grant in watch_grants(policy) if grant.tagged}
+    assert tagged == {("rollback-target-test", "act")}
+
+
 def test_by_tags_every_open_resource_in_the_template_stands_under_its_condition(responder):
     found = 0
     for policy in responder.of_type("AWS::IAM::ManagedPolicy").values():
