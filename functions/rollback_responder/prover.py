@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 # A release proves itself on real traffic; fewer requests than this prove nothing (decision D22).
 ENOUGH_REQUESTS = 20
+# CloudWatch keeps minutes for 15 days, and returns none to whoever asks for older ones as well
+# (CloudWatch API reference, MetricStat, Period).
+MINUTES_KEPT = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,7 @@ class Prover:
         whoever wrote since when it serves, may be wrong.
         """
         pointer = live.pointer
+        since_at = max(since_at, live.now - MINUTES_KEPT)
         read = partial(self._rooms.metrics.read, since_at=since_at, now=live.now)
         # Requests are the same series whatever is asked of them.
         traffic = read({TOTAL: question_of(ErrorRate(threshold_percent=50), pointer)})[TOTAL]

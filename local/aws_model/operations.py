@@ -7,7 +7,7 @@ service itself can know. Members that the model does not serve are refused, neve
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 
 from local.aws_model import queries, shapes, wire
@@ -24,6 +24,9 @@ from local.aws_model.metric_math import Band, Series
 from local.aws_model.metrics import Metric, floor_minute
 from local.aws_model.mute_rules import MuteStatus
 from local.aws_model.queries import Query, Window
+
+# How long datapoints of one minute are kept.
+MINUTES_KEPT = timedelta(days=15)
 
 Members: TypeAlias = dict[str, Any]
 Operation: TypeAlias = Callable[[CloudWatch, Members], Members]
@@ -145,7 +148,8 @@ def _get_metric_data(model: CloudWatch, request: Members) -> Members:
     for query in asked:
         if query.return_data:
             for label, series in _labelled(query, answers[query.id]):
-                points = sorted(series.items(), reverse=descending)
+                kept = {} if _is_too_fine(windows[query.id], start) else series
+                points = sorted(kept.items(), reverse=descending)
                 results.append(
                     {
                         "Id": query.id,
@@ -156,6 +160,16 @@ def _get_metric_data(model: CloudWatch, request: Members) -> Members:
                     }
                 )
     return {"MetricDataResults": results, "Messages": []}
+
+
+def _is_too_fine(window: Window, start: datetime) -> bool:
+    """Whether nothing is returned because the range begins where only longer periods are kept.
+
+    "Start time between 15 and 63 days ago - Use a multiple of 300 seconds (5 minutes)", "or no data
+    points in that time range is returned" (SDK model, MetricStat, Period).
+    """
+    is_old = window.seen_at - start > MINUTES_KEPT
+    return is_old and window.period % timedelta(minutes=5) > timedelta(0)
 
 
 def _labelled(query: Query, answer: Series | Band) -> list[tuple[str, Series]]:

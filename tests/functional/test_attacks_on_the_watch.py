@@ -1,7 +1,9 @@
 """Ways to have the watcher mislead, or keep silent, that somebody has tried."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+from faults import healthy_v1
 from scenarios import errors_alarm, house_with
 
 from house import LEASE, START, House, policy_document
@@ -9,10 +11,12 @@ from local.aws_model.alarm import Actions
 from rollback_responder.domain.errors import RowDamaged
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.release import Origin, Release
 from rollback_responder.driller import Driller
 from rollback_responder.journal.memory import MemoryNotices
 from rollback_responder.notifiers.telling import Teller
 from rollback_responder.ports import Row
+from rollback_responder.prover import Live, Prover
 from tests.builders import an_incident
 
 # -- what the watcher looks at -----------------------------------------------------------------
@@ -27,6 +31,31 @@ def test_a_dependency_whose_alarm_does_not_exist_is_a_problem_before_anything_br
     done = house.watch()
     assert done.problems == ["shop: alarm databse-down of a dependency does not exist"]
     assert done.hushed == []
+
+
+def test_a_release_that_nobody_called_for_weeks_proves_itself_when_somebody_does():
+    """CloudWatch keeps minutes for fifteen days, and answers nothing to who asks for older ones."""
+    house = healthy_v1(House())
+    house.deploy("v2")
+    house.traffic(10, requests=12, watch=False)
+    weeks_ago = house.now - timedelta(days=16)
+    release = Release(
+        version="2", since_at=weeks_ago, origin=Origin.DEPLOYED, whole_since_at=weeks_ago
+    )
+    entries = list(house.policy.watched())
+    pointer = entries[0].pointer
+    alarms = house.rooms.metrics.read_alarms([entry.alarm_name for entry in entries])
+    live = Live(
+        pointer=pointer,
+        observation=house.rooms.pointer(pointer).observe(pointer),
+        entries=entries,
+        alarms={name: replace(alarm, transitioned_at=weeks_ago) for name, alarm in alarms.items()},
+        busy=False,
+        now=house.now,
+    )
+    ledger = Prover(house.rooms).examined(live, replace(house.ledger, current=release))
+
+    assert [good.version for good in ledger.good] == ["2", "1"]
 
 
 # -- what a damaged row keeps from happening ---------------------------------------------------
