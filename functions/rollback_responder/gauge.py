@@ -25,10 +25,10 @@ from rollback_responder.domain.release import (
     Ledger,
     Observation,
     Origin,
-    Release,
     likely,
     way_back,
 )
+from rollback_responder.domain.rollout import was_under_way
 from rollback_responder.domain.trigger import AdoptedAlarm, PointerTrigger
 from rollback_responder.ports import Row
 from rollback_responder.rooms import Rooms
@@ -114,22 +114,23 @@ def siblings_of(
     """What is asked of a service's siblings: how many of their requests fail.
 
     One whose own release is still on trial says nothing: it may fail for a reason of its own. Nor
-    does one that was rolled back a moment ago.
+    does one that was rolled back a moment ago, or of which something is being rolled out.
     """
     by_name = {each.name: each for each in policy.services}
     found = []
     for name in service.siblings:
         row = rows.get(name)
-        releases = [ledger.current for ledger in row.ledgers.values()] if row else []
-        if not any(_says_nothing(release, now) for release in releases):
+        ledgers = row.ledgers.values() if row else ()
+        if not any(_says_nothing(ledger, now) for ledger in ledgers):
             found += [Sibling(service=name, question=q) for q in _shares_of(by_name[name])]
     return tuple(found)
 
 
-def _says_nothing(release: Release | None, now: datetime) -> bool:
+def _says_nothing(ledger: Ledger, now: datetime) -> bool:
     """Whether a service may fail, or has failed a moment ago, for a reason of its own."""
+    release = ledger.current
     if release is None:
-        return False
+        return was_under_way(ledger.revision)
     rolled_back = release.origin is Origin.ROLLED_BACK and now - release.since_at <= WINDOW
     return rolled_back or (release.origin is Origin.DEPLOYED and release.proven_at is None)
 

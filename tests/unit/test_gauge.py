@@ -9,7 +9,8 @@ from rollback_responder.domain.assessment import Baseline, unmeasurable
 from rollback_responder.domain.errors import MeasurementError
 from rollback_responder.domain.judging import Verdict
 from rollback_responder.domain.metric import question_of, tells_versions_apart
-from rollback_responder.domain.release import Ledger, Origin
+from rollback_responder.domain.release import Ledger, Origin, seen_rollout
+from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.target import LambdaAlias
 from rollback_responder.domain.trigger import AdoptedAlarm
 from rollback_responder.gauge import (
@@ -161,6 +162,12 @@ def a_row(*releases):
     )
 
 
+def a_rollout_row(phase):
+    """The row of a service whose stack stood so when it was last seen."""
+    ledger = seen_rollout(Ledger(), Sight(phase=phase, status="so", change="the stack's update"))
+    return Row(ledgers={"cloudformation_stack/cart": ledger}, incident=None, acting_until=None)
+
+
 PROVEN = a_release(proven_at=NOW)
 ON_TRIAL = a_release()
 SEEN = a_release(origin=Origin.FIRST_SEEN)
@@ -185,6 +192,12 @@ def rolled_back(minutes):
         ({"cart": a_row(rolled_back(10))}, False),
         ({"cart": a_row(rolled_back(10.1))}, True),
         ({"shop": a_row(ON_TRIAL)}, True),
+        # So may one whose stack or deployment is under way, be it back or forth.
+        ({"cart": a_rollout_row(Phase.RUNNING)}, False),
+        ({"cart": a_rollout_row(Phase.FINISHING)}, False),
+        ({"cart": a_rollout_row(Phase.RETURNING)}, False),
+        ({"cart": a_rollout_row(Phase.SETTLED)}, True),
+        ({"cart": a_rollout_row(Phase.RETURNED)}, True),
     ],
 )
 def test_a_sibling_on_trial_itself_is_not_asked(rows, asked):

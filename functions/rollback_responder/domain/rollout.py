@@ -35,6 +35,10 @@ class Phase(StrEnum):
     UNKNOWN = "unknown"
 
 
+# Something is on its way, back or forth.
+UNDER_WAY = frozenset({Phase.RUNNING, Phase.FINISHING, Phase.RETURNING})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """A rollout as it is now.
@@ -79,3 +83,8 @@ class Sight:
     def revision(self) -> str:
         """Equal as long as nobody has begun, stopped or finished anything."""
         return f"{self.change} {self.phase.value}"
+
+
+def was_under_way(revision: str | None) -> bool:
+    """Whether something was under way, by the `Sight.revision` that was written down."""
+    return revision is not None and revision.rpartition(" ")[2] in UNDER_WAY

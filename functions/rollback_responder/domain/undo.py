@@ -12,11 +12,10 @@ from rollback_responder.domain.controls import Controls, UndoAsked
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Observation
-from rollback_responder.domain.rollout import Phase
+from rollback_responder.domain.rollout import UNDER_WAY
 
 # What is taken for granted for so long: people, AWS and the world go on.
 ASKED_WITHIN = timedelta(hours=1)
-UNDER_WAY = frozenset({Phase.RUNNING, Phase.FINISHING, Phase.RETURNING})
 
 
 def asked_to_undo(case: Case) -> UndoAsked | None:
