@@ -13,6 +13,7 @@ from constructs import Construct
 from infra.topics import alarm_topic
 from rollback_responder.domain import naming
 from rollback_responder.domain.policy import Policy
+from rollback_responder.domain.readiness import SERVICES_A_DAY
 
 MINUTE = Duration.minutes(1)
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
@@ -97,8 +98,10 @@ class Health(Construct):
             " check`.",
             own_metric(policy.environment, naming.NOT_READY),
             threshold=0,
-            # What one preflight found stands until the next.
+            # What one preflight found stands until the next. Where that looks at other services,
+            # its OK says nothing of these.
             missing=cloudwatch.TreatMissingData.IGNORE,
+            tells_ok=len(policy.services) <= SERVICES_A_DAY,
         )
 
     def _queues(
@@ -147,6 +150,7 @@ class Health(Construct):
         periods: int = 1,
         operator: cloudwatch.ComparisonOperator = ABOVE,
         missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+        tells_ok: bool = True,
     ) -> None:
         alarm = cloudwatch.Alarm(
             self,
@@ -161,5 +165,6 @@ class Health(Construct):
         )
         tell = actions.SnsAction(self.topic)
         alarm.add_alarm_action(tell)
-        alarm.add_ok_action(tell)
+        if tells_ok:
+            alarm.add_ok_action(tell)
         self.alarms.append(alarm)

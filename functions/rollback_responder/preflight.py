@@ -17,10 +17,6 @@ from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.target import Pointer
 from rollback_responder.rooms import Rooms
 
-# Of more services each has its turn every few days: IAM and Lambda are asked for all of them
-# within one run.
-SERVICES_A_DAY = 50
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
@@ -52,7 +48,7 @@ class Preflight:
 
     def _of_the_day(self) -> tuple[Service, ...]:
         services = self.rooms.policy.services
-        days = -(-len(services) // SERVICES_A_DAY)
+        days = -(-len(services) // readiness.SERVICES_A_DAY)
         return services[self.rooms.clock().toordinal() % days :: days]
 
     def _way_back(self, service: Service, pointer: Pointer, ledger: Ledger) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ from house import House, policy_document
 from rollback_responder.domain.errors import JournalError
 from rollback_responder.domain.finding import Check
 from rollback_responder.domain.permissions import needs_of
-from rollback_responder.domain.readiness import PermissionFacts
-from rollback_responder.preflight import SERVICES_A_DAY, Preflight
+from rollback_responder.domain.readiness import SERVICES_A_DAY, PermissionFacts
+from rollback_responder.preflight import Preflight
 from rollback_responder.rooms import Rooms
 
 READS = {"rows", "GetAlias", "GetFunctionConfiguration"}

@@ -72,6 +72,13 @@ def length(value):
     return len(text)
 
 
+def test_of_more_services_than_a_morning_looks_at_nobody_is_told_that_all_is_well(responder):
+    """The next morning looks at others, and says nothing of what this one found."""
+    alarms = responder.of_type("AWS::CloudWatch::Alarm").values()
+    quiet = [alarm["AlarmName"] for alarm in alarms if "OKActions" not in alarm]
+    assert quiet == ["rollback-responder-test-not-ready"]
+
+
 def test_no_stack_is_larger_than_cloudformation_takes(grown):
     for template in grown.templates.values():
         assert template.path.stat().st_size <= 1_000_000

@@ -15,6 +15,10 @@ from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmReading, AlarmState
 from rollback_responder.domain.target import CloudFormationStack, CodeDeployGroup
 
+# So many services the preflight looks at each day: IAM and Lambda are asked for all of them within
+# one run. Of more each has its turn every few days.
+SERVICES_A_DAY = 50
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFacts:
