@@ -344,6 +344,27 @@ def test_without_the_scope_for_files_the_words_are_told(inbox, monkeypatch):
     assert len(inbox.messages()) == 3
 
 
+@pytest.mark.parametrize(
+    "word", ["cant_update_message", "edit_window_closed", "channel_not_found", "is_archived"]
+)
+def test_what_cannot_be_edited_any_more_is_told_in_a_message_of_its_own(inbox, monkeypatch, word):
+    """A workspace may end edits after a minute, a bot be another one, a channel be closed."""
+
+    def refuse(_given, *, author):
+        raise SlackError(word)
+
+    secret = SlackSecret(bot_token=inbox.token, api_url=inbox.api_url)
+    told = Told(open_slack(secret, POLICY))
+    told.tell(replace(ENDED, steps=ENDED.steps[:-1]))
+    monkeypatch.setattr(inbox.workspace, "update", refuse)
+
+    assert told.tell(ENDED) == 1
+    head, reply = inbox.messages()[-2:]
+    assert (head.thread_ts, reply.thread_ts) == (None, head.ts)
+    assert reply.text.endswith("three")
+    assert "<!here>" in head.text
+
+
 # -- a storm --------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ RollbackError
 │   └── ClaimLost        somebody else took the target over
 ├── QueueError           a queue did not take a message; retryable
 └── NotificationError    Slack did not take the message; says whether a retry can help
-    └── MessageGone      the message to edit or reply to is not there any more
+    └── MessageGone      the message to edit or reply to is out of reach
 """
 
 from dataclasses import dataclass

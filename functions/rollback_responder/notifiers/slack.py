@@ -46,8 +46,19 @@ from rollback_responder.notifiers.links import Link
 from rollback_responder.notifiers.message import Button, Message
 from rollback_responder.ports import Thread
 
-# The message to edit, or its thread, was deleted.
-GONE = frozenset({"message_not_found", "thread_not_found", "cannot_reply_to_message"})
+# The message to edit or to reply to was deleted, is another app's, or may no longer be edited here
+# (Slack Web API, chat.update, "Errors").
+GONE = frozenset(
+    {
+        "message_not_found",
+        "thread_not_found",
+        "cannot_reply_to_message",
+        "cant_update_message",
+        "edit_window_closed",
+    }
+)
+# Or the channel that it stands in is closed; today's may be another one.
+OUT_OF_REACH = GONE | {"channel_not_found", "is_archived", "not_in_channel"}
 # What comes instead of an answer.
 UNREACHABLE = (SlackClientError, OSError, HTTPException)
 HEADER_LIMIT, TEXT_LIMIT, FIELD_LIMIT, CONFIRM_LIMIT = 150, 3000, 2000, 300
@@ -69,8 +80,6 @@ FINAL_ERRORS = frozenset(
         "msg_blocks_too_long",
         "msg_too_long",
         "no_text",
-        "cant_update_message",
-        "edit_window_closed",
     }
 )
 
@@ -167,7 +176,10 @@ class BotThread:
         del news
         place = _place(head)
         content = bulletin_content(bulletin, self._policy, rings=False)
-        _asked(lambda: self._client.chat_update(channel=place.channel, ts=place.ts, **content))
+        _asked(
+            lambda: self._client.chat_update(channel=place.channel, ts=place.ts, **content),
+            OUT_OF_REACH,
+        )
 
     def open(self, message: Message, *, under: str | None = None) -> str:
         """See `Thread.open`. The head's name is its channel id and its timestamp.
@@ -198,7 +210,8 @@ class BotThread:
                 text=_cut(f"{ring}{_escaped(place.about + text)}", TEXT_LIMIT),
                 unfurl_links=False,
                 reply_broadcast=rings,
-            )
+            ),
+            OUT_OF_REACH,
         )
 
     def pass_on(self, head: str | None, text: str) -> None:
@@ -214,7 +227,8 @@ class BotThread:
         _asked(
             lambda: self._client.chat_postMessage(
                 channel=channel, text=said, unfurl_links=False, thread_ts=thread_ts
-            )
+            ),
+            OUT_OF_REACH if thread_ts else GONE,
         )
 
     def update(self, head: str, message: Message, *, news: bool) -> None:
@@ -222,7 +236,10 @@ class BotThread:
         del news
         place = _place(head)
         content = _content(message, self._policy, rings=False, by_name=True)
-        _asked(lambda: self._client.chat_update(channel=place.channel, ts=place.ts, **content))
+        _asked(
+            lambda: self._client.chat_update(channel=place.channel, ts=place.ts, **content),
+            OUT_OF_REACH,
+        )
 
     def show(self, head: str, png: bytes, *, alt: str, title: str) -> None:
         """See `Thread.show`. Three calls: an address, the upload, and where it is shared."""
@@ -516,13 +533,16 @@ def _place(head: str) -> _Place:
     return _Place(channel=channel, ts=ts, thread=thread or ts, about=about)
 
 
-def _asked(call: Callable[[], Any]) -> Any:
-    """One call of the Web API, its failure turned into ours, without URL or token."""
+def _asked(call: Callable[[], Any], gone: frozenset[str] = GONE) -> Any:
+    """One call of the Web API, its failure turned into ours, without URL or token.
+
+    `gone` are the answers that say that the message it is about is out of reach.
+    """
     try:
         return call()
     except SlackApiError as error:
-        if error.response["error"] in GONE:
-            raise MessageGone("the message is not in Slack any more", retryable=False) from None
+        if error.response["error"] in gone:
+            raise MessageGone("the message is out of reach", retryable=False) from None
         raise _refused(str(error.response["error"]), error.response.status_code) from None
     except UNREACHABLE as error:
         raise _unreachable(error) from None
