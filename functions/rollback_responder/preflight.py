@@ -13,7 +13,7 @@ from rollback_responder.domain.errors import ActionError
 from rollback_responder.domain.finding import Finding, Unread, not_read
 from rollback_responder.domain.policy import Policy, Service
 from rollback_responder.domain.readiness import PermissionFacts
-from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.release import Ledger, vanished, way_back
 from rollback_responder.domain.target import Pointer
 from rollback_responder.rooms import Rooms
 
@@ -57,10 +57,18 @@ class Preflight:
         if seen is None:
             # The watcher says so each minute.
             return
-        there = frozenset(
-            good.version for good in ledger.good if action.build(pointer, good.version)
-        )
+        # Of the versions that proved themselves, up to the first one that is still there: Lambda's
+        # calls are for those that move.
+        kept = ledger
+        while (back := way_back(kept, seen, pointer.never_back_to)) and not action.build(
+            pointer, back
+        ):
+            kept = vanished(kept, back)
         fact = AliasFacts(
-            target=pointer, versions=there, observation=seen, ledger=ledger, moved=moved(service)
+            target=pointer,
+            versions=frozenset(good.version for good in kept.good),
+            observation=seen,
+            ledger=ledger,
+            moved=moved(service),
         )
         yield from way_back_findings(fact, seen, ledger)

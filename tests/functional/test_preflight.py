@@ -64,6 +64,20 @@ def test_a_way_back_that_was_deleted_is_found(morning):
     assert morning.checks() == [Check.VERSION_DELETED, Check.NO_WAY_BACK]
 
 
+def test_of_a_long_history_only_the_way_back_is_looked_at(morning):
+    """Lambda takes fifteen such calls a second of everybody, rollbacks and deployments as well."""
+    for code in ("v3", "v4", "v5"):
+        morning.house.traffic(7)
+        morning.house.deploy(code)
+    morning.house.traffic(1)
+
+    assert [good.version for good in morning.house.ledger.good] == ["4", "3", "2", "1"]
+    assert morning.checks() == []
+    assert morning.house.calls.count("GetFunctionConfiguration") == 1
+    morning.house.aliases.delete_version("shop", "4")
+    assert morning.checks() == [Check.VERSION_DELETED]
+
+
 def test_a_service_that_never_proved_anything_has_no_way_back():
     new = Morning()
     new.house.deploy("v1")
