@@ -38,6 +38,10 @@ class Preflight:
             row = rows.get(service.name)
             if row is None or not self.rooms.policy.mode_of(service).may_act:
                 continue
+            if row.damage:
+                about = "its row in the journal"
+                found.append(not_read(service.name, about, Unread(why=row.damage)))
+                continue
             for pointer in service.pointers:
                 ledger = row.ledgers.get(pointer.target_id, Ledger())
                 try:

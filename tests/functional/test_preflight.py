@@ -11,6 +11,7 @@ from rollback_responder.domain.errors import JournalError
 from rollback_responder.domain.finding import Check
 from rollback_responder.domain.permissions import needs_of
 from rollback_responder.domain.readiness import SERVICES_A_DAY, PermissionFacts
+from rollback_responder.ports import Row
 from rollback_responder.preflight import Preflight
 from rollback_responder.rooms import Rooms
 
@@ -92,6 +93,13 @@ def test_a_service_that_is_only_observed_needs_no_way_back():
     new.house.traffic(1)
 
     assert new.checks() == []
+
+
+def test_a_damaged_row_is_not_taken_for_a_service_that_never_proved_anything(morning):
+    row = Row(ledgers={}, incident=None, acting_until=None, damage="a row's ledgers is not JSON")
+    morning.house.journal.rows = lambda _: {"shop": row}
+
+    assert morning.checks() == [Check.NOT_READ]
 
 
 def test_an_alias_that_is_gone_is_left_to_the_watcher(morning):
