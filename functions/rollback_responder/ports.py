@@ -51,7 +51,10 @@ class Metrics(Protocol):
         ...
 
     def muted(self, names: Collection[str]) -> Mapping[str, str]:
-        """The rule that mutes it, for each of these alarms that is muted; errors as `muted_by`."""
+        """The rule that mutes it, for each that is muted of these alarms, which exist.
+
+        Errors as `muted_by`.
+        """
         ...
 
     def read(

@@ -127,11 +127,12 @@ class Watcher:
         self, names: Sequence[str], alarms: Mapping[str, AlarmReading], problems: list[str]
     ) -> Iterator[str]:
         """Alarms that nothing is rolled back for, because somebody asked for silence."""
-        for name in names:
-            if name in alarms and not alarms[name].actions_enabled:
+        there = [name for name in names if name in alarms]
+        for name in there:
+            if not alarms[name].actions_enabled:
                 yield f"{name}: its actions are disabled"
         try:
-            muted = self._rooms.metrics.muted(names)
+            muted = self._rooms.metrics.muted(there)
         except MeasurementError as error:
             problems.append(str(error))
             return

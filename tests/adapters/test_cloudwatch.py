@@ -795,6 +795,17 @@ def test_of_many_alarms_those_that_are_muted_are_told_with_their_rules():
     assert muted.calls == ["ListAlarmMuteRules", "GetAlarmMuteRule"]
 
 
+def test_of_more_active_rules_than_alarms_none_is_read():
+    """In a night of maintenance a batch of some alarms would wait for the rules of everybody."""
+    muted = Muted()
+    for number in range(30):
+        muted.rule(f"maintenance-{number:02}", alarms=(muted.other,))
+    muted.rule("deploys")
+
+    assert muted.metrics.muted([muted.alarm]) == {muted.alarm: "deploys"}
+    assert muted.calls == ["ListAlarmMuteRules"] * 2
+
+
 def test_where_no_rule_is_active_none_is_read():
     muted = Muted()
 

@@ -48,10 +48,11 @@ class SharedMetrics:
         if not names:
             return
         try:
+            readings = self._metrics.read_alarms(names)
             self._known = _Known(
                 names=frozenset(names),
-                readings=self._metrics.read_alarms(names),
-                muted=self._metrics.muted(names),
+                readings=readings,
+                muted=self._metrics.muted(readings),
                 until=now + FRESH_SECONDS,
             )
         except MeasurementError:
