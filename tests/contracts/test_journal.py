@@ -15,7 +15,8 @@ from rollback_responder.domain import naming, target, trigger
 from rollback_responder.domain.controls import Approval, Controls, FixingForward, Unsafe
 from rollback_responder.domain.document import fields_of, write
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
-from rollback_responder.domain.incident import Incident, State
+from rollback_responder.domain.incident import Incident, State, Step
+from rollback_responder.domain.leg import LegState
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.said import Said
@@ -33,7 +34,7 @@ from rollback_responder.journal.memory import (
 )
 from rollback_responder.journal.notices import DynamoDbNotices
 from rollback_responder.ports import Notice
-from tests.builders import GROUP, MINUTE, NOW, a_ledger, a_release, an_incident
+from tests.builders import GROUP, MINUTE, NOW, a_ledger, a_moved_leg, a_release, an_incident
 from tests.tables import LEASE, TABLE, stubbed
 
 SHOP = "shop"
@@ -572,12 +573,24 @@ def test_an_attribute_of_another_type_is_damage_of_its_row_alone(dynamodb, chang
     ]
 
 
+def in_state(state):
+    return write(Step(at=NOW, state=state, reason=Reason.METRIC_BREACHING, text="so"))
+
+
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
         ({"service": "cart"}, "of another service"),
         ({"steps": []}, "has no first step"),
         ({"alarm_since_at": "9999-12-31T23:59:59+00:00"}, "ISO 8601"),
+        ({"steps": [in_state(State.WATCHING)]}, "is watched, and nothing is back"),
+        (
+            {
+                "steps": [in_state(State.ROLLING_BACK)],
+                "legs": [write(replace(a_moved_leg(), state=LegState.TO_DO))],
+            },
+            "waits for an alias, which moves at once",
+        ),
     ],
 )
 def test_an_incident_that_cannot_be_is_damage(dynamodb, changes, names):

@@ -15,6 +15,7 @@ from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.redaction import redacted
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.said import Said
+from rollback_responder.domain.target import Pointer
 
 T = TypeVar("T")
 
@@ -76,8 +77,14 @@ def _damages(incident: Incident) -> Iterator[str]:
     """What the types cannot say of an incident, and everybody who reads it relies on."""
     if not incident.steps or incident.steps[0].aside:
         yield "has no first step"
-    if incident.steps and incident.state is State.UNDOING and incident.release is None:
+        return
+    pointers = [leg for leg in incident.legs if isinstance(leg.target, Pointer)]
+    if incident.state is State.UNDOING and incident.release is None:
         yield "undoes the rollback of nothing"
+    if incident.state is State.WATCHING and incident.back_at is None:
+        yield "is watched, and nothing is back"
+    if incident.state is State.ROLLING_BACK and not all(leg.is_over for leg in pointers):
+        yield "waits for an alias, which moves at once"
     if incident.minutes and not incident.minutes.is_whole:
         yield "has minutes that are not whole"
 
