@@ -1,9 +1,9 @@
 """Plays rounds in which parts fail, against the emulator, and prints how each ended.
 
-    python -m tests.parts [--rounds 50] [--seed N] [--round N] [--kind KIND] [--json]
+    python -m tests.parts [--rounds 50] [--seed N] [--round N] [--json]
 
-A round is drawn from the seed and its number: `--seed S --round N` plays that one again. What is drawn
-is the same each time; how the processes of this machine get on beside each other is not.
+A round is drawn from the seed and its number: `--seed S --round N` plays that one again. What is
+drawn is the same each time; how the processes of this machine get on beside each other is not.
 
 Exit code 1 where something was lost, done twice, or left out of a thread.
 """
@@ -94,13 +94,16 @@ def summary(seed, rounds):
     kinds = Counter(one.plan.kind.value for one in rounds)
     held = sum(one.verdict.held for one in rounds)
     counts = [sum(bool(getattr(one.verdict, name)) for one in rounds) for name in PROMISES]
+    score = (
+        f"{counts[0]} lost, {counts[1]} twice, {counts[2]} threads incomplete,"
+        f" in {len(rounds)} rounds of seed {seed}"
+    )
     return "\n".join(
         [
             "rounds: " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()),
             "failed: " + ", ".join(f"{what} {count}" for what, count in met.most_common()),
             f"{held} held, with a person called; {sum(one.seconds for one in rounds):.0f} s",
-            f"{counts[0]} lost, {counts[1]} twice, {counts[2]} threads incomplete,"
-            f" in {len(rounds)} rounds of seed {seed}",
+            score,
         ]
     )
 

@@ -1,7 +1,7 @@
 """The clock of a round: it goes as the wall clock does, and leaps over what nobody waits for.
 
-Ten minutes are over as soon as everything in them is done. A lease, a visibility timeout, the age of
-a message are what they are; only an SDK's own time-out passes in real seconds.
+Ten minutes are over as soon as everything in them is done. A lease, a visibility timeout, the age
+of a message are what they are; only an SDK's own time-out passes in real seconds.
 """
 
 import mmap

@@ -142,7 +142,7 @@ class Deployed:
 
 
 def kept_in(state):
-    """The variables with which the emulator reads its state at its start, and writes it at its end."""
+    """The variables by which the emulator reads its state at first, and writes it in the end."""
     return {"PERSIST_STATE": "1", "STATE_DIR": str(state), "S3_PERSIST": "0"}
 
 
@@ -220,15 +220,20 @@ def _read(running, templates):
 def _take_out_drawing(running, notify):
     """No picture is drawn here, and its packages would be unpacked at each start of `notify`."""
     with closing(running.client("lambda")) as client:
-        location = client.get_function(FunctionName=notify)["Code"]["Location"]
-        with urllib.request.urlopen(location) as answer:  # noqa: S310 - loopback
-            packed = zipfile.ZipFile(io.BytesIO(answer.read()))
+        packed = zipfile.ZipFile(io.BytesIO(code_at(client, notify)))
         kept = [one for one in packed.infolist() if one.filename.partition("/")[0] not in DRAWING]
         lean = io.BytesIO()
         with zipfile.ZipFile(lean, "w", zipfile.ZIP_DEFLATED) as archive:
             for one in kept:
                 archive.writestr(one, packed.read(one))
         client.update_function_code(FunctionName=notify, ZipFile=lean.getvalue())
+
+
+def code_at(client, function):
+    """The zip of a function."""
+    location = client.get_function(FunctionName=function)["Code"]["Location"]
+    with urllib.request.urlopen(location) as answer:  # noqa: S310 - loopback
+        return answer.read()
 
 
 def _deploy_services(running):

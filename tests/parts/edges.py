@@ -1,9 +1,9 @@
 """The edges between the functions and everything else: here a call is counted, and here parts fail.
 
-Every request of a function's process comes through one of these doors: to AWS, to the models of what
-the emulator lacks, to Slack. A door forwards it and writes down what came of it. At the calls that a
-plan names it ends the process before the request has left, or after it was done and before anybody
-hears; from then on it refuses for the table, or keeps silent for Slack.
+Every request of a function's process comes through one of these doors: to AWS, to the models of
+what the emulator lacks, to Slack. A door forwards it and writes down what came of it. At the calls
+that a plan names it ends the process before the request has left, or after it was done and before
+anybody hears; from then on it refuses for the table, or keeps silent for Slack.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.parts.plan import AFTER, BEFORE, NOTIFY, RESPOND, THE_ACT, WATCH, What
+from tests.parts.plan import AFTER, BEFORE, NOTIFY, RESPOND, WATCH, What
 
 # What changes a target.
 ACTS = frozenset(
@@ -43,12 +43,18 @@ _PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A request that came through: what AWS, or Slack, made of it. Status 0: nobody was asked."""
+    """A request that came through.
+
+    Attributes:
+        about: the version or the deployment that an act names.
+        status: what AWS, or Slack, answered; 0 where nobody was asked.
+    """
 
     at: datetime
     function: str
     service: str
     operation: str
+    about: str
     status: int
 
     @property
@@ -144,6 +150,7 @@ class Edges:
             function=worker.function,
             service=request.service,
             operation=request.operation,
+            about=request.about,
             status=status,
         )
         with self._lock:
@@ -152,9 +159,7 @@ class Edges:
                 if call.is_act:
                     self._stage.acted(call)
             # An act that was refused is none.
-            after = [
-                one for one in verdict.after if not (one.at.is_the_act and not call.is_act)
-            ]
+            after = [one for one in verdict.after if not (one.at.is_the_act and not call.is_act)]
             self._failures += [one for one in verdict.after if one not in after]
             self._begin(after, worker)
         return any(one.what in KILLING for one in after)
@@ -231,6 +236,14 @@ class Request:
         self.method, self.path, self.headers, self.body = method, path, headers, body
         self.service, self.operation = _named(method, path, headers, body)
 
+    @property
+    def about(self):
+        """The version or the deployment that an act names; empty for what names neither."""
+        if self.operation not in {"UpdateAlias", "StopDeployment"}:
+            return ""
+        given = json.loads(self.body)
+        return given.get("FunctionVersion") or given.get("deploymentId") or ""
+
 
 def _named(method, path, headers, body):
     """The service and the operation of a request, from the protocols that the functions speak."""
@@ -288,7 +301,7 @@ def caller(port, pids):
         with contextlib.suppress(OSError):
             for handle in Path(f"/proc/{pid}/fd").iterdir():
                 with contextlib.suppress(OSError):
-                    if os.readlink(handle) == socket_name:
+                    if str(handle.readlink()) == socket_name:
                         return pid
     return 0
 
@@ -387,10 +400,12 @@ class _Forwarding(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.close()
 
-    do_GET = do_POST = do_PUT = do_DELETE = _handle
+    do_GET = _handle  # noqa: N815 - the base class looks for this name
+    do_POST = _handle  # noqa: N815 - the base class looks for this name
+    do_PUT = _handle  # noqa: N815 - the base class looks for this name
 
-    def log_message(self, format, *args):
-        pass
+    def log_message(self, *_):
+        """Stays silent: what came through is written down."""
 
 
 # Headers that are of one connection, and are not passed on.
@@ -400,9 +415,7 @@ _OF_A_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "
 def forwarded(url, request):
     """Status, headers and body of the answer; status 0 where nobody answers."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(
-        parts.hostname, parts.port, timeout=_PATIENCE_SECONDS
-    )
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_PATIENCE_SECONDS)
     headers = {
         name: value for name, value in request.headers.items() if name not in _OF_A_CONNECTION
     }

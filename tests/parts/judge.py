@@ -1,4 +1,4 @@
-"""How a round ended, read from the emulator, the table and Slack; nothing that the code returned."""
+"""How a round ended: read from the emulator, the table and Slack, not from what code returned."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from rollback_responder.journal.codec import decode_incident
 from rollback_responder.notifiers.message import message_of, reply
 from tests.parts.deployed import ACCOUNT
 from tests.parts.plan import NOTIFY, Kind, What
-from tests.wire.judge import _lies, _unknown, untold
+from tests.wire.judge import lies, unjournaled, untold
 
 REPEATED = (" messages", " times of: ")
 
@@ -67,17 +67,18 @@ def incidents_in(items):
 
 def acts_of(stage, incidents):
     """What AWS was told by the functions and took, as the edges wrote it down."""
-    changes = [leg.change for one in incidents for leg in one.legs]
+    updates = [leg.change for one in incidents for leg in one.legs]
     for call in stage.edges.acts():
         match call.operation:
             case "UpdateAlias":
-                yield "move", "2>1"
+                yield ("move", "2>1") if call.about == "1" else ("forward", call.about)
             case "StopDeployment":
-                yield "stop", stage.codedeploy.stops[0][0] if stage.codedeploy.stops else "?"
+                yield "stop", call.about
             case "CancelUpdateStack":
-                yield "cancel", changes[0] if changes else "?"
+                # It names a stack; that only one update was begun is the round's own doing.
+                yield "cancel", updates[0] if updates else ""
             case other:
-                yield other, "?"
+                yield other, call.about
 
 
 def _rollout(stage):
@@ -127,9 +128,6 @@ def judged(end, met):
 
 
 def _lost(end, last, *, is_back, held):
-    if last is None:
-        yield "nobody has answered: there is no incident"
-        return
     for one in end.incidents:
         if one.is_open:
             yield f"{one.id} is still {one.state.value}"
@@ -137,14 +135,17 @@ def _lost(end, last, *, is_back, held):
         yield "the row still reads: may have acted"
     if end.waiting:
         yield "something is still waiting in the queue or the stream"
+    if last is None:
+        yield "nobody has answered: there is no incident"
+        return
     if not held and last.state is not State.FIXED:
         yield f"it is {last.state.value} ({last.reason.value}), and no person is called"
     if last.state is State.FIXED and not is_back:
         yield f"it is called fixed, and version {end.version} serves, shared with {end.weights}"
     if last.state is State.FIXED and not end.acts:
         yield "it is called fixed, and nothing was done"
-    yield from _unknown(end.incidents, end.acts)
-    yield from _lies(end.incidents, end.acts)
+    yield from unjournaled(end.incidents, end.acts)
+    yield from lies(end.incidents, end.acts)
 
 
 def _twice(end):

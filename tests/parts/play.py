@@ -1,4 +1,4 @@
-"""Plays a round: a bad deploy, what fails meanwhile, and all the time it takes to be quiet again."""
+"""Plays a round: a bad deploy, what fails meanwhile, and the time it takes to be quiet again."""
 
 import tempfile
 import time
@@ -28,8 +28,11 @@ class Round:
     seconds: float
 
 
-def played(deployed, plan, plant=None):
-    """Plays a plan in a world of its own; `plant` may spoil it before anything begins."""
+def played(deployed, plan, plant=None, longest=LONGEST):
+    """Plays a plan in a world of its own, for so many minutes at most.
+
+    `plant` may spoil the world before anything begins.
+    """
     began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="rollback-parts-") as folder,
@@ -40,7 +43,7 @@ def played(deployed, plan, plant=None):
         _prove(stage)
         stage.deploy_bad()
         stage.edges.arm(plan.failures, stage)
-        minutes = _until_quiet(stage)
+        minutes = _until_quiet(stage, longest)
         end = judge.seen(stage)
         met = tuple(stage.edges.met)
         return Round(
@@ -71,13 +74,13 @@ def _proven(stage):
     return set()
 
 
-def _until_quiet(stage):
+def _until_quiet(stage, longest):
     """Until everything is over, and a while longer; in how many minutes."""
     quiet = 0
-    for minute in range(1, LONGEST + 1):
+    for minute in range(1, longest + 1):
         stage.pass_minute()
         over = stage.is_whole and judge.is_at_rest(judge.seen(stage))
         quiet = quiet + 1 if over else 0
         if quiet > AFTERWARDS:
             return minute
-    return LONGEST
+    return longest

@@ -1,4 +1,4 @@
-"""The world of one round: emulator, models, Slack, bus and edges, and the minutes that pass in it."""
+"""The world of one round: emulator, models, Slack, bus, edges, and the minutes that pass in it."""
 
 import contextlib
 import json
@@ -24,6 +24,7 @@ from tests.parts.deployed import (
     ACCOUNT,
     ALIAS,
     HOLD,
+    code_at,
     copied,
     kept_in,
     service_code,
@@ -71,8 +72,8 @@ class Stage:
 
     def __enter__(self):
         with ExitStack() as stack:
-            stack.callback(lambda: self._running.close())
-            stack.callback(lambda: self._carrying.close())
+            stack.callback(self._running.close)
+            stack.callback(self._carrying.close)
             stack.enter_context(self.inbox)
             aliases = stack.enter_context(EmulatorAliases())
             self.codedeploy = CodeDeploy(
@@ -181,6 +182,15 @@ class Stage:
     def stack_events(self):
         events = self._cloudformation.describe_stack_events(StackName=self.service)["StackEvents"]
         return [(one["ResourceStatus"], one.get("ResourceStatusReason", "")) for one in events]
+
+    def code_of(self, function):
+        """The zip that a function of the responder was deployed with."""
+        return code_at(self._lambda, self.deployed.functions[function])
+
+    def deploy_code(self, function, packed):
+        """Deploys a function of the responder with another zip."""
+        name = self.deployed.functions[function]
+        self._lambda.update_function_code(FunctionName=name, ZipFile=packed)
 
     def deploy_bad(self):
         """Version 2, which breaks most of the requests; in the way of the round's kind."""

@@ -3,12 +3,12 @@
 Time passes as it does, and now and then leaps: what was leapt over lies in a file. Python imports
 this at its start.
 
-In a worker only `time.time` leaps: the SDK signs with `datetime.now`, and its time-outs are real. The
-emulator stamps stacks with `datetime.now`, so there that follows as well. No worker draws a picture:
-each would take as long as everything else of a round, and the words do not wait for it.
+In a worker only `time.time` leaps: the SDK signs with `datetime.now`, and its time-outs are real.
+The emulator stamps stacks with `datetime.now`, so there that follows as well. No worker draws a
+picture: each would take as long as the rest of a round, and the words do not wait for it.
 """
 
-import datetime
+import datetime as dt
 import mmap
 import os
 import struct
@@ -27,14 +27,14 @@ def _follow(path):
     time.time = now
 
 
-class _Leaping(datetime.datetime):
+class _Leaping(dt.datetime):
     @classmethod
     def now(cls, tz=None):
         return cls.fromtimestamp(time.time(), tz)
 
     @classmethod
     def utcnow(cls):
-        return cls.now(datetime.UTC).replace(tzinfo=None)
+        return cls.now(dt.UTC).replace(tzinfo=None)
 
 
 if "TIME_LEAPS" in os.environ:
@@ -42,4 +42,4 @@ if "TIME_LEAPS" in os.environ:
     if "LAMBDA_TASK_ROOT" in os.environ:
         sys.modules["matplotlib"] = None
     else:
-        datetime.datetime = _Leaping
+        dt.datetime = _Leaping
