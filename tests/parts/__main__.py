@@ -16,6 +16,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from local import processes
 from tests.parts.deployed import deploy
 from tests.parts.plan import drawn
 from tests.parts.play import played
@@ -34,7 +35,10 @@ def main(arguments):
     say(f"seed {seed}")
     numbers = [options.round] if options.round is not None else range(1, options.rounds + 1)
     rounds = []
-    with tempfile.TemporaryDirectory(prefix="rollback-parts-") as folder:
+    with (
+        processes.sigterm_as_exit(),
+        tempfile.TemporaryDirectory(prefix="rollback-parts-") as folder,
+    ):
         deployed = deploy(Path(folder), say)
         for number in numbers:
             rounds.append(played(deployed, drawn(seed, number)))

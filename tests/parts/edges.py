@@ -39,6 +39,7 @@ ACTS = frozenset(
 MARKS = {"RespondFunction": RESPOND, "WatchFunction": WATCH, "NotifyFunction": NOTIFY}
 SLACK, TABLE = "slack", "dynamodb"
 _PATIENCE_SECONDS = 60.0
+_TRIES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +127,8 @@ class Edges:
     def passes(self, request, worker):
         """What is to be done with a request: a step of `Verdict`."""
         with self._lock:
-            armed = self._stage is not None
-            if not armed:
+            # Before the bad deploy nothing counts, and nothing that a dead process still asked.
+            if self._stage is None or not worker.pid:
                 return Verdict()
             self._numbers[worker.function] += 1
             number = self._numbers[worker.function]
@@ -266,7 +267,7 @@ class Worker:
     def __init__(self, pid):
         self.pid = pid
         try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+            environment = Path(f"/proc/{pid}/environ").read_text(errors="replace")
         except OSError:
             environment = ""
         name = re.search(r"AWS_LAMBDA_FUNCTION_NAME=([^\0]*)", environment)
@@ -287,16 +288,21 @@ def workers_of(pid):
     return found
 
 
-def caller(port, pids):
-    """Which of these processes holds the loopback connection from that port; 0 for none."""
-    theirs = f"0100007F:{port:04X}"
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[1] == theirs:
-            socket_name = f"socket:[{fields[9]}]"
-            break
-    else:
-        return 0
+def caller(port, door, pids):
+    """Which of these processes holds the loopback connection between two ports; 0 for none.
+
+    The kernel's table may lack a line while others come and go, so it is read again.
+    """
+    ends = [f"0100007F:{port:04X}", f"0100007F:{door:04X}"]
+    for _ in range(_TRIES):
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[1:3] == ends and (pid := _holder(f"socket:[{fields[9]}]", pids)):
+                return pid
+    return 0
+
+
+def _holder(socket_name, pids):
     for pid in pids:
         with contextlib.suppress(OSError):
             for handle in Path(f"/proc/{pid}/fd").iterdir():
@@ -350,7 +356,7 @@ class _Forwarding(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, self.path, headers, self.rfile.read(length))
-        worker = Worker(caller(self.client_address[1], self.pids()))
+        worker = Worker(caller(self.client_address[1], self.server.server_port, self.pids()))
         verdict = self.edges.passes(request, worker)
         if verdict.dead or verdict.refusal == "reset":
             self.edges.done(request, worker, 0, verdict)

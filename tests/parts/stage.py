@@ -39,7 +39,7 @@ REQUESTS_A_MINUTE = 36
 CONFIG = "CodeDeployDefault.LambdaLinear10PercentEvery2Minutes"
 # Real seconds within which a minute must be over; Slack's silence is not waited for.
 LONGEST_SECONDS = 120.0
-_LOOK_SECONDS, _WORK_SECONDS = 0.01, 0.04
+_LOOK_SECONDS, _WORK_SECONDS = 0.01, 0.08
 
 
 class StuckError(Exception):
