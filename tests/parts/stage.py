@@ -274,11 +274,10 @@ class Stage:
         match failure.what:
             case What.AGAIN:
                 self.bus.copies = failure.times
-            case What.WATCHER:
-                self._throttle_watcher(0, failure)
-            case What.TWO_WATCHERS:
-                self.bus.watchers = 2
-                self._throttle_watcher(2, failure)
+            case What.WATCHER | What.TWO_WATCHERS:
+                with self._lock:
+                    self._until[failure.what] = self.clock.now() + failure.span
+                    self._set_watchers()
             case What.RESTART:
                 self.bus.break_off()
                 self._kill_all()
@@ -292,13 +291,12 @@ class Stage:
                 StackName=self.service, LogicalResourceId=HOLD, UniqueId="go on", Status="SUCCESS"
             )
 
-    def _throttle_watcher(self, concurrency, failure):
-        self._set_watchers(concurrency)
-        self._until[failure.what] = self.clock.now() + failure.span
-
-    def _set_watchers(self, concurrency):
+    def _set_watchers(self):
+        """As many watchers as there are to be at once: none, if that is one of the things."""
+        self.bus.watchers = 2 if What.TWO_WATCHERS in self._until else 1
+        at_once = 0 if What.WATCHER in self._until else self.bus.watchers
         self._lambda.put_function_concurrency(
-            FunctionName=self.deployed.functions[WATCH], ReservedConcurrentExecutions=concurrency
+            FunctionName=self.deployed.functions[WATCH], ReservedConcurrentExecutions=at_once
         )
 
     def _kill_all(self):
@@ -313,12 +311,12 @@ class Stage:
 
     def _do_what_no_door_can(self):
         """What ends by the clock; and a restart, which takes the driver's own hands."""
-        over = [what for what, until in self._until.items() if self.clock.now() >= until]
-        for what in over:
-            del self._until[what]
-            self.bus.watchers = 1
-            self._set_watchers(1)
         with self._lock:
+            over = [what for what, until in self._until.items() if self.clock.now() >= until]
+            for what in over:
+                del self._until[what]
+            if over:
+                self._set_watchers()
             minutes, self._down_for = self._down_for, None
         if minutes is not None:
             self._restart(minutes)
@@ -344,6 +342,8 @@ class Stage:
             self.cloudwatch.tick()
         self._start_bus()
         self.bus.copies = copies
+        with self._lock:
+            self._set_watchers()
 
     def _read_stream(self):
         with closing(self.emulator.client("dynamodbstreams")) as client:
