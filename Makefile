@@ -6,9 +6,10 @@ SCENARIO ?= bad-deploy
 HISTORIES ?= 100000
 CASES    ?= 1000000
 SECONDS  ?= 60
+ROUNDS   ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint e2e stories simulate soak wire fuzz guided gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean conformance
+.PHONY: help demo test check lint e2e stories simulate soak wire parts fuzz guided gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean conformance
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -38,6 +39,9 @@ guided: $(VENV)/.ready ## the parsers alone, led by coverage; SECONDS=60
 
 wire: $(VENV)/.ready ## every call of AWS, made to fail on the wire in every way; three minutes; ONLY="alias: move"
 	@PYTHONPATH=tests/functional $(BIN)/python -m tests.wire --only "$(ONLY)" $(SHORT)
+
+parts: $(VENV)/.ready ## parts fail on the emulator: fifty rounds from a seed, a quarter of an hour; ROUNDS= SEED=
+	@PYTHONPATH=tests/functional $(BIN)/python -m tests.parts --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 gallery: $(VENV)/.ready ## every Slack message that real incidents come to, on one page
 	@PYTHONPATH=tests/functional $(BIN)/python -m tests.simulation.gallery

@@ -31,6 +31,7 @@ NAVIGATION: dict[str, dict[str, tuple[str, ...]]] = {
             "SECURITY",
             "docs/fuzzing",
             "docs/faults",
+            "docs/parts",
             "docs/conformance",
         ),
         "The project": (

@@ -140,9 +140,7 @@ class EmulatorDelivery:
         body = target.get("Input") or json.dumps(event)
         service = target["Arn"].split(":")[2]
         if service == "lambda":
-            self._functions.invoke(
-                FunctionName=target["Arn"], InvocationType="Event", Payload=body.encode()
-            )
+            self.invoke(target["Arn"], body)
         elif service == "sqs":
             group = target.get("SqsParameters", {}).get("MessageGroupId")
             name = target["Arn"].rpartition(":")[2]
@@ -160,9 +158,11 @@ class EmulatorDelivery:
             self._topics.publish(TopicArn=arn, Subject=subject, Message=message)
         else:
             payload = announcements.lambda_payload(transition, self.account)
-            self._functions.invoke(
-                FunctionName=arn, InvocationType="Event", Payload=json.dumps(payload).encode()
-            )
+            self.invoke(arn, json.dumps(payload))
+
+    def invoke(self, arn: str, payload: str) -> None:
+        """Hand an event to a function, and do not wait for it."""
+        self._functions.invoke(FunctionName=arn, InvocationType="Event", Payload=payload.encode())
 
 
 class Schedules:

@@ -144,6 +144,7 @@ def started(
     account: str,
     elsewhere: Mapping[str, str],
     extra_environment: Mapping[str, str] | None = None,
+    port: int | None = None,
 ) -> Iterator[Emulator]:
     """Run an emulator for as long as the block lasts.
 
@@ -153,13 +154,14 @@ def started(
         elsewhere: addresses of services that the emulator does not serve; every function inherits
             them as ``AWS_ENDPOINT_URL_<SERVICE>``.
         extra_environment: more variables for it and for every function; the time-lapse clock's.
+        port: where it listens; None for a free one.
 
     Raises:
         EmulatorError: if it does not answer, with the end of its log.
     """
     home = run_folder / "emulator"
     home.mkdir(exist_ok=True)
-    port = _free_port()
+    port = port or free_port()
     environment = _environment(home, port) | _endpoints(elsewhere) | dict(extra_environment or {})
     emulator = Emulator(
         url=f"http://127.0.0.1:{port}",
@@ -194,7 +196,8 @@ def _environment(home: Path, port: int) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -144,12 +144,12 @@ def wrongs(account, incidents, acts, forward):
             yield f"a continuation that skips or brings a role: {one}"
     if not claims_of(account):
         # From a claim until it is closed, the row reads *may have acted*.
-        yield from _unknown(incidents, acts)
-    yield from _lies(incidents, acts)
+        yield from unjournaled(incidents, acts)
+    yield from lies(incidents, acts)
     yield from (f"raised: {one}" for one in account.raised if not one.startswith(MAY_RAISE))
 
 
-def _unknown(incidents, acts):
+def unjournaled(incidents, acts):
     """What was done, and is not in the journal."""
     unsure = any(one.state is State.INDETERMINATE or one.lost for one in incidents)
     legs = [(one, leg) for one in incidents if one.acted_at for leg in one.legs]
@@ -165,7 +165,7 @@ def _unknown(incidents, acts):
             yield f"not in the journal: {act} {name}"
 
 
-def _lies(incidents, acts):
+def lies(incidents, acts):
     """What is in the journal, and was never done."""
     done = {name for _, name in acts}
     for one in incidents:
