@@ -93,12 +93,16 @@ def incidents(draw):
             )
         ),
     )
+    # Only what was rolled back from is gone back to, what is back is watched, and an alias moves at
+    # once.
+    never = {
+        State.UNDOING: incident.release is None,
+        State.WATCHING: incident.back_at is None,
+        State.ROLLING_BACK: any(leg.target == TARGET and not leg.is_over for leg in incident.legs),
+    }
     at, state = NOW, None
     for _ in range(draw(st.integers(1, 6))):
-        following = sorted(TRANSITIONS[state])
-        if incident.release is None:
-            # Only what was rolled back from is gone back to.
-            following = [each for each in following if each is not State.UNDOING]
+        following = [each for each in sorted(TRANSITIONS[state]) if not never.get(each)]
         if not following:
             break
         state, at = draw(st.sampled_from(following)), at + draw(SECONDS)
