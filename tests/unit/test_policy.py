@@ -523,6 +523,14 @@ def test_the_schema_of_cdk_json_holds_the_policys():
     assert not jsonschema.Draft202012Validator(whole).is_valid(shipped)
 
 
+@pytest.mark.parametrize(("made", "name"), [(policy_schema, "rollback"), (cdk_json_schema, "cdk")])
+def test_the_schemas_that_editors_read_are_those_of_the_types(made, name):
+    """`make docs` writes them anew; what has changed then is seen in the commit."""
+    shipped = POLICIES.parents[1] / "schema" / f"{name}.schema.json"
+
+    assert made() == json.loads(shipped.read_text())
+
+
 def test_both_kinds_of_measured_trigger_have_a_label():
     latency = Latency(statistic="p99", threshold_ms=1)
 
