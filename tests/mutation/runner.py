@@ -101,6 +101,9 @@ class Reach:
 
     def __init__(self, seconds, tests):
         self.seconds, self._tests = seconds, tests
+        reaching = {test for lines in tests.values() for each in lines.values() for test in each}
+        # What runs no line at all is about tables.
+        self._of_tables = seconds.keys() - reaching
 
     def tests(self, mutant):
         """Those that run its lines, or where these have no code of their own, its function."""
@@ -111,11 +114,11 @@ class Reach:
         return []
 
     def files(self, mutant):
-        """The files of tests that run any line of its module, or all; the likeliest first."""
+        """Files of tests that run a line of its module, or none, or all; the likeliest first."""
         lines = self._tests[str(mutant.path)]
-        found = {test for tests in lines.values() for test in tests} or set(self.seconds)
+        found = {test for tests in lines.values() for test in tests} or self.seconds.keys()
         seconds = defaultdict(float)
-        for test in found:
+        for test in found | self._of_tables:
             seconds[test.partition("::")[0]] += self.seconds[test]
         return sorted(seconds, key=lambda file: (mutant.path.stem not in file, seconds[file]))
 

@@ -111,6 +111,31 @@ def test_what_no_word_changes_is_asked(changes, reason):
     assert found.reason is reason
 
 
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {"now": NOW + ORDERED_WITHIN},
+            "it was ordered at 22 Nov 04:00:00 UTC, too long ago",
+        ),
+        (
+            {"release": OLD},
+            "what was ordered is not what is live or under way any more, or leads elsewhere",
+        ),
+    ],
+)
+def test_why_an_order_comes_to_nothing_is_said(changes, text):
+    assert ordered(**changes).text == text
+
+
+def test_a_rollback_under_way_does_not_keep_another_change_from_being_stopped():
+    """The pointer was rolled back long before what is being rolled out now began."""
+    earlier = replace(RELEASE, origin=Origin.ROLLED_BACK, since_at=NOW - timedelta(days=1))
+    order = replace(ORDER, changes=STOPPING.changes, to_version=None)
+
+    assert isinstance(on_order(a_situation(on_trial=STOPPING, release=earlier), order), RollBack)
+
+
 def test_a_rollout_of_a_service_without_an_alias_may_be_ordered_back():
     order = replace(ORDER, changes=STOPPING.changes, to_version=None)
     situation = a_situation(on_trial=STOPPING, release=None, ledger=None, observation=None)
@@ -163,7 +188,8 @@ def test_only_what_nobody_is_hurt_by_is_rehearsed(changes, why):
 def test_who_spoke_after_a_drill_was_ordered_is_not_overruled_either(controls, reason):
     situation = a_situation(**QUIET, controls=controls)
 
-    assert on_order(situation, DRILL).reason is reason
+    found = on_order(situation, DRILL)
+    assert (found.reason, found.text.startswith("bob ")) == (reason, True)
     assert isinstance(on_order(situation, ORDER), RollBack)
 
 
@@ -472,8 +498,36 @@ def test_a_drill_is_an_order_by_what_the_ledger_says():
     (service,) = STAGING.services
     found = rehearsal(STAGING, service, KEPT, by="ann", now=NOW)
 
-    assert (found.drill, found.changes, found.to_version) == (True, CHANGES, "1")
-    assert found.alarm_name == next(STAGING.watched()).alarm_name
+    assert found == replace(NOW_ORDER, alarm_name=next(STAGING.watched()).alarm_name, drill=True)
+
+
+def test_a_drill_goes_nowhere_where_the_policy_never_goes_back_to():
+    never = replace(TARGET, never_back_to=("1",))
+    policy = replace(STAGING, services=(replace(STAGING.services[0], targets=(never,)),))
+
+    assert rehearsal(policy, policy.services[0], KEPT, by="ann", now=NOW).to_version is None
+
+
+def test_a_drill_that_begins_is_told_with_where_it_goes():
+    drill = replace(NOW_ORDER, drill=True, revision="r1")
+    found = taken(drill, Controls(), None, NOW)
+
+    assert found.controls == Controls(rollback=replace(DRILL, revision="r1"))
+    assert found.text == (
+        "ann began a drill of shop: version 2 goes back to version 1 and forward again"
+    )
+
+
+def test_a_drill_is_told_how_what_is_in_its_way_is_ended():
+    drill = replace(NOW_ORDER, drill=True)
+    fixing = Controls(fix_forward=FixingForward(by="bob", until_at=NOW + MINUTE))
+
+    with pytest.raises(OrderRefused) as refused:
+        taken(drill, fixing, None, NOW)
+    assert str(refused.value) == (
+        "bob fixes it forward until 22 Nov 04:01:00 UTC; `rollback fix-forward shop --end` ends"
+        " that"
+    )
 
 
 SALE = OneFreeze(name="the sale", from_at=NOW, until_at=NOW + MINUTE)
