@@ -18,8 +18,10 @@ from tests.mutation.typed import type_checker
 TESTS = {
     "domain": ["tests/unit", "--ignore=tests/unit/local"],
     "actions": [
-        f"tests/adapters/test_{name}.py"
-        for name in ("lambda_alias", "codedeploy_group", "cloudformation_stack")
+        "tests/unit/test_refusal.py",
+        "tests/adapters/test_lambda_alias.py",
+        "tests/adapters/test_codedeploy_group.py",
+        "tests/adapters/test_cloudformation_stack.py",
     ],
 }
 

@@ -113,6 +113,7 @@ def mutants(module):
     visitor = Visitor(OPERATORS, IgnoredCode(set(), set(), set()))
     wrapper.visit(visitor)
     positions = wrapper.resolve(PositionProvider)
+    rendered = Rendered(wrapper.module)
     homes = list(_homes(wrapper.module))
     home_of = {node: home for home in homes for node in _nodes(home[-1])}
     bodies = {
@@ -126,14 +127,14 @@ def mutants(module):
         home = home_of.get(node)
         if home is None:
             continue
-        source = _replaced(home, node, mutation.mutated_node)
+        source = rendered.with_another(home, node, mutation.mutated_node)
         first, before, after = _difference(text.splitlines(), source.splitlines())
         if before == after or any(IMPOSSIBLE in line for line in before):
             continue
         span = positions[home[-1]]
         yield Mutant(
             module=module,
-            where=".".join(name for part in home[1:] if (name := _name(part))),
+            where=".".join(name for part in home if (name := _name(part))),
             was=plain("\n".join(before)),
             now=plain("\n".join(after)),
             in_body=node in bodies,
@@ -144,8 +145,27 @@ def mutants(module):
         )
 
 
+class Rendered:
+    """The text of a module, piece by piece: only the piece with a fault in it is written anew."""
+
+    def __init__(self, tree):
+        self._tree = tree
+        self._pieces = {part: tree.code_for_node(part) for part in tree.body}
+        self._begin, _, self._end = tree.code.partition("".join(self._pieces.values()))
+
+    def with_another(self, home, old, new):
+        """The whole text with another node in that home."""
+        *around, statement = home
+        changed = deep_replace(statement, old, new)
+        for owner in around:
+            parts = [changed if part is statement else part for part in owner.body.body]
+            changed = owner.with_changes(body=owner.body.with_changes(body=parts))
+        pieces = self._pieces | {home[0]: self._tree.code_for_node(changed)}
+        return "".join([self._begin, *pieces.values(), self._end])
+
+
 def _homes(tree):
-    """Each statement of the module and of its classes, with what it stands in.
+    """Each statement of the module, and each of its classes with the class before it.
 
     Not the members of an enum: whatever they are called, they are told apart.
     """
@@ -153,9 +173,9 @@ def _homes(tree):
         if isinstance(statement, cst.ClassDef):
             for part in statement.body.body:
                 if isinstance(part, cst.FunctionDef) or not _is_enum_class(statement):
-                    yield tree, statement, part
+                    yield statement, part
         else:
-            yield tree, statement
+            yield (statement,)
 
 
 def _nodes(node):
@@ -177,18 +197,6 @@ def _name(statement):
         ):
             return name
     return ""
-
-
-def _replaced(home, old, new):
-    """The text of the module with another node in that home."""
-    *around, statement = home
-    changed = deep_replace(statement, old, new)
-    for parent in reversed(around):
-        parts = parent.body if isinstance(parent, cst.Module) else parent.body.body
-        parts = [changed if part is statement else part for part in parts]
-        body = parts if isinstance(parent, cst.Module) else parent.body.with_changes(body=parts)
-        statement, changed = parent, parent.with_changes(body=body)
-    return changed.code
 
 
 def _difference(before, after):

@@ -569,3 +569,13 @@ def test_each_service_that_may_act_has_one_day_in_every_month():
     unasked = [replace(policy, mode=mode) for mode in (Mode.OBSERVE, Mode.APPROVE)]
     for idle in (without_alias(policy), *unasked):
         assert not [s for now in days for s in due(idle, now)]
+
+
+def test_no_day_is_one_that_a_month_may_not_have():
+    """February has 28; between them, services take all of these."""
+    policy = replace(STAGING, drills=Drills())
+    services = [replace(policy.services[0], name=f"s{number}") for number in range(400)]
+    many = replace(policy, services=tuple(services))
+    january = [NOW.replace(month=1, day=day) for day in range(1, 32)]
+
+    assert [now.day for now in january if list(due(many, now))] == list(range(1, 29))
