@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rollback_responder.domain.incident import (
     FIRST,
     OPEN,
+    PENDING,
     SETTLED_AFTER,
     TRANSITIONS,
     Answered,
@@ -118,6 +119,10 @@ def test_what_is_only_told_rings_where_it_is_severe(severity, needed):
 
 def test_what_is_urgent_is_never_quiet():
     assert not URGENT & QUIET
+
+
+def test_whatever_may_still_go_as_it_may_begin_is_pending():
+    assert {state for state in OPEN if TRANSITIONS[state] == FIRST} == PENDING
 
 
 def test_an_incident_may_begin_as_it_may_go_on_while_it_is_undecided():
