@@ -120,7 +120,11 @@ class Reach:
         seconds = defaultdict(float)
         for test in found | self._of_tables:
             seconds[test.partition("::")[0]] += self.seconds[test]
-        return sorted(seconds, key=lambda file: (mutant.path.stem not in file, seconds[file]))
+        tables = {test.partition("::")[0] for test in self._of_tables}
+        own = mutant.path.stem
+        return sorted(
+            seconds, key=lambda file: (own not in file, file not in tables, seconds[file])
+        )
 
     def limit(self, tests):
         """After so many seconds a fault hangs."""
@@ -168,6 +172,7 @@ class Bench:
         tracer.start()
         seconds = {}
         for test in self.items:
+            _forget()
             tracer.switch_context(test)
             began = time.perf_counter()
             if self.run([test]):
@@ -183,6 +188,15 @@ class Bench:
             for path in data.measured_files()
         }
         return Reach(seconds, defaultdict(dict, tests))
+
+
+def _forget():
+    """Empties every cache of the product: what one test has filled no other would run."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("rollback_responder."):
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
 
 
 def _sources():

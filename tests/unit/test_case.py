@@ -134,6 +134,8 @@ def test_a_claim_that_lands_once_more_finds_nothing_new(incident, is_told):
         (Origin.DEPLOYED, False, "r1"),
         (Origin.PUT_BACK, False, "r3"),
         (Origin.PUT_BACK, True, "r1"),
+        (Origin.FIRST_SEEN, True, "r1"),
+        (Origin.DEPLOYED, True, "r1"),
         (Origin.ROLLED_BACK, True, "r3"),
     ],
 )
@@ -148,6 +150,20 @@ def test_an_attempt_moved_from_what_was_written_if_it_may_have_moved_that(
     )
 
     assert case.lost[0].revision == revision
+
+
+def test_an_order_that_was_answered_moves_nothing_any_more():
+    order = RollbackOrdered(by="ann", at=NOW, changes=("x",), alarm_name=WATCHED.alarm_name)
+    case = a_case(
+        inherited=("inc-5",),
+        written={SHOP: a_ledger(current=a_release(origin=Origin.PUT_BACK))},
+        controls=Controls(rollback=order),
+        observation=MOVED_BY_OTHERS,
+        incident=replace(CLOSED, order_at=NOW),
+    )
+
+    assert case.lost[0].revision == "r3"
+    assert case.ordered is None
 
 
 def test_an_unchanged_revision_proves_that_nobody_acted():
@@ -402,6 +418,8 @@ def test_a_lost_attempt_is_remembered_once_with_what_it_may_have_stopped():
         (CLOSED, None, False),
         (an_incident((State.STOOD_DOWN, Reason.ALARM_GONE)), None, True),
         (an_incident((State.STOOD_DOWN, Reason.ALARM_GONE), alarm_name="x"), None, False),
+        # About where an earlier one led.
+        (a_rolled_back_incident((State.FIXED, Reason.SYMPTOM_GONE)), an_alarm(), True),
     ],
 )
 def test_which_incident_answers(incident, alarm, answers):
@@ -411,9 +429,24 @@ def test_which_incident_answers(incident, alarm, answers):
     assert entry is None or entry.incident is incident
 
 
-@pytest.mark.parametrize("incident", [CLOSED, UNDECIDED_INCIDENT])
-def test_while_an_attempt_is_not_settled_nothing_closed_answers(incident):
-    assert answered(a_case(incident=incident, inherited=("inc-5",))) is None
+@pytest.mark.parametrize("alarm", [an_alarm(), None])
+@pytest.mark.parametrize(
+    "incident", [CLOSED, UNDECIDED_INCIDENT, an_incident((State.STOOD_DOWN, Reason.ALARM_GONE))]
+)
+def test_while_an_attempt_is_not_settled_nothing_closed_answers(incident, alarm):
+    assert answered(a_case(incident=incident, inherited=("inc-5",), alarm=alarm)) is None
+
+
+def test_where_it_led_is_known_to_the_incident_that_follows():
+    """The version that was moved back to is what the alarm is on by then."""
+    there = a_release("1", since_at=NOW, origin=Origin.ROLLED_BACK)
+    before = a_rolled_back_incident((State.NOT_FIXED, Reason.SYMPTOM_REMAINS))
+    ledgers = {SHOP: a_ledger(current=there)}
+    case = a_case(incident=before, ledgers=ledgers, observation=MOVED)
+
+    assert case.covering is before
+    later = replace(case, alarm=an_alarm(transitioned_at=NOW + MINUTE))
+    assert [answer.change for answer in incident_of(later).answered] == [there.key]
 
 
 # -- standing down --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from rollback_responder.domain.document import LONGEST_ECHO, Doc, Reader, fields
 
 @dataclass(frozen=True)
 class Base:
-    kind: Literal["a", "b"]
+    kind: Literal["a", "b"] = "a"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Needs:
 
 
 @dataclass(frozen=True)
-class Late(Plain, Base):
+class Late(Base, Plain):
     """Its kind comes last among the fields that it inherits."""
 
 

@@ -27,6 +27,7 @@ from tests.builders import (
     a_moved_leg,
     a_release,
     a_rolled_back_incident,
+    a_trial,
     an_alarm,
     an_assessment,
     an_incident,
@@ -385,6 +386,53 @@ def test_what_was_found_done_answers_the_order_to_do_it():
     theirs = Controls(rollback=replace(ORDERED.rollback, alarm_name="legacy"))
     stop = recovered(rollout_case([RUNS], [GOES_BACK], controls=theirs))
     assert stop.incident.ordered_by == "ann"
+
+
+DRILL = Controls(rollback=replace(ORDER, changes=a_trial().changes, drill=True))
+PROVEN = a_release(proven_at=NOW)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        lost_case(written={SHOP: a_ledger(current=PROVEN)}, controls=DRILL),
+        lost_case(
+            written={SHOP: a_ledger(current=PROVEN)},
+            controls=DRILL,
+            observation=an_observation("3", revision="r3"),
+        ),
+        a_case(
+            incident=an_incident(
+                (State.UNDECIDED, Reason.ACTION_UNCLEAR), opened_at=NOW, release=PROVEN
+            ),
+            inherited=("x",),
+            now=NOW + 15 * MINUTE,
+            controls=DRILL,
+        ),
+    ],
+    ids=["done", "nobody knows", "given up"],
+)
+def test_a_drill_that_may_have_been_begun_is_taken_for_one(case):
+    assert recovered(case).incident.drill
+
+
+def test_what_was_lost_is_kept_with_what_was_found():
+    pending = replace(UNDECIDED_INCIDENT, lost=())
+    entry = recovered(
+        rollout_case([RUNS], [GOES_BACK], incident=pending, inherited=("inc-5", "inc-6"))
+    )
+
+    assert [attempt.claim_id for attempt in entry.incident.lost] == ["inc-5", "inc-6"]
+    # It stays about its own alarm.
+    assert entry.incident.alarm_name == pending.alarm_name
+
+
+def test_every_part_is_looked_at_although_one_still_runs():
+    case = rollout_case(
+        [replace(RUNS, change="u-1"), RUNS], [replace(RUNS, change="u-1"), GOES_BACK]
+    )
+
+    assert [leg.how for leg in recovered(case).incident.legs] == [How.STOP, How.FOLLOW]
 
 
 def test_everything_that_was_found_going_back_is_named():

@@ -164,6 +164,14 @@ def test_a_week_is_summed_up():
     assert told.to_action.median == 2 * MINUTE
 
 
+def test_it_has_recovered_when_that_was_seen_however_much_was_said_before():
+    begun = a_rolled_back_incident()
+    reminded = begun.say(NOW + MINUTE, "still so")
+    over = reminded.step(NOW + 9 * MINUTE, State.FIXED, Reason.SYMPTOM_GONE, "x")
+
+    assert figures.to_recovery(over) == 11 * MINUTE
+
+
 def test_what_is_open_or_was_rehearsed_is_in_no_summary():
     opened = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE))
     rehearsed = replace(FIXED, drill=True)
@@ -241,6 +249,6 @@ def test_a_percentile_is_the_smallest_that_so_many_are_not_above(spans, percent)
 
 
 def test_a_whole_hundred_has_a_percentile_each():
-    hundred = [timedelta(seconds=number) for number in range(1, 101)]
+    spans = [timedelta(seconds=number) for number in range(1, 1001)]
 
-    assert [percentile(hundred, number) for number in range(1, 101)] == hundred
+    assert [percentile(spans, number) for number in range(1, 101)] == spans[9::10]

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment
-from rollback_responder.domain.decision import decide
+from rollback_responder.domain.decision import decide, proposed
 from rollback_responder.domain.gates import (
     change_objects,
     dependencies_object,
@@ -19,7 +19,8 @@ from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Origin
 from rollback_responder.domain.response import Ages, Responses
 from rollback_responder.domain.signal import AlarmState
-from rollback_responder.domain.situation import StandDown, Surroundings
+from rollback_responder.domain.situation import Ask, RollBack, StandDown, Surroundings, Switches
+from rollback_responder.domain.trigger import AdoptedAlarm, WhenUnmeasurable
 from tests.builders import (
     MINUTE,
     NOW,
@@ -31,7 +32,7 @@ from tests.builders import (
     an_observation,
     evidence,
 )
-from tests.unit.test_decision import OBJECTIONS, a_situation, objecting
+from tests.unit.test_decision import OBJECTIONS, a_situation, objecting, of_rollouts
 
 SECOND = timedelta(seconds=1)
 # One sentence for each row of `OBJECTIONS`.
@@ -81,6 +82,54 @@ SAID = [
 )
 def test_an_objection_says_what_it_found(objection, said):
     assert decide(objecting(objection)).text == said
+
+
+FROM_HERE = [reason for reason, _ in OBJECTIONS].index(Reason.ROLLBACK_UNSAFE)
+
+
+@pytest.mark.parametrize("objection", [row for _, row in OBJECTIONS[FROM_HERE:]])
+def test_whoever_flips_a_switch_hears_what_would_have_been_done(objection):
+    situation = objecting(objection)
+
+    assert decide(situation).would == proposed(situation, situation.on_trial)
+
+
+def test_where_a_stop_would_lead_back_to_what_is_denied_it_is_said():
+    situation = of_rollouts(
+        observation=an_observation("1", other="2"), never_back_to=frozenset({"1"})
+    )
+    found = decide(situation)
+
+    assert found.text == "it would lead back to version 1, which the policy never goes back to"
+    assert found.would == proposed(situation, situation.on_trial)
+
+
+def test_a_budget_of_one_is_one():
+    spent = a_situation(
+        guardrails=Guardrails(rollbacks_an_hour=1), switches=Switches(in_budget=False)
+    )
+
+    assert decide(spent).text == (
+        "1 rollback was made or begun in this hour, the most that the policy allows"
+    )
+
+
+def test_that_a_release_has_proved_itself_says_nothing_of_a_rollout():
+    proved = a_release("1", proven_at=NOW, since_at=NOW - 600 * MINUTE)
+
+    assert isinstance(decide(of_rollouts(release=proved)), RollBack)
+
+
+@pytest.mark.parametrize(("seconds", "asks"), [(0, False), (1, True)])
+def test_an_alarm_without_minutes_of_ours_is_given_none(seconds, asks):
+    """Ten minutes on trial and two of tolerance; then whatever began is not the release's."""
+    whole_at = NOW - 14 * MINUTE - timedelta(seconds=seconds)
+    situation = a_situation(
+        trigger=AdoptedAlarm(name="a", when_unmeasurable=WhenUnmeasurable.TRUST_ALARM),
+        release=a_release(since_at=whole_at, whole_since_at=whole_at),
+    )
+
+    assert isinstance(decide(situation), Ask) is asks
 
 
 @pytest.mark.parametrize("verdict", [Verdict.HEALTHY, Verdict.INCONCLUSIVE, Verdict.UNMEASURABLE])

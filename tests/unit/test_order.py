@@ -119,6 +119,20 @@ def test_fixing_forward_is_ended_by_anybody_and_once():
     assert (again.controls, again.text) == (Controls(), "nobody fixes shop forward")
 
 
+def test_of_the_latest_incident_it_may_be_fixed_forward():
+    assert taken(
+        replace(FORWARD, incident_id="inc-1"), Controls(), ASKING, NOW
+    ).controls.fix_forward
+
+
+def test_whoever_fixes_it_for_longer_is_named():
+    longer = Controls(fix_forward=FixingForward(by="eve", until_at=NOW + 2 * HOUR))
+
+    assert taken(FORWARD, longer, None, NOW).text == (
+        "eve fixes it forward already, until 22 Nov 06:00:00 UTC"
+    )
+
+
 def test_what_has_ended_by_itself_is_not_ended_again():
     begun = taken(FORWARD, Controls(), None, NOW).controls
     late = taken(replace(FORWARD, until_at=None), begun, None, NOW + HOUR)

@@ -394,6 +394,14 @@ def test_an_order_by_a_slow_clock_comes_after_what_was_answered():
     assert (found.at > NOW, later.at) == (True, NOW + MINUTE)
 
 
+def test_an_order_that_was_answered_does_not_keep_from_another():
+    answered = replace(an_incident((State.STOOD_DOWN, Reason.COOLDOWN)), order_at=NOW)
+    again = replace(NOW_ORDER, by="bob")
+
+    found = taken(again, Controls(rollback=ORDER), answered, NOW + MINUTE)
+    assert found.controls.rollback.by == "bob"
+
+
 def test_an_order_that_has_lapsed_gives_way_to_another_but_to_no_drill():
     before = Controls(rollback=ORDER)
     late = NOW + ORDERED_WITHIN

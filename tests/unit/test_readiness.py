@@ -23,7 +23,7 @@ from rollback_responder.domain.readiness import (
     StackState,
     findings_of,
 )
-from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.release import Bad, Ledger
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.target import AfterSuccess
@@ -36,6 +36,7 @@ from rollback_responder.domain.trigger import (
 )
 from tests.builders import (
     GROUP,
+    NOW,
     STACK,
     TARGET,
     a_good,
@@ -48,6 +49,7 @@ from tests.builders import (
 UNREAD = Unread(why="AccessDenied")
 (QUEUE,) = question_of(DeadLetters(queue="q"), None).series
 (API,) = question_of(ApiErrorCount(api=Api(name="shop"), more_than=10), None).series[:1]
+TWO = (("ApiName", "shop"), ("Stage", "live"))
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:rollback-alarms-prod"
 
 
@@ -93,6 +95,7 @@ def proved(*versions):
     return a_ledger(good=tuple(a_good(version) for version in versions))
 
 
+ROLLED_BACK_FROM = Bad(version="1", at=NOW, incident_id="inc-1")
 READY = {
     "alias": an_alias(),
     "the live version is the way back of the next deploy": an_alias(ledger=proved("2")),
@@ -120,6 +123,11 @@ FOUND = [
     (Check.ALIAS_ON_LATEST, an_alias(observation=an_observation("$LATEST"))),
     (Check.NO_WAY_BACK, an_alias(ledger=Ledger())),
     (Check.NO_WAY_BACK, an_alias(target=replace(TARGET, never_back_to=("1",)))),
+    (
+        Check.NO_WAY_BACK,
+        an_alias(target=replace(TARGET, never_back_to=("2",)), ledger=proved("2")),
+    ),
+    (Check.NO_WAY_BACK, an_alias(ledger=replace(proved("1"), bad=(ROLLED_BACK_FROM,)))),
     (Check.NO_WAY_BACK, an_alias(observation=an_observation("2", "3"), ledger=proved("1"))),
     (Check.NO_WAY_BACK, an_alias(observation=an_observation("1", "2"), ledger=proved("2"))),
     (Check.NOTHING_PROVED, an_alias(ledger=Ledger(), moved=Moved.ONCE_FINISHED)),
@@ -209,6 +217,7 @@ def test_what_is_found_is_said_with_what_to_do_about_it():
         MetricFacts(trigger="x", series=API, has_data=False),
         MetricFacts(trigger="x", series=replace(QUEUE, namespace="Shop"), has_data=False),
         MetricFacts(trigger="x", series=replace(QUEUE, dimensions=()), has_data=False),
+        MetricFacts(trigger="x", series=replace(QUEUE, dimensions=TWO), has_data=False),
     ]
     facts = [fact for _, fact in FOUND] + more
     findings = [*of_the_whole(), *(finding for fact in facts for finding in findings_of(fact))]

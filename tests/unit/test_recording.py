@@ -177,6 +177,7 @@ def test_the_versions_are_kept_apart_where_they_were_measured_apart():
 
     assert numbers(kept, kept.new) == [(-2, 20.0), (-1, 20.0)]
     assert kept.previous is None
+    assert record(ERRORS, measured(counted((60, 6), first=-1))).new is None
     assert kept.points(None) == ()
     assert (kept.new_version, kept.previous_version) == ("2", "1")
     assert kept.changed_at == NOW - 2 * MINUTE

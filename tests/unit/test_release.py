@@ -53,6 +53,7 @@ LATER = NOW + MINUTE
         ("9", "10", "10", "9"),
         ("$LATEST", None, "$LATEST", None),
         ("$LATEST", "3", "$LATEST", "3"),
+        ("3", "$LATEST", "3", "$LATEST"),
     ],
 )
 def test_the_suspect_is_the_newer_version(primary, other, suspect, rest):

@@ -302,6 +302,7 @@ def verified(trigger, buckets, *, after, alarm=OK, **changes):
         ((4, 4, 4, 4), FIXED),
         ((4, 3, 3, 2), FIXED),
         ((9, 4, 4, 4, 3), FIXED),
+        ((2, 4, 4, 4, 4), FIXED),
         # Somebody takes them away while more of them come.
         ((4, 6, 2, 4), None),
         ((4, 4, 4, 5), None),
