@@ -7,9 +7,10 @@ HISTORIES ?= 100000
 CASES    ?= 1000000
 SECONDS  ?= 60
 ROUNDS   ?= 50
+JOBS     ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint e2e stories simulate soak wire parts fuzz guided gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean conformance
+.PHONY: help demo test check lint e2e stories simulate soak wire parts fuzz guided mutants gallery bench guard study synth deploy docs site lock licences sbom audit reproducible format clean conformance
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,6 +37,9 @@ fuzz: $(VENV)/.ready ## a million cases of whatever may come in, from a seed tha
 
 guided: $(VENV)/.ready ## the parsers alone, led by coverage; SECONDS=60
 	@$(BIN)/python -m tests.fuzz.guided $(SECONDS)
+
+mutants: $(VENV)/.ready ## the domain and the actions, broken in every small way: do the tests notice; an hour; ONLY=gates,leg
+	@PYTHONPATH=functions:. $(BIN)/python -m tests.mutation --only "$(ONLY)" --jobs $(JOBS)
 
 wire: $(VENV)/.ready ## every call of AWS, made to fail on the wire in every way; three minutes; ONLY="alias: move"
 	@PYTHONPATH=tests/functional $(BIN)/python -m tests.wire --only "$(ONLY)" $(SHORT)

@@ -36,6 +36,7 @@ NAVIGATION: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "The project": (
             "CONTRIBUTING",
+            "docs/mutation",
             "docs/supply-chain",
             "docs/licences",
             "bench/README",

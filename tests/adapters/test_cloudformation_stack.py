@@ -248,6 +248,37 @@ def test_a_message_has_room_for_the_command_however_much_aws_says():
     assert command.endswith("--stack-name shop`")
 
 
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ({"LogicalResourceId": "Fn", "ResourceStatusReason": "why"}, ("Fn: why",)),
+        ({"LogicalResourceId": "Fn"}, ("Fn: no reason given",)),
+        ({"ResourceStatusReason": "why"}, ("a resource: why",)),
+        ({"LogicalResourceId": "Fn", "ResourceStatusReason": "x" * 296}, ("Fn: " + "x" * 296,)),
+        (
+            {"LogicalResourceId": "Fn", "ResourceStatusReason": "x" * 297},
+            ("Fn: " + "x" * 296 + "…",),
+        ),
+        ({"ResourceStatus": "UPDATE_COMPLETE"}, ()),
+        ({"ResourceStatus": None}, ()),
+    ],
+)
+@pytest.mark.parametrize("status", ["UPDATE_FAILED", "DELETE_FAILED", "CREATE_FAILED"])
+def test_what_failed_is_told_as_far_as_it_is_said(status, event, said):
+    def events(name, answer):
+        found = answer()
+        if name == "DescribeStackEvents":
+            shown = {"ResourceStatus": status} | event
+            found["StackEvents"] = [{k: v for k, v in shown.items() if v is not None}] * 6
+        return found
+
+    world = World(events)
+    world.stuck()
+
+    # Of many the latest five.
+    assert world.see().detail[:-1] == said * 5
+
+
 def test_only_the_failures_of_the_latest_rollback_are_told():
     world = World()
     world.stuck(reason="the layer was deleted")
@@ -299,6 +330,14 @@ def test_what_makes_a_rollback_harder_is_noted(stack, words):
     note = World(**stack).see().note or ""
 
     assert [word for word in ("MonitoringTimeInMinutes", "service role") if word in note] == words
+
+
+def test_what_makes_a_rollback_harder_is_said_in_sentences():
+    assert World(role_arn=None).see().note == (
+        "The stack has no MonitoringTimeInMinutes: with one, an update stays cancellable for that"
+        " long after its last resource. The stack has no service role, so whose permissions its"
+        " rollback uses is not documented"
+    )
 
 
 # -- what is sent ---------------------------------------------------------------------------------
@@ -457,4 +496,5 @@ def test_what_cannot_be_read_is_an_error_never_an_absence(error):
         refusing(error).observe(STACK)
 
     assert type(raised.value) is ActionError
+    assert str(raised.value).startswith("reading stack shop: ")
     assert "secret" not in str(raised.value)

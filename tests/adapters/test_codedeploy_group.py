@@ -11,7 +11,12 @@ import pytest
 from local.aws_model.clients import codedeploy_client
 from local.aws_model.codedeploy import ENDED, CodeDeploy, canary
 from local.aws_model.lambda_aliases import LambdaAliases
-from rollback_responder.actions.codedeploy_group import NOT_APPLIED, PHASES, CodeDeployGroupAction
+from rollback_responder.actions.codedeploy_group import (
+    NOT_APPLIED,
+    PHASES,
+    CodeDeployGroupAction,
+    sight_of,
+)
 from rollback_responder.actions.refusal import COMMON
 from rollback_responder.domain.errors import (
     ActionDenied,
@@ -23,7 +28,7 @@ from rollback_responder.domain.errors import (
 )
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.response import ChangeAges
-from rollback_responder.domain.rollout import Phase
+from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.target import AfterSuccess
 from rollback_responder.domain.trial import NoTrial, Returning, Trial, on_trial
 from rollback_responder.ports import Redeploy
@@ -248,6 +253,91 @@ def test_a_rollback_that_waits_goes_before_whatever_else_waits():
     assert (world.see().phase, world.see().change) == (Phase.RETURNING, first)
 
 
+def two_in_flight(**second):
+    """The first waits since the beginning, the second came a minute later and is listed first."""
+
+    def listed(name, answer):
+        found = answer()
+        if name == "BatchGetDeployments":
+            infos = sorted(found["deploymentsInfo"], key=lambda info: info["deploymentId"])
+            infos[0] |= {"status": "Created", "createTime": START}
+            infos[1] |= {"createTime": START + timedelta(minutes=1)} | second
+            found["deploymentsInfo"] = infos[::-1]
+        return found
+
+    world = World(listed)
+    return world, (world.deploy(), world.deploy("3"))
+
+
+@pytest.mark.parametrize(
+    ("second", "seen"),
+    [
+        ({"status": "Created"}, 0),
+        ({"status": "Queued"}, 0),
+        ({"status": "InProgress"}, 1),
+        ({"status": "Created", "creator": "CloudFormationRollback"}, 1),
+    ],
+)
+def test_which_of_two_is_seen_does_not_hang_on_the_order_of_the_list(second, seen):
+    world, made = two_in_flight(**second)
+
+    assert world.see().change == made[seen]
+
+
+def test_a_rollback_is_known_by_what_it_undoes_as_well():
+    undoes = {"rollbackTriggeringDeploymentId": "d-000000009"}
+    world, _ = two_in_flight(status="Queued", rollbackInfo=undoes)
+    world.see()
+
+    assert world.sent[-1] == ("GetDeployment", {"deploymentId": "d-000000009"})
+
+
+def test_what_is_listed_and_gone_a_moment_later_is_no_deployment():
+    def gone(name, answer):
+        found = answer()
+        return found | {"deploymentsInfo": []} if name == "BatchGetDeployments" else found
+
+    world = World(gone)
+    world.deploy()
+
+    assert world.see().phase is Phase.SETTLED
+
+
+def an_info(status="InProgress", **changes):
+    """A deployment as CodeDeploy answers it."""
+    return {"deploymentId": "d-1", "status": status, "createTime": START} | changes
+
+
+@pytest.mark.parametrize(
+    ("info", "rollback", "stopped"),
+    [
+        (an_info(), None, False),
+        (an_info("Failed"), None, False),
+        (an_info("Stopped", startTime=START), None, True),
+        (an_info("Failed"), an_info(deploymentId="d-2"), True),
+    ],
+)
+def test_it_was_stopped_where_it_says_so_or_something_undoes_it(info, rollback, stopped):
+    assert sight_of(info, rollback).stopped is stopped
+
+
+def test_only_what_cloudformation_made_is_driven_by_it():
+    assert sight_of(an_info(creator="user", externalId=STACK_ID), None).driver is None
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        ({"code": "X", "message": "why"}, ("X: why",)),
+        ({"code": "X"}, ("X: ",)),
+        ({"message": "why"}, ("an error: why",)),
+        ({}, ()),
+    ],
+)
+def test_what_went_wrong_is_told_as_far_as_it_is_said(error, detail):
+    assert sight_of(an_info("Failed", errorInformation=error), None).detail == detail
+
+
 def test_a_change_is_looked_at_when_it_is_no_longer_the_latest():
     world = World()
     first = world.deploy()
@@ -262,7 +352,7 @@ def test_a_change_is_looked_at_when_it_is_no_longer_the_latest():
 def test_a_group_that_has_never_deployed_is_settled():
     sight = World().see()
 
-    assert (sight.phase, sight.change, sight.ended_at) == (Phase.SETTLED, None, None)
+    assert sight == Sight(phase=Phase.SETTLED, status="without a deployment")
 
 
 def test_what_we_deployed_ourselves_is_known_by_its_description():
@@ -384,12 +474,21 @@ def test_a_redeployment_is_sent_with_the_version_that_the_alias_is_at():
         "description": "rollback-responder claim inc-7",
         "revision": {"revisionType": "AppSpecContent", "appSpecContent": {}},
     }
-    (resource,) = spec["Resources"][0].values()
-    assert resource["Properties"] == {
-        "Name": "shop",
-        "Alias": "live",
-        "CurrentVersion": "2",
-        "TargetVersion": "1",
+    assert spec == {
+        "version": 0.0,
+        "Resources": [
+            {
+                "shop": {
+                    "Type": "AWS::Lambda::Function",
+                    "Properties": {
+                        "Name": "shop",
+                        "Alias": "live",
+                        "CurrentVersion": "2",
+                        "TargetVersion": "1",
+                    },
+                }
+            }
+        ],
     }
     world.wait(1)
     assert world.aliases.version_of("shop", "live") == "1"
@@ -425,7 +524,7 @@ def test_no_more_ids_are_asked_for_than_one_call_takes():
     world.see()
     batches = [sent["deploymentIds"] for name, sent in world.sent if name == "BatchGetDeployments"]
 
-    assert max(map(len, batches)) <= 25
+    assert list(map(len, batches)) == [25, 25, 10]
     assert len({one for batch in batches for one in batch}) == 60
 
 
@@ -583,6 +682,12 @@ def test_what_does_not_exist_is_seen_as_nothing(code):
     assert refusing(client_error(code, "ListDeployments")).observe(GROUP) is None
 
 
+def test_a_deployment_that_does_not_exist_any_more_is_seen_as_nothing():
+    gone = refusing(client_error("DeploymentDoesNotExistException", "GetDeployment"))
+
+    assert gone.observe(GROUP, about="d-000000001") is None
+
+
 @pytest.mark.parametrize("error", [*NO_ANSWER, client_error("AccessDeniedException")])
 @pytest.mark.parametrize("about", [None, "d-000000001"])
 def test_what_cannot_be_read_is_an_error_never_an_absence(error, about):
@@ -590,4 +695,5 @@ def test_what_cannot_be_read_is_an_error_never_an_absence(error, about):
         refusing(error).observe(GROUP, about=about)
 
     assert type(raised.value) is ActionError
+    assert str(raised.value).startswith("reading shop/live: ")
     assert "secret" not in str(raised.value)

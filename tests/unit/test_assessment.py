@@ -311,6 +311,7 @@ def test_what_could_not_be_read_is_a_verdict_of_its_own():
 @pytest.mark.parametrize(("first", "last", "minutes"), [(0, 0, 1), (0, 2, 3), (-5, 4, 10)])
 def test_a_span_is_from_the_first_minutes_begin_to_the_last_ones_end(first, last, minutes):
     assert span_of([a_bucket(first), a_bucket(last)]) == minutes * MINUTE
+    assert span_of([a_bucket(first), a_bucket(first), a_bucket(last)]) == minutes * MINUTE
 
 
 # -- stories --------------------------------------------------------------------------------------

@@ -1,17 +1,27 @@
 """The bookkeeping of one look: recovery before any gate, and what answers for what."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from rollback_responder.domain.case import Case, seen
+from rollback_responder.domain.case import (
+    Case,
+    answering,
+    incident_of,
+    live_order,
+    said,
+    seen,
+    stepped,
+)
 from rollback_responder.domain.controls import Approval, Controls, RollbackOrdered
 from rollback_responder.domain.going_back import adopted, moved, stopped
 from rollback_responder.domain.holding import answered, asked, must_wait, stood_down, unclear
-from rollback_responder.domain.incident import State
+from rollback_responder.domain.incident import Answered, Incident, State, Step
 from rollback_responder.domain.leg import How, LegState
-from rollback_responder.domain.policy import Guardrails
+from rollback_responder.domain.policy import AfterFailure, Guardrails
 from rollback_responder.domain.reason import UNDECIDED, Reason
+from rollback_responder.domain.recording import Recording, Scale, Track
 from rollback_responder.domain.recovery import recovered
 from rollback_responder.domain.release import Ledger, Origin, seen_rollout
 from rollback_responder.domain.response import Mode, Responses, Severity
@@ -19,7 +29,7 @@ from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.situation import Ask, RollBack, StandDown, Switches
 from rollback_responder.domain.target import CloudFormationStack
-from rollback_responder.domain.trial import Returning
+from rollback_responder.domain.trial import Returning, Trial
 from rollback_responder.domain.trigger import ErrorRate
 from tests.builders import (
     GROUP,
@@ -124,6 +134,8 @@ def test_a_claim_that_lands_once_more_finds_nothing_new(incident, is_told):
         (Origin.DEPLOYED, False, "r1"),
         (Origin.PUT_BACK, False, "r3"),
         (Origin.PUT_BACK, True, "r1"),
+        (Origin.FIRST_SEEN, True, "r1"),
+        (Origin.DEPLOYED, True, "r1"),
         (Origin.ROLLED_BACK, True, "r3"),
     ],
 )
@@ -138,6 +150,20 @@ def test_an_attempt_moved_from_what_was_written_if_it_may_have_moved_that(
     )
 
     assert case.lost[0].revision == revision
+
+
+def test_an_order_that_was_answered_moves_nothing_any_more():
+    order = RollbackOrdered(by="ann", at=NOW, changes=("x",), alarm_name=WATCHED.alarm_name)
+    case = a_case(
+        inherited=("inc-5",),
+        written={SHOP: a_ledger(current=a_release(origin=Origin.PUT_BACK))},
+        controls=Controls(rollback=order),
+        observation=MOVED_BY_OTHERS,
+        incident=replace(CLOSED, order_at=NOW),
+    )
+
+    assert case.lost[0].revision == "r3"
+    assert case.ordered is None
 
 
 def test_an_unchanged_revision_proves_that_nobody_acted():
@@ -392,6 +418,8 @@ def test_a_lost_attempt_is_remembered_once_with_what_it_may_have_stopped():
         (CLOSED, None, False),
         (an_incident((State.STOOD_DOWN, Reason.ALARM_GONE)), None, True),
         (an_incident((State.STOOD_DOWN, Reason.ALARM_GONE), alarm_name="x"), None, False),
+        # About where an earlier one led.
+        (a_rolled_back_incident((State.FIXED, Reason.SYMPTOM_GONE)), an_alarm(), True),
     ],
 )
 def test_which_incident_answers(incident, alarm, answers):
@@ -401,9 +429,24 @@ def test_which_incident_answers(incident, alarm, answers):
     assert entry is None or entry.incident is incident
 
 
-@pytest.mark.parametrize("incident", [CLOSED, UNDECIDED_INCIDENT])
-def test_while_an_attempt_is_not_settled_nothing_closed_answers(incident):
-    assert answered(a_case(incident=incident, inherited=("inc-5",))) is None
+@pytest.mark.parametrize("alarm", [an_alarm(), None])
+@pytest.mark.parametrize(
+    "incident", [CLOSED, UNDECIDED_INCIDENT, an_incident((State.STOOD_DOWN, Reason.ALARM_GONE))]
+)
+def test_while_an_attempt_is_not_settled_nothing_closed_answers(incident, alarm):
+    assert answered(a_case(incident=incident, inherited=("inc-5",), alarm=alarm)) is None
+
+
+def test_where_it_led_is_known_to_the_incident_that_follows():
+    """The version that was moved back to is what the alarm is on by then."""
+    there = a_release("1", since_at=NOW, origin=Origin.ROLLED_BACK)
+    before = a_rolled_back_incident((State.NOT_FIXED, Reason.SYMPTOM_REMAINS))
+    ledgers = {SHOP: a_ledger(current=there)}
+    case = a_case(incident=before, ledgers=ledgers, observation=MOVED)
+
+    assert case.covering is before
+    later = replace(case, alarm=an_alarm(transitioned_at=NOW + MINUTE))
+    assert [answer.change for answer in incident_of(later).answered] == [there.key]
 
 
 # -- standing down --------------------------------------------------------------------------------
@@ -515,6 +558,139 @@ def test_an_incident_answers_for_those_before_it_each_about_its_own_change(chang
     assert incident.covers("other", other.alarm_since_at, change, None)
     assert not incident.covers("other", other.alarm_since_at, "d-9", None)
     assert not incident.covers("other", other.alarm_since_at + MINUTE, change, None)
+
+
+RECORDING = Recording(
+    since_at=NOW,
+    read_at=NOW,
+    scale=Scale.PERCENT,
+    noun="error rate",
+    unit=" %",
+    said="5 %",
+    total=Track(minutes=(0,), requests=(60,), errors=(3,)),
+)
+MEASURED = replace(RECORDING, read_at=NOW + MINUTE)
+
+
+def test_a_new_incident_outlives_its_policy_so_it_holds_its_own():
+    service = {
+        "name": "shop",
+        "targets": [ALIAS],
+        "triggers": [{"kind": "error_rate", "threshold_percent": 5}],
+        "verification": {"deadline_minutes": 27},
+        "after_failure": "go_on",
+    }
+    (watched,) = a_policy(services=[service]).watched()
+    before = replace(CLOSED, alarm_name="other")
+    case = a_case(
+        watched=watched, environment="test", incident=before, minutes=MEASURED, inherited=("x",)
+    )
+
+    assert incident_of(case) == Incident(
+        id="inc-9",
+        environment="test",
+        service="shop",
+        mode=Mode.ENFORCE,
+        target=TARGET,
+        trigger=watched.trigger,
+        verification=watched.service.verification,
+        alarm_name=watched.alarm_name,
+        alarm_since_at=NOW - 2 * MINUTE,
+        opened_at=NOW,
+        change=a_release().key,
+        release=a_release(),
+        after_failure=AfterFailure.GO_ON,
+        lost=(an_attempt("x", revision="r1"),),
+        minutes=MEASURED,
+        answered=(Answered(alarm_name="other", since_at=NOW - 2 * MINUTE, change=a_release().key),),
+    )
+
+
+@pytest.mark.parametrize("state", [AlarmState.OK, AlarmState.INSUFFICIENT_DATA])
+def test_an_incident_without_a_firing_alarm_begins_now(state):
+    assert incident_of(a_case(alarm=an_alarm(state))).alarm_since_at == NOW
+    assert incident_of(a_case(alarm=an_alarm(state))).early
+    assert incident_of(a_case(alarm=None)).alarm_since_at == NOW
+    assert not incident_of(a_case(alarm=None)).early
+
+
+def test_an_open_incident_is_carried_on_for_the_alarm_in_hand():
+    (rate, count) = a_policy(
+        services=[
+            {
+                "name": "shop",
+                "targets": [ALIAS],
+                "triggers": [
+                    {"kind": "error_rate", "threshold_percent": 5},
+                    {"kind": "error_rate", "name": "few", "threshold_percent": 50},
+                ],
+            }
+        ]
+    ).watched()
+    pending = replace(UNDECIDED_INCIDENT, trigger=rate.trigger, minutes=RECORDING)
+    carried = incident_of(a_case(watched=count, incident=pending, inherited=("x",)))
+
+    assert carried == replace(
+        pending,
+        trigger=count.trigger,
+        alarm_name=count.alarm_name,
+        lost=(an_attempt("x", revision="r1"),),
+        # They were another metric's.
+        minutes=None,
+    )
+    same = a_case(watched=rate, incident=pending)
+    assert incident_of(same).minutes == RECORDING
+    assert incident_of(replace(same, minutes=MEASURED)).minutes == MEASURED
+
+
+def test_an_alarm_without_a_pointer_leaves_the_incident_where_the_symptom_showed():
+    watched = watched_with(*ROLLOUTS)
+    pending = replace(UNDECIDED_INCIDENT, target=TARGET)
+
+    assert incident_of(a_case(watched=watched, incident=pending)).target == TARGET
+    assert incident_of(a_case(watched=watched, observation=None)).target == GROUP
+
+
+def test_what_was_said_and_what_happened_is_written_once_with_its_time():
+    case = replace(a_case(), now=NOW + MINUTE)
+    aside = said(case, CLOSED, "so")
+    step = stepped(case, UNDECIDED_INCIDENT, State.STOOD_DOWN, Reason.COOLDOWN, "hands off")
+
+    assert (aside.ledgers, aside.text, aside.news) == (case.ledgers, "so", None)
+    assert aside.incident.steps[-1] == Step(
+        at=NOW + MINUTE, state=State.STOOD_DOWN, reason=Reason.COOLDOWN, text="so", aside=True
+    )
+    assert (step.ledgers, step.text, step.news) == (case.ledgers, "hands off", Reason.COOLDOWN)
+    assert step.incident.steps[-1] == Step(
+        at=NOW + MINUTE, state=State.STOOD_DOWN, reason=Reason.COOLDOWN, text="hands off"
+    )
+
+
+# -- an order -------------------------------------------------------------------------------------
+
+ORDER = RollbackOrdered(
+    by="ann", at=NOW, changes=(a_trial().scope,), alarm_name=WATCHED.alarm_name, drill=True
+)
+
+
+def test_an_incident_that_answers_an_order_says_whose_it_was():
+    early = replace(CLOSED, early=True)
+
+    assert answering(early, None) == early
+    assert answering(early, ORDER) == replace(
+        CLOSED, ordered_by="ann", order_at=NOW, drill=True, early=False
+    )
+
+
+@pytest.mark.parametrize(("seconds", "live"), [(-1, True), (0, False), (1, False)])
+def test_what_was_rolled_back_since_an_order_answers_it(seconds, live):
+    controls = Controls(rollback=replace(ORDER, changes=a_trial().changes))
+    since = a_rolled_back_incident(acted_at=NOW + timedelta(seconds=seconds))
+    other = replace(since, legs=(), change="d-7", release=None)
+
+    assert bool(live_order(controls, since)) is live
+    assert live_order(controls, other) == controls.rollback
+    assert live_order(controls, None) == controls.rollback
 
 
 # -- acting ---------------------------------------------------------------------------------------
@@ -740,6 +916,38 @@ def test_who_approved_is_asked_of_the_open_incident_only():
     assert a_case(incident=None, controls=controls).approval is None
     closed = an_incident((State.STOOD_DOWN, Reason.NOT_APPROVED), id="inc-7")
     assert a_case(incident=closed, controls=controls).approval is None
+
+
+def test_a_yes_is_kept_after_it_was_used_and_is_to_one_way_back_only():
+    yes = Approval(incident_id=ASKING.id, by="bob", at=NOW, to_version="1")
+    pending = replace(ASKING, to_version="1")
+    case = a_case(incident=pending, controls=Controls(approvals=(yes,)))
+    approved = incident_of(case)
+
+    assert approved.approved_by == "bob"
+    assert incident_of(a_case(incident=approved)).approved_by == "bob"
+    assert replace(case, incident=replace(pending, to_version="0")).approval is None
+
+
+# -- what is on trial -----------------------------------------------------------------------------
+
+
+def test_what_was_over_before_is_nothing_that_a_silent_alarm_is_about():
+    sights = ((GROUP, a_sight(Phase.RETURNED, ended_at=NOW - MINUTE)),)
+    firing = a_case(sights=sights)
+
+    assert firing.on_trial().over
+    for alarm in (an_alarm(AlarmState.OK), None):
+        assert isinstance(replace(firing, alarm=alarm).on_trial(), Trial)
+    earlier = replace(firing, alarm=an_alarm(transitioned_at=NOW - MINUTE / 2))
+    assert isinstance(earlier.on_trial(), Trial)
+
+
+def test_a_deployment_leads_back_where_the_alias_says_so():
+    case = a_case(sights=((GROUP, a_sight()),), observation=an_observation("2", "1"))
+
+    assert isinstance(case.on_trial(), Returning)
+    assert isinstance(replace(case, observation=an_observation("1", "2")).on_trial(), Trial)
 
 
 # -- while traffic is shifting --------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_responder.domain.controls import Approval, Controls, FixingForward, Unsafe
+from rollback_responder.domain.controls import Approval, Controls, FixingForward, Frozen, Unsafe
 from rollback_responder.domain.response import Ages, Mode, Response, Responses, Severity
 from tests.builders import NOW
 
@@ -53,6 +53,16 @@ def test_a_fix_is_awaited_until_its_time_is_over(minutes, by):
 
     assert (found and found.by) == by
     assert Controls().fixing(NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("minutes", "by"), [(-1, "Ann"), (0, None), (1, None)], ids=["before", "at", "after"]
+)
+def test_a_freeze_is_on_until_its_time_is_over(minutes, by):
+    found = Controls(frozen=Frozen(by="Ann", until_at=NOW)).freeze(NOW + minutes * MINUTE)
+
+    assert (found and found.by) == by
+    assert Controls().freeze(NOW) is None
 
 
 ALL = Unsafe(by="Ann", why="a table was dropped")

@@ -567,6 +567,13 @@ def test_nothing_is_stopped_to_get_where_the_policy_never_goes(observation, reas
     assert decide(situation).reason is reason
 
 
+@pytest.mark.parametrize(("to_version", "answers"), [(None, True), ("1", True), ("0", False)])
+def test_a_yes_is_to_the_way_back_that_was_asked_about(to_version, answers):
+    asks = a_situation(mode=Mode.APPROVE, approval=replace(YES, to_version=to_version))
+
+    assert isinstance(decide(asks), RollBack) is answers
+
+
 def test_the_policy_may_deny_the_way_back():
     decision = decide(a_situation(never_back_to=frozenset({"1"})))
 

@@ -97,6 +97,17 @@ def test_where_no_way_leads_back_the_switches_are_asked_all_the_same():
     ]
 
 
+def test_what_is_followed_settles_it_before_whoever_forbids_it():
+    followed = Returning(change="d", text="so", legs=(a_leg(how=How.FOLLOW),), over=False)
+    found = explained(a_situation(on_trial=followed))
+
+    assert (found.settled_by.says, found.settled_by.text) == (Says.FOLLOWS, "so")
+
+
+def test_who_says_nothing_says_no_text():
+    assert {answer.text for answer in explained(a_situation()).answers} == {""}
+
+
 def test_every_line_says_what_it_looks_for():
     for answer in explained(a_situation()).answers:
         assert answer.rule.endswith("."), answer.name

@@ -164,6 +164,44 @@ def test_a_week_is_summed_up():
     assert told.to_action.median == 2 * MINUTE
 
 
+def test_it_has_recovered_when_that_was_seen_however_much_was_said_before():
+    begun = a_rolled_back_incident()
+    reminded = begun.say(NOW + MINUTE, "still so")
+    over = reminded.step(NOW + 9 * MINUTE, State.FIXED, Reason.SYMPTOM_GONE, "x")
+
+    assert figures.to_recovery(over) == 11 * MINUTE
+
+
+def test_what_is_open_or_was_rehearsed_is_in_no_summary():
+    opened = an_incident((State.UNDECIDED, Reason.INCONCLUSIVE))
+    rehearsed = replace(FIXED, drill=True)
+
+    assert summary([opened, rehearsed], {"inc-1": True}) == summary([], {})
+
+
+def test_reasons_that_are_as_frequent_are_told_in_their_order():
+    both = [
+        named(an_incident((State.STOOD_DOWN, reason)), number)
+        for number, reason in enumerate((Reason.PAUSED, Reason.COOLDOWN, Reason.HELD))
+    ]
+
+    assert summary(both, {}).stood_down == (
+        (Reason.COOLDOWN, 1),
+        (Reason.HELD, 1),
+        (Reason.PAUSED, 1),
+    )
+    assert summary(both, {}).saves == 0
+
+
+def test_people_who_say_it_was_right_are_counted_apart():
+    told = summary(
+        [named(FIXED, 1), named(FIXED, 2), named(FIXED, 3)],
+        dict.fromkeys(("inc-1", "inc-2"), True) | {"inc-3": False},
+    )
+
+    assert (told.right, told.wrong) == (2, 1)
+
+
 def test_of_nothing_nothing_is_known_and_no_target_is_missed():
     told = summary([], {})
     nothing = Times(count=0, mean=None, median=None, p90=None)
@@ -208,3 +246,9 @@ def test_a_percentile_is_the_smallest_that_so_many_are_not_above(spans, percent)
     enough = [s for s in ordered if sum(o <= s for o in ordered) * 100 >= percent * len(ordered)]
 
     assert chosen == min(enough)
+
+
+def test_a_whole_hundred_has_a_percentile_each():
+    spans = [timedelta(seconds=number) for number in range(1, 1001)]
+
+    assert [percentile(spans, number) for number in range(1, 101)] == spans[9::10]

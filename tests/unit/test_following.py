@@ -18,11 +18,11 @@ from rollback_responder.domain.following import (
     not_continued,
     progress,
 )
-from rollback_responder.domain.incident import State
+from rollback_responder.domain.incident import State, Step
 from rollback_responder.domain.leg import LONGEST, How, LegState, News
 from rollback_responder.domain.policy import AfterFailure
 from rollback_responder.domain.reason import QUIET, URGENT, Reason
-from rollback_responder.domain.release import Ledger, Origin
+from rollback_responder.domain.release import Bad, Ledger, Origin
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.target import CloudFormationStack, LambdaAlias
 from tests.builders import (
@@ -201,6 +201,37 @@ def test_what_could_not_be_brought_back_is_said_in_full(before, phases, after_fa
     assert found.incident.needs_a_person
 
 
+@pytest.mark.parametrize(
+    ("before", "phases", "text"),
+    [
+        ((UNDER_WAY,), (Phase.BROKEN,), "stack one is BROKEN"),
+        (
+            (UNDER_WAY, UNDER_WAY),
+            (Phase.RETURNED, Phase.BROKEN),
+            "1 of 2 are back. stack one is back: RETURNED. stack two is BROKEN",
+        ),
+        (
+            (FAILED, FAILED, UNDER_WAY),
+            (None, None, Phase.RETURNED),
+            "1 of 3 are back. stack three is back: RETURNED. stack one, stack two: not rolled back",
+        ),
+        (
+            (UNDER_WAY, UNDER_WAY),
+            (Phase.RETURNED, Phase.RETURNED),
+            "stack one is back: RETURNED. stack two is back: RETURNED",
+        ),
+    ],
+)
+def test_how_it_ended_is_one_text_about_all_parts(before, phases, text):
+    assert looked(stacks_in(*before), *phases).incident.steps[-1].text == text
+
+
+def test_what_nobody_began_is_left_since_the_end():
+    found = looked(stacks_in(UNDER_WAY, TO_DO), Phase.BROKEN).incident
+
+    assert (found.legs[1].state, found.legs[1].at) == (LEFT, LATER)
+
+
 def test_everything_is_back_only_when_each_is():
     last = looked(stacks_in(BACK, BACK, UNDER_WAY), None, None, Phase.RETURNED).incident
     again = looked(stacks_in(BACK, BACK, BACK)).incident
@@ -219,6 +250,26 @@ def test_two_that_fail_together_are_two_steps():
 
 
 # -- what is done about it ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("done", "reason", "leg"),
+    [
+        (begun, Reason.NEXT_LEG, {"state": UNDER_WAY, "at": LATER}),
+        (not_begun, Reason.LEG_FAILED, {"state": FAILED, "at": LATER}),
+        (continued, Reason.ROLLBACK_CONTINUED, {"at": LATER, "continued": True}),
+        (not_continued, Reason.ROLLBACK_STUCK, {"continued": True}),
+    ],
+)
+def test_what_was_done_about_a_leg_is_a_step_of_that_time(done, reason, leg):
+    before = stacks_in(BACK, TO_DO)
+    after = done(before, 1, LATER, "so")
+
+    assert after.legs == (before.legs[0], replace(before.legs[1], **leg))
+    assert after.steps == (
+        *before.steps,
+        Step(at=LATER, state=State.ROLLING_BACK, reason=reason, text="so"),
+    )
 
 
 def test_a_leg_that_was_told_to_go_back_is_under_way_since_then():
@@ -411,7 +462,7 @@ def test_the_version_on_trial_is_condemned_once_it_is_gone(
     if condemns:
         ledger = changed[TARGET.target_id]
         (bad,) = ledger.bad
-        assert (bad.version, bad.code_sha256, bad.incident_id) == ("2", "bad code", "inc-1")
+        assert bad == Bad(version="2", at=LATER, incident_id="inc-1", code_sha256="bad code")
         assert (ledger.current, ledger.revision) == (WAS_BACK.current, WAS_BACK.revision)
 
 

@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollback_responder.domain.incident import FIRST, OPEN, SETTLED_AFTER, TRANSITIONS, State
-from rollback_responder.domain.leg import How, LegState
+from rollback_responder.domain.incident import (
+    FIRST,
+    OPEN,
+    PENDING,
+    SETTLED_AFTER,
+    TRANSITIONS,
+    Answered,
+    State,
+)
+from rollback_responder.domain.leg import How, LegState, name_of
 from rollback_responder.domain.reason import QUIET, UNDECIDED, URGENT, Reason
 from rollback_responder.domain.release import Origin
 from rollback_responder.domain.response import Severity
@@ -111,6 +119,10 @@ def test_what_is_only_told_rings_where_it_is_severe(severity, needed):
 
 def test_what_is_urgent_is_never_quiet():
     assert not URGENT & QUIET
+
+
+def test_whatever_may_still_go_as_it_may_begin_is_pending():
+    assert {state for state in OPEN if TRANSITIONS[state] == FIRST} == PENDING
 
 
 def test_an_incident_may_begin_as_it_may_go_on_while_it_is_undecided():
@@ -318,3 +330,79 @@ def test_whoever_held_it_is_not_rung_for_it():
     held = an_incident((State.ASKING, Reason.APPROVAL_NEEDED), (State.STOOD_DOWN, Reason.HELD))
 
     assert not held.needs_a_person
+
+
+# -- what it is about -----------------------------------------------------------------------------
+
+
+def test_a_part_is_named_once_and_what_was_tried_comes_before_the_release():
+    release = f"{TARGET.target_id} {a_release().key}"
+    leg = a_leg()
+
+    assert MOVED.changes == (release,)
+    assert an_incident().changes == (release,)
+    assert an_incident(legs=(leg,), change="d-7").changes == (leg.name, release)
+    assert an_incident(change="d-7").changes == (f"{TARGET.target_id} d-7", release)
+    assert an_incident(release=None).changes == ()
+
+
+@pytest.mark.parametrize("target", [GROUP, replace(GROUP, application="shop@eu")])
+@pytest.mark.parametrize(
+    ("own", "other", "same"),
+    [
+        # A release is the same whenever it was first seen, a deployment is not another.
+        (a_release().key, a_release(since_at=NOW).key, True),
+        (a_release().key, a_release("3").key, False),
+        ("d-1", "d-1", True),
+        ("d-1", "d-2", False),
+    ],
+)
+def test_what_it_undoes_is_told_by_its_name_with_its_target(target, own, other, same):
+    incident = an_incident(legs=(a_leg(target, change=own),), release=None)
+
+    assert incident.undoes([name_of(target, other)]) is same
+    assert not incident.undoes([name_of(STACK, own)])
+    assert not incident.undoes([])
+
+
+@pytest.mark.parametrize(
+    ("order_at", "acted_at", "until"),
+    [
+        (None, None, None),
+        (NOW, None, NOW),
+        (None, NOW, NOW),
+        (NOW, NOW + MINUTE, NOW + MINUTE),
+        (NOW + MINUTE, NOW, NOW + MINUTE),
+    ],
+)
+def test_until_when_orders_are_answered(order_at, acted_at, until):
+    assert an_incident(order_at=order_at, acted_at=acted_at).orders_until == until
+
+
+def test_what_was_there_when_it_acted_is_what_it_is_about():
+    there = a_release("1", since_at=NOW)
+    later = a_release("1", since_at=NOW + MINUTE)
+
+    assert a_rolled_back_incident().is_about(there.key, there)
+    assert not a_rolled_back_incident().is_about(later.key, later)
+
+
+def test_what_was_undone_is_about_that_version_only_where_it_was_put_back():
+    undone = MOVED.step(NOW, State.UNDOING, Reason.UNDO_ORDERED, "x").step(
+        NOW, State.UNDONE, Reason.UNDONE, "x"
+    )
+    again = a_release(undone.release.version, since_at=NOW + MINUTE)
+    another = a_release("3", since_at=NOW + MINUTE, origin=Origin.PUT_BACK)
+
+    assert not undone.is_about(again.key, again)
+    assert not undone.is_about(another.key, another)
+
+
+def test_the_next_incident_is_answered_for_about_where_this_one_led():
+    other = Answered(alarm_name="other", since_at=NOW, change="d-0")
+    before = a_rolled_back_incident(answered=(other,))
+    own = Answered(alarm_name=before.alarm_name, since_at=NOW, change=before.change)
+
+    assert before.answers() == (own, other)
+    assert before.answers_about(NEXT.key, NEXT) == (own, other)
+    assert before.answers_about(BACK.key, BACK) == (replace(own, change=BACK.key), other)

@@ -3,6 +3,7 @@
 Minute 0 begins at `NOW`; the suspect's first minute unless a test says otherwise.
 """
 
+import re
 from dataclasses import replace
 from math import isfinite
 
@@ -57,8 +58,9 @@ def judged(
 
 
 def said(evidence, verdict, words):
-    """Whether it is that verdict in these words."""
-    return (evidence.verdict, words in evidence.text) == (verdict, True)
+    """Whether it is that verdict in these words, whole ones."""
+    whole = re.search(rf"(?<!\w){re.escape(words.strip())}(?!\w)", evidence.text) is not None
+    return (evidence.verdict, whole) == (verdict, True)
 
 
 def test_the_worse_verdict_outweighs():
@@ -225,7 +227,7 @@ def test_a_version_must_be_twice_as_bad_and_half_a_point_worse(threshold, old, n
         ((0, 0, 0, 0, 11), B, "5xx responses 11 > 10"),
         ((11, 0, 0, 0, 0), B, "5xx responses 11 > 10"),
         ((11, 0, 0, 0, 0, 0), H, "5xx responses 0 ≤ 10"),
-        ((0, 0, 0, 0, 10), I, "5xx responses 10 ≤ 10"),
+        ((0, 0, 0, 0, 10), I, "5xx responses 10 ≤ 10 (300 requests in 5 min): not that many yet"),
     ],
 )
 def test_a_count_is_of_the_whole_window(errors, verdict, words):
@@ -611,6 +613,9 @@ def test_what_served_beside_it_is_part_of_what_is_known_of_the_version_before():
     assert judged(RATE, new, counted((6000, 600)), past).verdict is I
 
 
+WITHOUT = "no minute has both a number and a limit to hold it to"
+
+
 @pytest.mark.parametrize(
     ("question", "minutes", "history"),
     [
@@ -625,7 +630,7 @@ def test_what_served_beside_it_is_part_of_what_is_known_of_the_version_before():
 def test_where_there_is_no_number_or_no_limit_nothing_is_healthy(question, minutes, history):
     found = judged(question, minutes, (), history)
 
-    assert (found.verdict, said(found, I, "no minute has both")) == (I, True)
+    assert (found.verdict, said(found, I, WITHOUT)) == (I, True)
     assert look_back(question, minutes, history).verdict is I
 
 
@@ -693,4 +698,6 @@ def test_the_version_before_is_asked_the_same(question, buckets, history, verdic
 
     assert found.verdict is verdict
     assert found.text.startswith(text)
+    # The words that it was measured in, and no more.
+    assert found.text.endswith(" min)")
     assert found.persists is (verdict is B)

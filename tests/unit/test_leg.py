@@ -94,6 +94,31 @@ def test_what_is_gone_has_failed(how):
     assert "does not exist any more" in found.text
 
 
+@pytest.mark.parametrize(
+    ("how", "sight", "text"),
+    [
+        (How.STOP, a_sight(Phase.RETURNED), "shop/live is back: RETURNED"),
+        (How.STOP, a_sight(Phase.STUCK, detail=("why", "how")), "shop/live is STUCK. why. how"),
+        (How.STOP, a_sight(Phase.BROKEN, detail=("why",)), "shop/live is BROKEN. why"),
+        (How.STOP, None, "shop/live does not exist any more"),
+        (How.STOP, a_sight(Phase.SETTLED), "shop/live: the title finished anyway (SETTLED)"),
+        (
+            How.STOP,
+            a_sight(Phase.RUNNING, "d-2"),
+            "shop/live: somebody began another change since (RUNNING)",
+        ),
+        (How.REDEPLOY, a_sight(Phase.SETTLED), "shop/live is back: SETTLED"),
+        (
+            How.REDEPLOY,
+            a_sight(Phase.BROKEN, detail=("why",)),
+            "shop/live: the title ended BROKEN. why",
+        ),
+    ],
+)
+def test_what_was_found_is_said_in_full(how, sight, text):
+    assert follow(under_way(how=how, title="the title"), sight, NOW).text == text
+
+
 # -- time -----------------------------------------------------------------------------------------
 
 
@@ -136,6 +161,26 @@ def test_a_rollback_that_takes_too_long_calls_a_person_once_and_is_followed_for_
     assert leg.state is LegState.FAILED
 
 
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [
+        (60, "shop/live is still RETURNING 60 min after its way back began at 04:00:00 UTC"),
+        (
+            24 * 60,
+            (
+                "shop/live is still RETURNING 24 hours after its way back began at 04:00:00 UTC;"
+                " it is followed no more"
+            ),
+        ),
+    ],
+)
+def test_how_long_it_takes_is_said(minutes, text):
+    found = follow(under_way(at=NOW), a_sight(Phase.RETURNING), NOW + minutes * MINUTE)
+
+    assert found.text == text
+    assert found.leg.at == (NOW if found.news is News.OVERDUE else NOW + minutes * MINUTE)
+
+
 def test_a_failed_rollback_calls_a_person_once():
     first = follow(under_way(), a_sight(Phase.STUCK), NOW)
     again = follow(first.leg, a_sight(Phase.STUCK), NOW + 90 * MINUTE)
@@ -154,6 +199,12 @@ def test_what_is_no_rollout_has_no_time_to_take():
     found = follow(under_way(TARGET, How.MOVE), a_sight(Phase.RETURNING), NOW)
 
     assert found.news is News.OVERDUE
+
+
+def test_a_leg_is_over_once_it_is_back_has_failed_or_was_left():
+    over = {state for state in LegState if a_leg(state=state).is_over}
+
+    assert over == {LegState.BACK, LegState.FAILED, LegState.LEFT}
 
 
 # -- whatever is seen -----------------------------------------------------------------------------

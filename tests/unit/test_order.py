@@ -119,6 +119,20 @@ def test_fixing_forward_is_ended_by_anybody_and_once():
     assert (again.controls, again.text) == (Controls(), "nobody fixes shop forward")
 
 
+def test_of_the_latest_incident_it_may_be_fixed_forward():
+    assert taken(
+        replace(FORWARD, incident_id="inc-1"), Controls(), ASKING, NOW
+    ).controls.fix_forward
+
+
+def test_whoever_fixes_it_for_longer_is_named():
+    longer = Controls(fix_forward=FixingForward(by="eve", until_at=NOW + 2 * HOUR))
+
+    assert taken(FORWARD, longer, None, NOW).text == (
+        "eve fixes it forward already, until 22 Nov 06:00:00 UTC"
+    )
+
+
 def test_what_has_ended_by_itself_is_not_ended_again():
     begun = taken(FORWARD, Controls(), None, NOW).controls
     late = taken(replace(FORWARD, until_at=None), begun, None, NOW + HOUR)
@@ -142,19 +156,20 @@ LATE = ASKING.asks_until_at
 REFUSED = [
     (APPROVE, None, NOW, "is not the latest incident"),
     (APPROVE, replace(ASKING, id="inc-2"), NOW, "is not the latest incident"),
-    (APPROVE, UNDECIDED, NOW, "does not ask for anything"),
+    (APPROVE, UNDECIDED, NOW, "^it does not ask for anything any more$"),
     (APPROVE, ENDED, NOW, "does not ask for anything"),
     (APPROVE, replace(ASKING, asks_until_at=None), NOW, "does not ask for anything"),
     (APPROVE, ASKING, LATE, "could be approved until 05:00:00 UTC"),
-    (HOLD, ENDED, NOW, "nothing is pending"),
+    (HOLD, ENDED, NOW, "^nothing is pending any more that could be held$"),
     (HOLD, MOVED, NOW, "nothing is pending"),
     (HOLD, replace(UNDECIDED, change=None, release=None), NOW, "nothing is pending"),
     (replace(FORWARD, incident_id="inc-9"), ASKING, NOW, "is not the latest incident"),
     (UNDO, replace(MOVED, release=replace(MOVED.release, whole_since_at=None)), NOW, "no move"),
-    (UNDO, ASKING, NOW, "no move of an alias"),
+    (UNDO, ASKING, NOW, "^there is no move of an alias here that could be undone$"),
     (UNDO, replace(MOVED, acted_at=None), NOW, "no move of an alias"),
     (UNDO, replace(MOVED, legs=(a_leg(how=How.STOP),)), NOW, "no move of an alias"),
-    (UNDO, MOVED, NOW + 24 * HOUR, "more than a day ago"),
+    (UNDO, MOVED, NOW + 24 * HOUR, "^it was rolled back more than a day ago: deploy a new"),
+    (UNDO, MOVED, NOW + 24 * HOUR, "a new version$"),
     (FORWARD, None, NOW + HOUR, "must end within 24 hours, and after now"),
     (replace(FORWARD, until_at=NOW + 25 * HOUR), None, NOW, "must end within 24 hours"),
 ]
@@ -219,6 +234,32 @@ def test_a_freeze_has_an_end_that_can_be_seen(until_at):
         taken(Freeze(service="shop", until_at=until_at, by="bob"), Controls(), None, NOW)
 
 
+EARLIER_YES = Approval(incident_id="inc-0", by="eve", at=NOW)
+EARLIER_UNDO = UndoAsked(incident_id="inc-0", by="eve", at=NOW)
+
+
+def test_the_last_that_was_said_comes_before_what_was_said_earlier():
+    yes = taken(APPROVE, Controls(approvals=(EARLIER_YES,)), ASKING, NOW).controls
+    undo = taken(UNDO, Controls(undos=(EARLIER_UNDO,)), MOVED, NOW).controls
+
+    assert [one.incident_id for one in yes.approvals] == ["inc-1", "inc-0"]
+    assert [one.incident_id for one in undo.undos] == ["inc-1", "inc-0"]
+
+
+@pytest.mark.parametrize(
+    ("order", "longest"),
+    [
+        (FORWARD, timedelta(hours=24)),
+        (Freeze(service="shop", until_at=None, by="bob"), timedelta(days=31)),
+    ],
+)
+def test_a_time_may_be_as_long_as_is_allowed_and_no_longer(order, longest):
+    assert taken(replace(order, until_at=NOW + longest), Controls(), None, NOW)
+    for until_at in (NOW, NOW + longest + timedelta(seconds=1)):
+        with pytest.raises(OrderRefused):
+            taken(replace(order, until_at=until_at), Controls(), None, NOW)
+
+
 @given(st.integers(1, 50))
 def test_the_row_does_not_grow_for_ever(times):
     controls = Controls()
@@ -234,7 +275,7 @@ def test_the_row_does_not_grow_for_ever(times):
 def test_a_yes_is_refused_while_somebody_fixes_it_forward():
     fixing = Controls(fix_forward=FixingForward(by="eve", until_at=NOW + HOUR))
 
-    with pytest.raises(OrderRefused, match=r"eve fixes it forward until .*: end that first"):
+    with pytest.raises(OrderRefused, match="until 22 Nov 05:00:00 UTC: end that first"):
         taken(APPROVE, fixing, ASKING, NOW)
 
 
@@ -244,5 +285,6 @@ def test_a_drill_that_is_held_back_is_told_once_a_month():
     again = taken(order, first.controls, None, NOW + HOUR)
 
     assert first.controls.no_drill_at == NOW
+    assert first.text == "no drill of shop this month: frozen"
     assert again.controls == first.controls
     assert taken(order, first.controls, None, NOW + 40 * 24 * HOUR).controls != first.controls

@@ -111,6 +111,31 @@ def test_what_no_word_changes_is_asked(changes, reason):
     assert found.reason is reason
 
 
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {"now": NOW + ORDERED_WITHIN},
+            "it was ordered at 22 Nov 04:00:00 UTC, too long ago",
+        ),
+        (
+            {"release": OLD},
+            "what was ordered is not what is live or under way any more, or leads elsewhere",
+        ),
+    ],
+)
+def test_why_an_order_comes_to_nothing_is_said(changes, text):
+    assert ordered(**changes).text == text
+
+
+def test_a_rollback_under_way_does_not_keep_another_change_from_being_stopped():
+    """The pointer was rolled back long before what is being rolled out now began."""
+    earlier = replace(RELEASE, origin=Origin.ROLLED_BACK, since_at=NOW - timedelta(days=1))
+    order = replace(ORDER, changes=STOPPING.changes, to_version=None)
+
+    assert isinstance(on_order(a_situation(on_trial=STOPPING, release=earlier), order), RollBack)
+
+
 def test_a_rollout_of_a_service_without_an_alias_may_be_ordered_back():
     order = replace(ORDER, changes=STOPPING.changes, to_version=None)
     situation = a_situation(on_trial=STOPPING, release=None, ledger=None, observation=None)
@@ -163,7 +188,8 @@ def test_only_what_nobody_is_hurt_by_is_rehearsed(changes, why):
 def test_who_spoke_after_a_drill_was_ordered_is_not_overruled_either(controls, reason):
     situation = a_situation(**QUIET, controls=controls)
 
-    assert on_order(situation, DRILL).reason is reason
+    found = on_order(situation, DRILL)
+    assert (found.reason, found.text.startswith("bob ")) == (reason, True)
     assert isinstance(on_order(situation, ORDER), RollBack)
 
 
@@ -368,6 +394,14 @@ def test_an_order_by_a_slow_clock_comes_after_what_was_answered():
     assert (found.at > NOW, later.at) == (True, NOW + MINUTE)
 
 
+def test_an_order_that_was_answered_does_not_keep_from_another():
+    answered = replace(an_incident((State.STOOD_DOWN, Reason.COOLDOWN)), order_at=NOW)
+    again = replace(NOW_ORDER, by="bob")
+
+    found = taken(again, Controls(rollback=ORDER), answered, NOW + MINUTE)
+    assert found.controls.rollback.by == "bob"
+
+
 def test_an_order_that_has_lapsed_gives_way_to_another_but_to_no_drill():
     before = Controls(rollback=ORDER)
     late = NOW + ORDERED_WITHIN
@@ -472,8 +506,36 @@ def test_a_drill_is_an_order_by_what_the_ledger_says():
     (service,) = STAGING.services
     found = rehearsal(STAGING, service, KEPT, by="ann", now=NOW)
 
-    assert (found.drill, found.changes, found.to_version) == (True, CHANGES, "1")
-    assert found.alarm_name == next(STAGING.watched()).alarm_name
+    assert found == replace(NOW_ORDER, alarm_name=next(STAGING.watched()).alarm_name, drill=True)
+
+
+def test_a_drill_goes_nowhere_where_the_policy_never_goes_back_to():
+    never = replace(TARGET, never_back_to=("1",))
+    policy = replace(STAGING, services=(replace(STAGING.services[0], targets=(never,)),))
+
+    assert rehearsal(policy, policy.services[0], KEPT, by="ann", now=NOW).to_version is None
+
+
+def test_a_drill_that_begins_is_told_with_where_it_goes():
+    drill = replace(NOW_ORDER, drill=True, revision="r1")
+    found = taken(drill, Controls(), None, NOW)
+
+    assert found.controls == Controls(rollback=replace(DRILL, revision="r1"))
+    assert found.text == (
+        "ann began a drill of shop: version 2 goes back to version 1 and forward again"
+    )
+
+
+def test_a_drill_is_told_how_what_is_in_its_way_is_ended():
+    drill = replace(NOW_ORDER, drill=True)
+    fixing = Controls(fix_forward=FixingForward(by="bob", until_at=NOW + MINUTE))
+
+    with pytest.raises(OrderRefused) as refused:
+        taken(drill, fixing, None, NOW)
+    assert str(refused.value) == (
+        "bob fixes it forward until 22 Nov 04:01:00 UTC; `rollback fix-forward shop --end` ends"
+        " that"
+    )
 
 
 SALE = OneFreeze(name="the sale", from_at=NOW, until_at=NOW + MINUTE)
@@ -515,3 +577,13 @@ def test_each_service_that_may_act_has_one_day_in_every_month():
     unasked = [replace(policy, mode=mode) for mode in (Mode.OBSERVE, Mode.APPROVE)]
     for idle in (without_alias(policy), *unasked):
         assert not [s for now in days for s in due(idle, now)]
+
+
+def test_no_day_is_one_that_a_month_may_not_have():
+    """February has 28; between them, services take all of these."""
+    policy = replace(STAGING, drills=Drills())
+    services = [replace(policy.services[0], name=f"s{number}") for number in range(400)]
+    many = replace(policy, services=tuple(services))
+    january = [NOW.replace(month=1, day=day) for day in range(1, 32)]
+
+    assert [now.day for now in january if list(due(many, now))] == list(range(1, 29))

@@ -10,13 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollback_responder.domain import naming, schema
-from rollback_responder.domain.document import COUNTABLE, Reader
+from rollback_responder.domain.document import COUNTABLE, Reader, write
 from rollback_responder.domain.errors import PolicyError
 from rollback_responder.domain.freeze import Day
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.judging import Evidence
 from rollback_responder.domain.metric import question_of
-from rollback_responder.domain.policy import Access, Guardrails, Policy, parse_policy
+from rollback_responder.domain.policy import (
+    Access,
+    Guardrails,
+    Policy,
+    parse_policy,
+    parse_service,
+)
 from rollback_responder.domain.release import Good
 from rollback_responder.domain.response import Mode, Severity
 from rollback_responder.domain.schema import cdk_json_schema, policy_schema
@@ -186,6 +192,73 @@ def test_a_services_mode_overrides_the_policys():
 
     assert policy.mode_of(policy.services[0]) is Mode.OBSERVE
     assert a_policy().mode_of(a_policy().services[0]) is Mode.ENFORCE
+
+
+@pytest.mark.parametrize(
+    ("own", "triggers", "mode"),
+    [
+        (None, None, "approve"),
+        (None, "observe", "observe"),
+        (None, "approve", "approve"),
+        # A trigger holds back, and lets nothing happen that the service does not.
+        (None, "enforce", "approve"),
+        ("enforce", "approve", "approve"),
+        ("enforce", None, "enforce"),
+        ("observe", "enforce", "observe"),
+    ],
+)
+def test_a_triggers_mode_holds_its_service_back(own, triggers, mode):
+    trigger = {"kind": "error_rate", "threshold_percent": 5} | (
+        {"mode": triggers} if triggers else {}
+    )
+    alias = {"kind": "lambda_alias", "function": "shop", "alias": "live"}
+    service = {"name": "shop", "targets": [alias], "triggers": [trigger]}
+    policy = a_policy(mode="approve", services=[service | ({"mode": own} if own else {})])
+    (found,) = policy.services
+
+    assert policy.mode_of(found, found.triggers[0]).value == mode
+
+
+def test_an_order_is_looked_at_by_the_first_alarm_of_its_pointer_that_may_act():
+    alias = {"kind": "lambda_alias", "function": "shop", "alias": "live"}
+    rate = {"kind": "error_rate", "threshold_percent": 5}
+    slow = {"kind": "latency", "statistic": "p95", "threshold_ms": 300}
+    services = [
+        {"name": "cart", "targets": [alias | {"function": "cart"}], "triggers": [rate]},
+        {
+            "name": "shop",
+            "targets": [alias],
+            "triggers": [rate | {"mode": "observe"}, slow, rate | {"name": "more"}],
+        },
+    ]
+    policy = a_policy(services=services)
+    shop = policy.services[1]
+    entry = policy.entry_for(shop, shop.pointers[0])
+
+    assert (entry.service, entry.trigger) == (shop, shop.triggers[1])
+    assert policy.entry_for(shop, policy.services[0].pointers[0]) is None
+
+
+def test_a_service_is_read_by_itself_as_in_its_policy():
+    (service,) = a_policy().services
+
+    assert parse_service(write(service)) == service
+    with pytest.raises(PolicyError) as refused:
+        parse_service({"name": "shop"})
+    assert str(refused.value).startswith("the rollback policy has 2 problems:\n")
+    assert "rollback.services.targets: " in str(refused.value)
+
+
+def test_an_alarm_that_is_nobodys_pointers_is_named_after_its_service():
+    targets = [{"kind": "cloudformation_stack", "stack": "shop"}]
+    service = {
+        "name": "shop",
+        "targets": targets,
+        "triggers": [{"kind": "dead_letters", "queue": "q"}],
+    }
+    (watched,) = a_policy(services=[service]).watched()
+
+    assert watched.alarm_name == "rollback.prod.shop.dead-letters-q"
 
 
 def test_names_of_alarms_and_topic():
@@ -523,6 +596,14 @@ def test_the_schema_of_cdk_json_holds_the_policys():
     assert jsonschema.Draft202012Validator(whole).is_valid(shipped)
     shipped["context"]["rollback"]["mode"] = "on"
     assert not jsonschema.Draft202012Validator(whole).is_valid(shipped)
+
+
+@pytest.mark.parametrize(("made", "name"), [(policy_schema, "rollback"), (cdk_json_schema, "cdk")])
+def test_the_schemas_that_editors_read_are_those_of_the_types(made, name):
+    """`make docs` writes them anew; what has changed then is seen in the commit."""
+    shipped = POLICIES.parents[1] / "schema" / f"{name}.schema.json"
+
+    assert made() == json.loads(shipped.read_text())
 
 
 def test_both_kinds_of_measured_trigger_have_a_label():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import golden
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,13 +23,20 @@ from rollback_responder.domain.readiness import (
     StackState,
     findings_of,
 )
-from rollback_responder.domain.release import Ledger
+from rollback_responder.domain.release import Bad, Ledger
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.target import AfterSuccess
-from rollback_responder.domain.trigger import AdoptedAlarm, DeadLetters, ErrorRate
+from rollback_responder.domain.trigger import (
+    AdoptedAlarm,
+    Api,
+    ApiErrorCount,
+    DeadLetters,
+    ErrorRate,
+)
 from tests.builders import (
     GROUP,
+    NOW,
     STACK,
     TARGET,
     a_good,
@@ -40,6 +48,8 @@ from tests.builders import (
 
 UNREAD = Unread(why="AccessDenied")
 (QUEUE,) = question_of(DeadLetters(queue="q"), None).series
+(API,) = question_of(ApiErrorCount(api=Api(name="shop"), more_than=10), None).series[:1]
+TWO = (("ApiName", "shop"), ("Stage", "live"))
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:rollback-alarms-prod"
 
 
@@ -85,6 +95,7 @@ def proved(*versions):
     return a_ledger(good=tuple(a_good(version) for version in versions))
 
 
+ROLLED_BACK_FROM = Bad(version="1", at=NOW, incident_id="inc-1")
 READY = {
     "alias": an_alias(),
     "the live version is the way back of the next deploy": an_alias(ledger=proved("2")),
@@ -112,6 +123,11 @@ FOUND = [
     (Check.ALIAS_ON_LATEST, an_alias(observation=an_observation("$LATEST"))),
     (Check.NO_WAY_BACK, an_alias(ledger=Ledger())),
     (Check.NO_WAY_BACK, an_alias(target=replace(TARGET, never_back_to=("1",)))),
+    (
+        Check.NO_WAY_BACK,
+        an_alias(target=replace(TARGET, never_back_to=("2",)), ledger=proved("2")),
+    ),
+    (Check.NO_WAY_BACK, an_alias(ledger=replace(proved("1"), bad=(ROLLED_BACK_FROM,)))),
     (Check.NO_WAY_BACK, an_alias(observation=an_observation("2", "3"), ledger=proved("1"))),
     (Check.NO_WAY_BACK, an_alias(observation=an_observation("1", "2"), ledger=proved("2"))),
     (Check.NOTHING_PROVED, an_alias(ledger=Ledger(), moved=Moved.ONCE_FINISHED)),
@@ -183,15 +199,41 @@ def test_only_the_metrics_that_a_person_names_are_looked_at():
     assert list(named_series(service)) == [("dead-letters-q", QUEUE)]
 
 
-def test_every_check_is_produced():
-    others = [
-        readiness.paused("joe"),
-        readiness.observes("shop"),
-        readiness.slack_secret("it is empty"),
-        readiness.no_approvers(["shop"]),
-        *readiness.denied([_permission("implicitDeny")]),
+def of_the_whole():
+    yield readiness.paused("joe")
+    yield readiness.observes("shop")
+    yield readiness.slack_secret("it is empty")
+    yield readiness.no_approvers(["shop", "cart"])
+    yield from readiness.denied([_permission("implicitDeny")])
+
+
+def test_what_is_found_is_said_with_what_to_do_about_it():
+    """Word for word, in the order in which it is told: `GOLDEN=write` writes it anew."""
+    more = [
+        a_ready_alarm(reading=None, adopted=True),
+        a_ready_alarm(reading=None, vouches=False),
+        an_alias(ledger=proved("2", "0", "9")),
+        an_alias(concurrency=("1", "2", "live")),
+        MetricFacts(trigger="x", series=API, has_data=False),
+        MetricFacts(trigger="x", series=replace(QUEUE, namespace="Shop"), has_data=False),
+        MetricFacts(trigger="x", series=replace(QUEUE, dimensions=()), has_data=False),
+        MetricFacts(trigger="x", series=replace(QUEUE, dimensions=TWO), has_data=False),
     ]
-    produced = {check for check, _ in FOUND} | {finding.check for finding in others}
+    facts = [fact for _, fact in FOUND] + more
+    findings = [*of_the_whole(), *(finding for fact in facts for finding in findings_of(fact))]
+
+    golden.check(
+        "findings.txt",
+        "\n".join(
+            f"{finding.check.value} ({finding.level.value}), {finding.about}\n"
+            f"    {finding.found}\n    {finding.fix}\n"
+            for finding in findings
+        ),
+    )
+
+
+def test_every_check_is_produced():
+    produced = {check for check, _ in FOUND} | {finding.check for finding in of_the_whole()}
 
     assert produced == set(Check)
 

@@ -12,7 +12,7 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.measurement import Bucket, Measurement
 from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.reason import Reason
-from rollback_responder.domain.recording import Scale, record
+from rollback_responder.domain.recording import LATEST_MINUTE, Scale, Track, record
 from rollback_responder.domain.trigger import (
     Anomaly,
     Api,
@@ -99,6 +99,45 @@ def test_columns_that_do_not_fit_together_are_not_whole(changes):
         )
 
 
+@pytest.mark.parametrize(
+    "track",
+    [
+        Track(minutes=(0,), requests=(1,), errors=(0,)),
+        Track(minutes=(LATEST_MINUTE,), requests=(1,), errors=(1,)),
+        Track(minutes=(0, 1), requests=(9, 9), errors=(0, 0), limits=(1.0, 1.0)),
+        Track(minutes=(), requests=()),
+    ],
+)
+def test_columns_that_fit_are_whole(track):
+    assert track.is_whole(Scale.PERCENT)
+
+
+def test_of_a_level_the_numbers_must_fit_and_counts_need_not_be():
+    track = Track(minutes=(0,), requests=(1,), values=(2.0,))
+
+    assert track.is_whole(Scale.LEVEL)
+    assert not track.is_whole(Scale.COUNT)
+    assert not replace(track, values=(), errors=(1,)).is_whole(Scale.LEVEL)
+
+
+def test_each_version_is_whole_or_the_recording_is_not():
+    kept = record(ERRORS, measured(counted((60, 0), first=-2)))
+    odd = Track(minutes=(0,), requests=())
+
+    assert replace(kept, new=kept.total, previous=kept.total).is_whole
+    assert not replace(kept, new=odd).is_whole
+    assert not replace(kept, previous=odd).is_whole
+
+
+def test_the_numbers_of_a_level_are_kept_on_the_way_back_as_well():
+    kept = record(LATENCY, measured(leveled(1.0, 2.0, first=-2)))
+    later = kept.completed(LATENCY, leveled(5.0, 6.0, first=-1), NOW + MINUTE)
+
+    assert later.total.values == (1.0, 5.0, 6.0)
+    # From its first minute on.
+    assert kept.completed(LATENCY, leveled(7.0, first=-2), NOW).total.values == (7.0,)
+
+
 def test_a_count_is_held_to_a_minutes_part_of_its_limit():
     kept = record(COUNT, measured(counted((60, 0), (60, 9), first=-2)))
 
@@ -138,6 +177,7 @@ def test_the_versions_are_kept_apart_where_they_were_measured_apart():
 
     assert numbers(kept, kept.new) == [(-2, 20.0), (-1, 20.0)]
     assert kept.previous is None
+    assert record(ERRORS, measured(counted((60, 6), first=-1))).new is None
     assert kept.points(None) == ()
     assert (kept.new_version, kept.previous_version) == ("2", "1")
     assert kept.changed_at == NOW - 2 * MINUTE

@@ -9,16 +9,22 @@ from hypothesis import strategies as st
 from rollback_responder.domain.release import (
     LONGEST_HISTORY,
     Bad,
+    Good,
     Ledger,
     Origin,
+    Release,
+    acquitted,
     acting,
     believed,
     condemned,
     likely,
     proved,
+    put_back,
+    rehearsed,
     rolled_back,
     seen,
     seen_rollout,
+    settled,
     vanished,
     way_back,
 )
@@ -47,6 +53,7 @@ LATER = NOW + MINUTE
         ("9", "10", "10", "9"),
         ("$LATEST", None, "$LATEST", None),
         ("$LATEST", "3", "$LATEST", "3"),
+        ("3", "$LATEST", "3", "$LATEST"),
     ],
 )
 def test_the_suspect_is_the_newer_version(primary, other, suspect, rest):
@@ -256,3 +263,58 @@ def test_what_is_believed_is_what_was_seen(ledger):
 def test_the_next_version_is_likely_as_well(ledger, versions):
     """Also after a rollback: the number of the bad one is never given again."""
     assert likely(ledger) == versions
+
+
+# -- what is written of each, whole ---------------------------------------------------------------
+
+
+def test_a_release_that_proves_itself_acquits_its_code_and_no_other():
+    same = Bad(version="1", at=NOW, incident_id="i", code_sha256="c")
+    other = Bad(version="0", at=NOW, incident_id="j", code_sha256="d")
+    ledger = proved(a_ledger(bad=(same, other)), a_release("2", code_sha256="c"), LATER)
+
+    assert ledger.good[0] == Good(version="2", proven_at=LATER, code_sha256="c")
+    assert ledger.bad == (replace(same, code_sha256=None), other)
+
+
+def test_a_version_that_was_moved_to_is_a_release_of_that_moment():
+    before = a_ledger(acted=("x",), acted_at=(NOW,))
+
+    assert back(before, a_release()).current == Release(
+        version="1", since_at=LATER, origin=Origin.ROLLED_BACK
+    )
+    assert back(before, a_release()).bad == (Bad(version="2", at=LATER, incident_id="inc-1"),)
+    assert put_back(before, version="2", revision="r9", now=LATER) == replace(
+        before,
+        current=Release(version="2", since_at=LATER, origin=Origin.PUT_BACK, whole_since_at=LATER),
+        revision="r9",
+    )
+
+
+def test_what_was_acted_upon_is_remembered_beside_what_was_before():
+    before = Ledger(acted=("x",), acted_at=(NOW,))
+
+    assert acting(before, "y", LATER) == Ledger(acted=("y", "x"), acted_at=(LATER, NOW))
+    assert settled(before, "y") == Ledger(acted=("y", "x"), acted_at=(NOW,))
+
+
+@pytest.mark.parametrize("proven_at", [None, NOW])
+def test_after_a_drill_it_is_as_if_nothing_had_been_done(proven_at):
+    release = a_release(code_sha256="c", proven_at=proven_at)
+    good = Good(version="2", proven_at=NOW, code_sha256="c")
+    earlier = Bad(version="0", at=NOW, incident_id="other")
+    before = Ledger(
+        current=release,
+        revision="r1",
+        good=((good,) if proven_at else ()) + (a_good("1"),),
+        bad=(earlier,),
+        acted=("x",),
+        acted_at=(NOW,),
+    )
+    drilled = back(acting(before, release.key, LATER), release)
+    ended = rehearsed(drilled, release, revision="r10", incident_id="inc-1", acted_at=LATER)
+
+    assert ended == replace(before, revision="r10")
+    # Where it could not go forward again, it stays where it is.
+    left = acquitted(drilled, release, incident_id="inc-1", acted_at=LATER)
+    assert left == replace(before, current=drilled.current, revision="r9")

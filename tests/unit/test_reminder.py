@@ -43,6 +43,15 @@ def test_a_question_is_repeated_before_its_time_is_over(minutes, found):
     assert reminders(asking(minutes), minutes - 1) == found
 
 
+def test_an_undecided_incident_that_asked_before_is_not_asked_about():
+    """Whoever fixed it forward answered the question; its old deadline says nothing any more."""
+    before = replace(UNDECIDED, asks_until_at=NOW + MINUTE)
+
+    assert reminded(before, OPENED_AT + timedelta(hours=1)).steps[-1].text == (
+        "still so 60 min after it was opened"
+    )
+
+
 def test_it_says_how_long_it_has_been_so_and_what_happens_then():
     (first, again) = reminded(asking(60), NOW + timedelta(hours=1)).steps
 

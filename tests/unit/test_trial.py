@@ -1,7 +1,9 @@
 """What is on trial: whoever owns the change is told to stop, and nobody is disturbed twice."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import golden
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -301,6 +303,54 @@ def test_an_update_is_not_cancelled_for_what_a_release_before_it_may_have_done(r
 
 
 # -- in words -------------------------------------------------------------------------------------
+
+OLDER = a_release(since_at=NOW - CHANGE_AGE)
+MORE = [
+    ("no pointer, no change", [], {"pointer": None, "release": None}),
+    ("an alias that is gone", [], {"release": None}),
+    ("nothing behind a finished deployment", [(REDEPLOYED, DONE)], {"release": None}),
+    ("a deployment that leads back", [(GROUP, a_sight(leads_back=True))], {}),
+    (
+        "two that go back",
+        [(GROUP, a_sight(Phase.RETURNING)), (STACK, a_sight(Phase.RETURNING))],
+        {},
+    ),
+    ("an update after an older release", [(STACK, UPDATING)], {"release": OLDER}),
+    (
+        "an update after a release that was put back",
+        [(STACK, UPDATING)],
+        {"release": replace(OLDER, origin=Origin.PUT_BACK)},
+    ),
+    ("a finished deployment beside a finished stack", [(STACK, DONE), (REDEPLOYED, DONE)], {}),
+]
+
+
+def described(found):
+    """All that is said of it, and all that is not among what its legs are."""
+    match found:
+        case Trial():
+            yield f"{found.title}, since {found.since_at:%H:%M}: {found.scope}"
+            yield found.why
+            yield from (f"{leg.how}: {leg.title}" for leg in found.legs)
+        case Returning():
+            yield f"goes back: {found.text}"
+        case NoTrial():
+            yield f"{found.reason}: {found.text} ({found.change})"
+
+
+def test_what_is_on_trial_is_said_with_why():
+    """Word for word: `GOLDEN=write` writes it anew."""
+    rows = [(name, judged(*sights)) for name, sights, *_ in (*OWNERS, *OBJECTIONS)]
+    rows += [(name, judged(*sights, **given)) for name, sights, given in MORE]
+    golden.check(
+        "on_trial.txt",
+        "\n".join("\n    ".join([name, *described(found)]) + "\n" for name, found in rows),
+    )
+
+
+def test_only_of_a_rollout_is_it_known_to_the_second_when_it_began():
+    assert judged((GROUP, RUNNING)).exact is True
+    assert judged().exact is False
 
 
 def test_a_trial_is_as_old_as_its_oldest_change_and_says_all_it_is_about():

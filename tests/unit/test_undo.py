@@ -7,9 +7,9 @@ import pytest
 
 from rollback_responder.domain.controls import Controls, UndoAsked
 from rollback_responder.domain.holding import answered
-from rollback_responder.domain.incident import State
+from rollback_responder.domain.incident import State, Step
 from rollback_responder.domain.reason import Reason
-from rollback_responder.domain.release import Origin
+from rollback_responder.domain.release import Bad, Ledger, Origin, put_back
 from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.undo import (
     asked_to_undo,
@@ -18,11 +18,14 @@ from rollback_responder.domain.undo import (
     not_undone,
     ordered,
     undone,
+    wish,
 )
 from tests.builders import (
     GROUP,
+    MINUTE,
     NOW,
     TARGET,
+    a_ledger,
     a_release,
     a_rolled_back_incident,
     a_sight,
@@ -126,6 +129,81 @@ def test_what_could_not_be_done_is_told_with_why():
 
     assert (entry.incident.state, entry.news) == (State.UNKNOWN, Reason.UNDO_FAILED)
     assert entry.text == "version 2 was not put back: AWS said no"
+
+
+def test_what_was_wanted_is_a_step_of_its_time():
+    assert ordered(MOVED, ASKED, NOW).steps == (
+        *MOVED.steps,
+        Step(
+            at=NOW,
+            state=State.UNDOING,
+            reason=Reason.UNDO_ORDERED,
+            text="bob wants version 2 back",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "may_act", "text"),
+    [
+        ({}, False, "the mode is observe"),
+        (
+            {"now": NOW + timedelta(hours=1)},
+            True,
+            "it was asked for at 22 Nov 04:00:00 UTC, too long ago",
+        ),
+        ({"observation": None}, True, "the alias does not exist any more"),
+    ],
+)
+def test_what_is_in_the_way_is_said_in_full(changes, may_act, text):
+    assert in_the_way(asking(**changes), UNDOING, ASKED, may_act=may_act) == text
+
+
+KEPT = {TARGET.target_id: a_ledger(acted_at=(NOW,)), "other": Ledger(acted=("x",))}
+DRILLED = replace(UNDOING, drill=True, ordered_by="ann")
+
+
+def test_other_targets_keep_what_is_known_of_them():
+    case = asking(ledgers=KEPT, now=NOW + MINUTE)
+    entry = undone(case, UNDOING, THERE, ASKED)
+
+    assert entry.ledgers == KEPT | {
+        TARGET.target_id: put_back(
+            KEPT[TARGET.target_id], version="2", revision="r9", now=NOW + MINUTE
+        )
+    }
+    assert not_undone(case, UNDOING, "x").ledgers == KEPT
+
+
+def test_a_drill_leaves_no_trace_of_having_acted():
+    condemned = Bad(version="2", at=NOW, incident_id=DRILLED.id)
+    acted = a_ledger(
+        acted=(a_release().key,), acted_at=(NOW, NOW - MINUTE), bad=(condemned,), good=()
+    )
+    case = asking(ledgers=KEPT | {TARGET.target_id: acted})
+    forward, stays = undone(case, DRILLED, THERE, ASKED), not_undone(case, DRILLED, "x")
+
+    for entry in (forward, stays):
+        assert entry.ledgers["other"] == KEPT["other"]
+        ledger = entry.ledgers[TARGET.target_id]
+        assert (ledger.acted, ledger.acted_at, ledger.bad) == ((), (NOW - MINUTE,), ())
+    assert forward.ledgers[TARGET.target_id].revision == "r9"
+    assert stays.ledgers[TARGET.target_id].revision == acted.revision
+
+
+@pytest.mark.parametrize(
+    ("changes", "by"),
+    [
+        ({}, "ann"),
+        ({"acted_at": None}, None),
+        ({"drill": False}, None),
+        ({"ordered_by": None}, None),
+    ],
+)
+def test_a_drill_that_acted_is_undone_for_whoever_ordered_it(changes, by):
+    found = wish(Controls(), replace(DRILLED, **changes))
+
+    assert found == (by and UndoAsked(incident_id=DRILLED.id, by=by, at=NOW))
 
 
 def test_another_alarm_waits_while_a_rollback_is_undone():

@@ -1,5 +1,6 @@
 """Whether a rollback helped: not before it can be said, and never more than can be said."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -30,6 +31,7 @@ from tests.builders import (
     an_incident,
     an_observation,
     evidence,
+    leveled,
     minutes,
 )
 
@@ -119,6 +121,33 @@ def test_outcomes(given, expected):
 )
 def test_the_words_say_what_was_seen(given, words):
     assert words in outcome(**given).text
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"after": DUE, "alarm": None}, "the alarm can no longer be found"),
+        ({"after": DUE, "observation": None}, "the target does not exist any more"),
+        (
+            {"after": 1, "observation": an_observation("4")},
+            (
+                "the alias is at version 4: somebody moved it since, or what was rolled back had"
+                " not put it there"
+            ),
+        ),
+        (
+            {
+                "after": 1,
+                "observation": an_observation("4"),
+                "bad": frozenset({"4"}),
+                "legs": (a_leg(),),
+            },
+            "the alias is at version 4, which was rolled back from before",
+        ),
+    ],
+)
+def test_why_it_is_not_known_is_said_in_full(given, text):
+    assert outcome(**given).text == text
 
 
 def test_a_minute_with_too_few_requests_is_not_healthy():
@@ -273,6 +302,7 @@ def verified(trigger, buckets, *, after, alarm=OK, **changes):
         ((4, 4, 4, 4), FIXED),
         ((4, 3, 3, 2), FIXED),
         ((9, 4, 4, 4, 3), FIXED),
+        ((2, 4, 4, 4, 4), FIXED),
         # Somebody takes them away while more of them come.
         ((4, 6, 2, 4), None),
         ((4, 4, 4, 5), None),
@@ -286,6 +316,38 @@ def test_what_stays_until_a_person_takes_it_away_must_not_grow(values, expected)
 
     assert said(found) == expected
     assert not found or f"{values[-1]} are left" in found.text
+
+
+@pytest.mark.parametrize(
+    ("first", "lag", "expected"),
+    [
+        # Four whole minutes: before the act none counts, and none that may be incomplete.
+        (0, 0, FIXED),
+        (-1, 0, None),
+        (0, 1, None),
+    ],
+)
+def test_what_stays_is_counted_in_whole_minutes_since_the_act(first, lag, expected):
+    buckets = leveled(4, 4, 4, 4, first=first, requests=1)
+    found = verify(
+        a_rolled_back_incident(trigger=DEAD),
+        alarm=FIRES,
+        observation=BACK,
+        buckets=buckets,
+        bad_versions=NONE,
+        now=NOW + (4 + first) * MINUTE,
+        lag=lag * MINUTE,
+    )
+
+    assert said(found) == expected
+
+
+def test_a_minute_in_which_nothing_stays_is_one_with_none():
+    empty = tuple(replace(bucket, value=None) for bucket in leveled(1, 1, 1, 1, requests=1))
+
+    assert verified(DEAD, empty, after=4).text == (
+        "no more messages in the dead-letter queue for 3 min; 0 are left, for you to redrive"
+    )
 
 
 def test_what_stays_and_cannot_be_read_is_not_over():

@@ -41,7 +41,7 @@ def alarm_query(question: Question) -> AlarmQuery:
                 # A count is of the whole window, so the window is the alarm's one period.
                 period_seconds=PERIOD_SECONDS * (question.minutes if by_count else 1),
                 evaluation_periods=1 if by_count else question.minutes,
-                datapoints_to_alarm=1 if by_count else question.breaching_minutes,
+                datapoints_to_alarm=question.breaching_minutes,
                 threshold=question.more_than if by_count else question.threshold_percent,
                 band_width=None,
                 ignores_low_samples=False,

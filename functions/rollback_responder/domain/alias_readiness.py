@@ -5,7 +5,7 @@ deleted at the next deploy, and traffic that does not come through the alias.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rollback_responder.domain.finding import Check, Finding, Unread, finding, not_read
@@ -137,7 +137,7 @@ def way_back_findings(fact: AliasFacts, seen: Observation, ledger: Ledger) -> It
                 "keep versions: whatever cleans them up must leave the last ones",
             )
         kept = tuple(good for good in ledger.good if good.version in fact.versions)
-        ledger = Ledger(current=ledger.current, good=kept, bad=ledger.bad)
+        ledger = replace(ledger, good=kept)
     # The live version is what the next deploy goes back to, once it has proved itself.
     is_proved = seen.other is None and any(
         good.version == seen.primary and good.version not in never for good in ledger.good

@@ -1,6 +1,5 @@
 """What no single field of a policy can be wrong about: names, modes and alarms that collide."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -285,10 +284,9 @@ def _alarm_conflicts(policy: "Policy") -> Iterator[Problem]:
 
 
 def _repeated(named: list[tuple[str, str]], allowed: str) -> Iterator[Problem]:
-    counts = Counter(value for _, value in named)
     seen: set[str] = set()
     for path, value in named:
-        if counts[value] > 1 and value in seen:
+        if value in seen:
             yield Problem(
                 path=path, got=f"{value!r} again", allowed=allowed, change="remove or rename one"
             )

@@ -18,8 +18,7 @@ def moved(
     case: Case, assessment: Assessment, decision: RollBack, after: Observation, now: datetime
 ) -> Entry:
     """The pointer was moved by this attempt."""
-    incident = replace(incident_of(case), assessment=assessment, change=decision.trial.change)
-    incident = answering(incident, case.ordered)
+    incident = answering(replace(incident_of(case), assessment=assessment), case.ordered)
     return watching(case, incident, case.release, reason=decision.reason, after=after, now=now)
 
 
@@ -53,8 +52,7 @@ def adopted(case: Case, assessment: Assessment, returning: Returning) -> Entry:
     incident = answering(incident_of(case), case.ordered)
     entry = rolling_back(case, incident, legs, Reason.ROLLBACK_ADOPTED, returning.text)
     assert entry.incident is not None
-    incident = replace(entry.incident, assessment=assessment, change=returning.change)
-    return replace(entry, incident=incident)
+    return replace(entry, incident=replace(entry.incident, assessment=assessment))
 
 
 def _leads_to(case: Case, trial: Trial) -> str | None:

@@ -330,5 +330,6 @@ class Incident:
 
 
 def _unseen(part: str) -> str:
-    """The name of a part without when a release was first seen."""
-    return part.partition("@")[0]
+    """The name of a part without when a release was first seen; a target may have an @ as well."""
+    name, _, _ = part.rpartition("@")
+    return name if " " in name else part

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Annotated, assert_never
 
 from rollback_responder.domain.document import Doc
+from rollback_responder.domain.measurement import MINUTE
 from rollback_responder.domain.policy import AfterFailure
 from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.target import CloudFormationStack, Rollout, Target
@@ -165,7 +166,7 @@ def _waiting(leg: Leg, sight: Sight, now: datetime) -> Found:
         text = f"{leg.target.title} is still {sight.status} {since}; it is followed no more"
         return _ended(leg, LegState.FAILED, News.FAILED, text, now)
     if not leg.called and now >= since_at + _deadline(leg.target):
-        minutes = int(_deadline(leg.target).total_seconds() // 60)
+        minutes = _deadline(leg.target) // MINUTE
         text = f"{leg.target.title} is still {sight.status} {minutes} min {since}"
         return Found(leg=replace(leg, called=True), news=News.OVERDUE, text=text)
     return Found(leg=leg)
