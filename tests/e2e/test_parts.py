@@ -9,7 +9,7 @@ from tests.parts.play import played
 
 pytestmark = pytest.mark.e2e
 SEED = 7
-# The planted ones are over within half of these, or never.
+# In minutes: a planted fault has shown itself by then.
 LONGEST = 40
 # The first round of each kind.
 ROUNDS = {plan.kind: plan for plan in (drawn(SEED, number) for number in range(50, 0, -1))}
