@@ -44,7 +44,7 @@ mutants: $(VENV)/.ready ## the domain and the actions, broken in every small way
 wire: $(VENV)/.ready ## every call of AWS, made to fail on the wire in every way; three minutes; ONLY="alias: move"
 	@PYTHONPATH=tests/functional $(BIN)/python -m tests.wire --only "$(ONLY)" $(SHORT)
 
-parts: $(VENV)/.ready ## parts fail on the emulator: fifty rounds from a seed, a quarter of an hour; ROUNDS= SEED=
+parts: $(VENV)/.ready ## parts fail on the emulator: fifty rounds from a seed, half an hour; ROUNDS= SEED=
 	@PYTHONPATH=tests/functional $(BIN)/python -m tests.parts --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 gallery: $(VENV)/.ready ## every Slack message that real incidents come to, on one page
