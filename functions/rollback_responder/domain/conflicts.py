@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import Problem
@@ -139,6 +139,8 @@ def _own_conflicts(service: "Service", environment: str, path: str) -> Iterator[
                 is_own = naming.is_own(environment, name)
             case CodeDeployGroup():
                 is_own = False
+            case _:
+                assert_never(target)
         if is_own:
             yield Problem(
                 path=f"{path}.targets[{j}]",
