@@ -65,6 +65,7 @@ def ordered(**changes):
 
 
 NOT_ASKED = [
+    {"now": NOW + 10 * MINUTE - timedelta(seconds=1)},
     {"alarm": an_alarm(AlarmState.OK)},
     {"alarm": an_alarm(transitioned_at=NOW - timedelta(days=9))},
     {"assessment": an_assessment(Verdict.HEALTHY)},
@@ -99,7 +100,7 @@ FORBIDDEN = [
         {"on_trial": STOPPING, "release": replace(RELEASE, origin=Origin.ROLLED_BACK)},
         Reason.CHANGE_IS_ROLLBACK,
     ),
-    ({"now": NOW + ORDERED_WITHIN}, Reason.ORDER_LAPSED),
+    ({"now": NOW + 10 * MINUTE}, Reason.ORDER_LAPSED),
 ]
 
 

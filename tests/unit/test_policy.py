@@ -653,6 +653,85 @@ def test_of_a_mode_that_cannot_be_read_nothing_is_said_to_collide():
     assert [problem.path for problem in found.value.problems] == ["rollback.mode"]
 
 
+TWO_OF_ONE = [
+    {
+        "name": name,
+        "targets": [{"kind": "lambda_alias", "function": "shop", "alias": name}],
+        "triggers": [{"kind": "error_rate", "threshold_percent": 5}],
+    }
+    for name in ("live", "beta")
+]
+
+
+def test_a_services_own_mode_collides_with_that_of_the_policy():
+    watched = TWO_OF_ONE[1] | {"mode": "observe"}
+
+    assert a_policy(mode="observe", services=[TWO_OF_ONE[0], watched])
+    with pytest.raises(PolicyError, match="let all aliases of one function be touched, or none"):
+        a_policy(mode="enforce", services=[TWO_OF_ONE[0], watched])
+
+
+def problems_of(**changes):
+    """What is wrong with a policy that cannot be read as a whole."""
+    with pytest.raises(PolicyError) as refused:
+        a_policy(**{"access": "magic"} | changes)
+    return [problem.path for problem in refused.value.problems]
+
+
+def test_conflicts_are_told_although_something_else_is_wrong():
+    short = TWO_OF_ONE[0] | {"verification": {"healthy_minutes": 5, "deadline_minutes": 9}}
+    healthy = "rollback.services[0].verification.healthy_minutes"
+    drills = {"drills": {}}
+
+    assert problems_of() == ["rollback.access"]
+    # They hang on the guardrails and on the environment, as far as these can be read.
+    assert problems_of(services=[short]) == ["rollback.access"]
+    assert healthy in problems_of(services=[short], guardrails={"metric_lag_minutes": 4})
+    assert "rollback.drills" in problems_of(**drills)
+    assert "rollback.drills" not in problems_of(environment="staging", **drills)
+    watched = TWO_OF_ONE[1] | {"mode": "observe"}
+    assert "rollback.services[1].mode" in problems_of(services=[TWO_OF_ONE[0], watched])
+
+
+def test_of_an_environment_that_is_not_there_nothing_is_said():
+    document = a_policy().to_document() | {"drills": {}}
+    del document["environment"]
+    with pytest.raises(PolicyError) as refused:
+        parse_policy(document)
+
+    assert [problem.path for problem in refused.value.problems] == ["rollback.environment"]
+
+
+def test_a_name_or_a_length_is_taken_up_to_its_limit():
+    def siblings(count):
+        names = [f"s{number}" for number in range(count)]
+        service = TWO_OF_ONE[0] | {"siblings": names}
+        others = [
+            TWO_OF_ONE[0]
+            | {"name": name, "targets": [{"kind": "lambda_alias", "function": name, "alias": "a"}]}
+            for name in names
+        ]
+        return a_policy(services=[service, *others])
+
+    assert len(siblings(20).services[0].siblings) == 20
+    with pytest.raises(PolicyError, match="at most 20"):
+        siblings(21)
+
+
+def test_every_trigger_of_a_function_is_held_to_one_log_format():
+    timeouts = {"kind": "timeouts", "threshold_percent": 5}
+    rate = {"kind": "error_rate", "threshold_percent": 5}
+    service = TWO_OF_ONE[0] | {
+        "triggers": [
+            timeouts | {"log_format": "text"},
+            rate,
+            timeouts | {"name": "again", "log_format": "json"},
+        ]
+    }
+    with pytest.raises(PolicyError, match=r"triggers\[2\].log_format"):
+        a_policy(services=[service])
+
+
 def test_access_is_by_name_unless_the_policy_says_by_tags():
     assert a_policy().access is Access.NAMES
     assert a_policy(access="tags").access is Access.TAGS

@@ -78,7 +78,7 @@ def assess(
     *,
     changed_at: datetime,
     lag: timedelta,
-    shifting: bool = False,
+    shifting: bool,
     excused: Collection[datetime] = frozenset(),
 ) -> Assessment:
     """Judges the suspect version against its predecessor.
