@@ -5,7 +5,7 @@ import tomllib
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from tests.mutation.mutants import plain
+from tests.mutation.mutants import GATES_AND_TRANSITIONS, plain
 from tests.mutation.runner import KILLED, NO_TESTS, REFUSED, SURVIVED, TIMEOUT
 
 FILE = Path(__file__).with_name("survivors.toml")
@@ -14,12 +14,8 @@ UNNOTICED = (SURVIVED, NO_TESTS)
 # No fault at all, as its reason proves; or one that is not worth a test.
 EQUIVALENT, ACCEPTED = "equivalent", "accepted"
 COLUMNS = (*NOTICED, *UNNOTICED, EQUIVALENT)
-# The gates, and what says from where to where an incident and its legs may go.
-EXACT, EXACT_MODULES = (
-    "gates and transitions",
-    frozenset(f"domain.{name}" for name in ("gates", "decision", "incident", "leg", "following")),
-)
-# Of all faults; where it is exact, of all that are faults.
+# Of all faults; of the gates and transitions, all that are faults at all.
+EXACT = "gates and transitions"
 LEAST_PERCENT = {"domain": 90, "actions": 90}
 
 
@@ -49,7 +45,7 @@ def report(results, *, whole):
     rows = defaultdict(Counter)
     for key, verdict in results:
         module, room = key[0], key[0].partition(".")[0]
-        for row in (module, room, *([EXACT] if module in EXACT_MODULES else [])):
+        for row in (module, room, *([EXACT] if module in GATES_AND_TRANSITIONS else [])):
             rows[row][verdict] += 1
             rows[row][EQUIVALENT] += (
                 key in unnoticed and key in named and named[key]["kind"] == EQUIVALENT

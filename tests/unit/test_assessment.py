@@ -145,6 +145,38 @@ def test_the_minutes_of_the_change_belong_to_neither_where_nothing_older_is_know
     assert (verdicts(found), found.baseline) == ((I, None), Baseline.NONE)
 
 
+def test_the_minute_that_begins_with_the_change_is_the_new_ones():
+    assert assessed(3, total=(*BEFORE_GOOD, *BAD[:3])).new.requests == 1800
+
+
+@pytest.mark.parametrize(("first", "baseline"), [(-3, Baseline.BEFORE), (-2, Baseline.NONE)])
+def test_a_minute_that_ends_two_before_the_change_is_the_version_befores(first, baseline):
+    assert assessed(4, total=(*counted((600, 0), first=first), *BAD)).baseline is baseline
+
+
+@pytest.mark.parametrize(("first", "baseline"), [(-60, Baseline.BEFORE), (-61, Baseline.NONE)])
+def test_an_hour_before_its_first_minute_is_its_past(first, baseline):
+    older = counted((600, 0), first=first)
+
+    assert assessed(4, since=-120, new=BAD, previous=older).baseline is baseline
+
+
+def test_what_the_version_before_still_serves_alone_is_not_the_new_ones():
+    new, both = BAD[:2], counted(*[(1200, 120)] * 2, *[(600, 0)] * 2)
+    found = assessed(4, new=new, previous=GOOD, total=both)
+
+    assert found.new.requests == 1200
+
+
+@pytest.mark.parametrize(
+    ("all_of_it", "rest"), [((1200, 120), (1800, 0)), ((1200, 0), (1800, 0)), ((601, 240), (3, 3))]
+)
+def test_the_rest_has_never_less_than_no_errors_and_never_more_than_requests(all_of_it, rest):
+    found = assessed(4, total=counted(*[all_of_it] * 4), new=BAD, shifting=True)
+
+    assert (found.previous.requests, found.previous.errors) == rest
+
+
 def test_a_version_before_is_judged_by_its_own_last_minutes():
     """It may have had its last traffic long before."""
     long_ago = counted(*[(600, 120)] * 3, first=-30)

@@ -932,6 +932,11 @@ def test_a_yes_is_kept_after_it_was_used_and_is_to_one_way_back_only():
 # -- what is on trial -----------------------------------------------------------------------------
 
 
+def test_a_pointer_that_is_gone_has_no_release_whatever_its_ledger_says():
+    assert a_case(observation=None).release is None
+    assert a_case().release == a_release()
+
+
 def test_what_was_over_before_is_nothing_that_a_silent_alarm_is_about():
     sights = ((GROUP, a_sight(Phase.RETURNED, ended_at=NOW - MINUTE)),)
     firing = a_case(sights=sights)

@@ -562,6 +562,24 @@ def test_a_fresh_minute_that_gets_worse_never_makes_it_better():
     assert WORSE.index(verdict(301)) >= WORSE.index(verdict(300))
 
 
+def test_fresh_minutes_are_held_to_the_normal_as_well():
+    """Two minutes that may be incomplete; neither the settled ones nor one of these is enough."""
+    slow = leveled(*[100] * 3, 500, 500)
+
+    assert judged(TIMES, slow, (), QUICK_HOUR, lag=2).verdict is B
+    assert judged(TIMES, leveled(*[100] * 5), (), QUICK_HOUR, lag=2).verdict is H
+
+
+def test_a_severe_minute_has_a_quarter_of_its_requests_failed_and_not_less():
+    old = counted(*[(6000, 0)] * 4)
+
+    def newest(errors):
+        return judged(RATE, counted(*[(60, 0)] * 3, (100, errors)), old).verdict
+
+    severe = next(errors for errors in range(101) if newest(errors) is B)
+    assert severe == 25
+
+
 def test_minutes_of_the_future_convict_nobody():
     assert judged(RATE, counted(*[(60, 30)] * 3, first=5), HOUR, read_at=5).verdict is I
 

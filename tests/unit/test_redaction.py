@@ -44,6 +44,55 @@ def test_a_name_that_is_part_of_another_secret_does_not_hide_its_own(text):
     assert CANARY not in redacted(text)
 
 
+X = "abcd1234" * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        # One of each shape that no other shape would take out, and in letters of both kinds.
+        *[
+            (f"{name}={X}", f"{name}={REDACTED}")
+            for name in (
+                "secret",
+                "passwd",
+                "pwd",
+                "token",
+                "X-Signature",
+                "credential",
+                "api_key",
+                "access-key",
+                "PrivateKey",
+                "SECRET",
+                "Pwd",
+            )
+        ],
+        (f"https://hooks.slack.com/services/{X}", f"https://{REDACTED}"),
+        *[(f"{begin}-{X}", REDACTED) for begin in ("xoxb", "xapp", "xoxe.xoxp", "XOXB")],
+        *[(f"{begin}{X.upper()}", REDACTED) for begin in ("AKIA", "ASIA")],
+        *[(f"gh{kind}_{X}", REDACTED) for kind in "pousr"],
+        ("gho_ab12", REDACTED),
+        (f"github_pat_{X}", REDACTED),
+        (f"Bearer {X}", f"Bearer {REDACTED}"),
+        (f"BASIC {X}", f"BASIC {REDACTED}"),
+        (f"eyJ{X}.{X}.{X}", REDACTED),
+        (f"ftp://ann:{X}@x", f"ftp://ann:{REDACTED}@x"),
+        (
+            f"-----BEGIN RSA PRIVATE KEY-----\n{X}\n-----END RSA PRIVATE KEY-----",
+            REDACTED,
+        ),
+        (f"-----BEGIN PRIVATE KEY----- {X}", REDACTED),
+        # After a character that was written as its number or its letter.
+        *[
+            (f"{before}gho_ab12", f"{before}{REDACTED}")
+            for before in (r"\x7f", r"\x7F", r"\u00e9", r"\U0001f600", r"\n", r"\t", r"\0")
+        ],
+    ],
+)
+def test_each_shape_is_taken_out_by_itself(text, left):
+    assert redacted(text) == left
+
+
 @pytest.mark.parametrize(
     "text",
     [
