@@ -118,7 +118,7 @@ def _drawing() -> Callable[[Backtest], str]:
         BadUsage: matplotlib is not there.
     """
     try:
-        from rollback_responder.cli import backtest_page  # noqa: PLC0415
+        from rollback_responder.cli import backtest_page  # noqa: PLC0415 - it may be missing
     except ModuleNotFoundError as error:
         raise BadUsage(f"--html draws pictures: {error}; pip install matplotlib") from error
     return backtest_page.page
