@@ -378,7 +378,7 @@ def test_a_look_is_one_read_and_one_more_where_a_rollback_failed():
 def test_a_stack_is_never_updated():
     world = World()
     redeploy = Redeploy(pointer=TARGET, from_version="2", to_version="1", claim_id="inc-7")
-    with pytest.raises(ActionDenied):
+    with pytest.raises(ActionDenied, match="stack shop is not updated to 1 by itself"):
         world.action.redeploy(STACK, redeploy)
     assert world.sent == []
 

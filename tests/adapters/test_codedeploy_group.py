@@ -557,7 +557,7 @@ def test_a_deployment_of_another_group_is_refused():
 
 def test_a_failed_rollback_is_never_continued():
     world = World()
-    with pytest.raises(ActionDenied):
+    with pytest.raises(ActionDenied, match=r"shop/live cannot be continued \(t\)"):
         world.action.go_on(GROUP, token="t")
     assert world.sent == []
 

@@ -19,6 +19,7 @@ TESTS = {
     "domain": ["tests/unit", "--ignore=tests/unit/local"],
     "actions": [
         "tests/unit/test_refusal.py",
+        "tests/adapters/test_actions.py",
         "tests/adapters/test_lambda_alias.py",
         "tests/adapters/test_codedeploy_group.py",
         "tests/adapters/test_cloudformation_stack.py",

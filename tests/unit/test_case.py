@@ -315,6 +315,7 @@ RUNS, DRIVEN = a_sight(), a_sight(change="u-1", driver="arn:root")
 GOES_BACK, IS_BACK, STUCK = (
     a_sight(phase) for phase in (Phase.RETURNING, Phase.RETURNED, Phase.STUCK)
 )
+UNDONE = a_sight(Phase.RETURNING, "u-1")
 FINISHED, BROKE = a_sight(Phase.SETTLED), a_sight(Phase.BROKEN)
 OURS = a_sight(change="d-2", marker="inc-5")
 FOLLOW, STOP, AGAIN = How.FOLLOW, How.STOP, How.REDEPLOY
@@ -349,6 +350,8 @@ DONE, DOUBT, NOTHING = "done", "doubt", None
         ([RUNS, UPDATING], [RUNS, UPDATING], NOTHING, ()),
         ([RUNS, UPDATING], [None, a_sight(Phase.RETURNED, "u-1")], DONE, [(STACK, FOLLOW)]),
         ([RUNS], [a_sight(Phase.RETURNING, None)], DOUBT, ()),
+        # Whatever the first shows, the second is looked at.
+        ([FINISHED, UPDATING], [FINISHED, UNDONE], DONE, [(STACK, FOLLOW)]),
     ],
 )
 def test_what_a_lost_attempt_is_known_to_have_done_to_rollouts(before, now, found, legs):
@@ -641,6 +644,13 @@ def test_an_open_incident_is_carried_on_for_the_alarm_in_hand():
     same = a_case(watched=rate, incident=pending)
     assert incident_of(same).minutes == RECORDING
     assert incident_of(replace(same, minutes=MEASURED)).minutes == MEASURED
+
+
+def test_the_alarm_in_hand_says_which_alias_it_is_about():
+    beta = replace(TARGET, alias="beta")
+    carried = incident_of(a_case(incident=replace(UNDECIDED_INCIDENT, target=beta)))
+
+    assert carried.target == TARGET
 
 
 def test_an_alarm_without_a_pointer_leaves_the_incident_where_the_symptom_showed():
@@ -1033,4 +1043,6 @@ def test_a_lesser_alarm_does_not_act_over_the_question_of_a_worse_one(asking, wa
     case = a_case(incident=pending, watched=watched)
 
     assert (must_wait(case, ROLL_BACK) is not None) is waits
+    yes = Controls(approvals=(Approval(incident_id=pending.id, by="bob", at=NOW),))
+    assert must_wait(replace(case, controls=yes), ROLL_BACK) is None
     assert must_wait(replace(case, incident=None), ROLL_BACK) is None

@@ -22,6 +22,7 @@ from tests.builders import (
     MINUTE,
     NOW,
     STACK,
+    TARGET,
     a_ledger,
     a_leg,
     a_moved_leg,
@@ -46,6 +47,7 @@ from tests.unit.test_case import (
     STOPPING,
     STOPS,
     UNDECIDED_INCIDENT,
+    WATCHED,
     a_case,
     rollout_case,
 )
@@ -414,6 +416,23 @@ PROVEN = a_release(proven_at=NOW)
 )
 def test_a_drill_that_may_have_been_begun_is_taken_for_one(case):
     assert recovered(case).incident.drill
+
+
+def test_a_drill_that_was_answered_is_what_no_later_attempt_carried_out():
+    answered_one = replace(CLOSED, order_at=DRILL.rollback.at)
+    entry = recovered(
+        lost_case(written={SHOP: a_ledger(current=PROVEN)}, controls=DRILL, incident=answered_one)
+    )
+
+    assert not entry.incident.drill
+
+
+def test_a_move_of_one_alias_is_not_taken_for_what_is_open_about_another():
+    beta = replace(TARGET, alias="beta")
+    pending = replace(UNDECIDED_INCIDENT, target=beta, alarm_name="beta")
+    entry = recovered(lost_case(incident=pending))
+
+    assert (entry.incident.target, entry.incident.alarm_name) == (TARGET, WATCHED.alarm_name)
 
 
 def test_what_was_lost_is_kept_with_what_was_found():

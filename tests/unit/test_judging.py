@@ -9,6 +9,8 @@ from math import isfinite
 
 import pytest
 
+from rollback_responder.domain import judging
+from rollback_responder.domain.evidence import log_e_above, log_e_between, upper_bound
 from rollback_responder.domain.judging import WORSE, Frame, Verdict, judge, look_back
 from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.trigger import (
@@ -241,6 +243,62 @@ def test_a_count_that_is_not_over_is_not_said_to_have_bad_minutes_enough():
     found = judged(COUNT, counted(*[(60, 0)] * 4, (60, 10)), counted(*[(600, 0)] * 5))
 
     assert "1 are enough" not in found.text
+
+
+def test_a_minute_that_has_not_begun_convicts_nobody():
+    new, beside = counted(*[(60, 0)] * 3, (60, 60)), counted(*[(6000, 0)] * 4)
+
+    assert judged(RATE, new, beside, read_at=3, lag=1).verdict is H
+    assert judged(RATE, new, beside, read_at=4, lag=1).verdict is B
+
+
+def test_a_fresh_minute_convicts_with_those_before_it_and_not_with_the_next():
+    question = replace(RATE, minutes=2)
+    new = counted((60, 0), (60, 4), (60, 4), (60, 0))
+    found = judged(question, new, counted(*[(6000, 0)] * 4), lag=2)
+
+    assert said(found, B, "2 bad minutes of 2, 2 are enough")
+
+
+def test_a_minute_of_almost_a_quarter_is_not_severe():
+    """249 of 1,000 and one in 250 of 1,000: one more, and no second minute is waited for."""
+    beside = counted(*[(6000, 0)] * 3)
+
+    assert judged(RATE, counted(*[(1000, 0)] * 2, (1000, 249)), beside).verdict is I
+    assert judged(RATE, counted(*[(1000, 0)] * 2, (1000, 250)), beside).verdict is B
+
+
+def test_where_nothing_was_served_nothing_was_counted():
+    assert judged(COUNT, ()).value is None
+    assert judged(COUNT, counted((60, 0)), counted((60, 0))).value == 0
+
+
+def test_of_small_numbers_the_worst_is_shown():
+    assert judged(DEAD, leveled(0.5, 0.0)).value == 0.5
+
+
+@pytest.mark.parametrize(
+    ("log_e", "words"),
+    [
+        (-0.1, "nothing says"),
+        (0.0, "1 to 1"),
+        (0.7, "2 to 1"),
+        (judging.BEYOND_WORDS - 0.001, "999,000 to 1"),
+        (judging.BEYOND_WORDS, "more than a million to 1"),
+    ],
+)
+def test_odds_in_words(log_e, words):
+    assert judging._odds(log_e) == words
+
+
+def test_minutes_beside_it_prove_something_also_after_the_version_before_has_left():
+    new, beside, history = counted(*[(60, 3)] * 4), counted(*[(60, 0)] * 2), counted((60, 0))
+    pairs = list(zip(new[:2], beside, strict=True))
+    found = judged(RATE, new, beside, history)
+    past = upper_bound((*history, *beside))
+
+    assert log_e_between(pairs) > 1
+    assert found.log_e == pytest.approx(log_e_between(pairs) + log_e_above(new[2:], past))
 
 
 # -- what is known of the version before ----------------------------------------------------------

@@ -233,6 +233,7 @@ def test_a_floor_is_spread_over_ten_minutes(floor, a_minute):
         (ApiErrorCount(api=REST, more_than=10), ""),
         (Latency(statistic="p95", threshold_ms=300), " ms"),
         (DeadLetters(queue="dead"), ""),
+        (Anomaly(name="basket", metric=PAYMENTS), ""),
     ],
 )
 def test_a_number_has_its_unit(trigger, unit):

@@ -653,6 +653,21 @@ def test_of_a_mode_that_cannot_be_read_nothing_is_said_to_collide():
     assert [problem.path for problem in found.value.problems] == ["rollback.mode"]
 
 
+def test_of_a_mode_that_is_not_there_it_is_known_what_it_is():
+    watched = TWO_OF_ONE[1] | {"mode": "enforce"}
+    document = a_policy().to_document() | {"access": "magic", "services": [TWO_OF_ONE[0], watched]}
+    del document["mode"]
+    with pytest.raises(PolicyError) as found:
+        parse_policy(document)
+
+    paths = [problem.path for problem in found.value.problems]
+    assert paths == ["rollback.access", "rollback.services[1].mode"]
+
+
+def test_a_name_that_is_no_text_is_a_problem_like_any_other():
+    assert "rollback.services[0].name" in problems_of(services=[TWO_OF_ONE[0] | {"name": []}])
+
+
 TWO_OF_ONE = [
     {
         "name": name,
@@ -713,6 +728,17 @@ def test_a_name_or_a_length_is_taken_up_to_its_limit():
         ]
         return a_policy(services=[service, *others])
 
+    def alarm_of(length):
+        name, function = "s" * 40, "f" * 64
+        rest = length - len(f"rollback.prod.{name}.{function}..error-rate")
+        target = {"kind": "lambda_alias", "function": function, "alias": "a" * rest}
+        service = TWO_OF_ONE[0] | {"name": name, "targets": [target]}
+        (entry,) = a_policy(services=[service]).watched()
+        return entry.alarm_name
+
+    assert len(alarm_of(naming.LONGEST_ALARM_NAME)) == naming.LONGEST_ALARM_NAME
+    with pytest.raises(PolicyError, match="a name of 256 characters"):
+        alarm_of(naming.LONGEST_ALARM_NAME + 1)
     assert len(siblings(20).services[0].siblings) == 20
     with pytest.raises(PolicyError, match="at most 20"):
         siblings(21)

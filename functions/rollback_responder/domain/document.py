@@ -26,7 +26,6 @@ from typing import (
     Any,
     Literal,
     TypeVar,
-    Union,
     cast,
     get_args,
     get_origin,
@@ -117,7 +116,7 @@ def _fields_of(cls: Any) -> tuple[Field, ...]:
 
 def members_of(hint: Any) -> tuple[type, ...]:
     """The dataclasses of a tagged union (a single dataclass is a union of one)."""
-    if get_origin(hint) in (Union, types.UnionType):
+    if get_origin(hint) is types.UnionType:
         return tuple(member for member in get_args(hint) if member is not types.NoneType)
     return (hint,)
 
@@ -205,7 +204,7 @@ class Reader:
             if value in allowed:
                 return value
             return self._wrong(path, value, " or ".join(map(repr, allowed)), "use that word")
-        if origin in (Union, types.UnionType):
+        if origin is types.UnionType:
             members = members_of(hint)
             if not all(dataclasses.is_dataclass(member) for member in members):
                 return self._value(field, members[0], value, path)
@@ -221,10 +220,10 @@ class Reader:
             return self._wrong(path, value, "a list", "write it in [...]")
         if not value and field.note(AtLeastOne) is not None:
             return self._wrong(path, value, "a list with at least one entry", "add an entry")
-        inner = Field(field.name, *_bare(hint, field.notes), field.default)
+        bare, notes = _bare(hint, field.notes)
+        inner = dataclasses.replace(field, notes=notes)
         return tuple(
-            self._value(inner, inner.hint, item, f"{path}[{index}]")
-            for index, item in enumerate(value)
+            self._value(inner, bare, item, f"{path}[{index}]") for index, item in enumerate(value)
         )
 
     def _word(self, field: Field, hint: type[enum.Enum], value: object, path: str) -> object:
@@ -294,7 +293,7 @@ class Reader:
 
 def _instead(name: object, known: Collection[str]) -> str:
     """What to do about a key that nobody knows."""
-    close = difflib.get_close_matches(str(name)[:LONGEST_ECHO], known, n=1)
+    close = difflib.get_close_matches(str(name)[:LONGEST_ECHO], known)
     return f"write {close[0]}, if that is meant, or remove it" if close else "remove it"
 
 

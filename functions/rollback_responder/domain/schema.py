@@ -3,9 +3,9 @@
 import enum
 import types
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from rollback_responder.domain.document import (
     AtLeastOne,
@@ -71,7 +71,7 @@ def _type(field: Field, hint: Any) -> dict[str, Any]:
         return _list(field, get_args(hint)[0])
     if origin is Literal:
         return {"const": get_args(hint)[0]}
-    if origin in (Union, types.UnionType):
+    if origin is types.UnionType:
         members = members_of(hint)
         if all(is_dataclass(member) for member in members):
             return {"oneOf": [_object(member) for member in members]}
@@ -87,7 +87,7 @@ def _list(field: Field, hint: Any) -> dict[str, Any]:
     notes: tuple[object, ...] = ()
     if args := getattr(hint, "__metadata__", None):
         notes, hint = args, get_args(hint)[0]
-    items = _type(Field(field.name, hint, notes, field.default), hint)
+    items = _type(replace(field, notes=notes), hint)
     schema: dict[str, Any] = {"type": "array", "items": items}
     if field.note(AtLeastOne):
         schema["minItems"] = 1
