@@ -15,7 +15,7 @@ from collections import Counter
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.leg import How, LegState
 from rollback_responder.domain.reason import Reason
-from tests.simulation.house import decode_incident, message_of
+from tests.simulation.simulated import decode_incident, message_of
 from tests.simulation.world import TABLE
 
 

@@ -30,7 +30,7 @@ from rollback_responder.notifiers.slack import SlackSecret, open_slack
 from rollback_responder.notifiers.telling import Teller
 from tests.conftest import CREDENTIALS
 from tests.simulation import bulletins
-from tests.simulation.house import ACCOUNT, LEASE, REGION, decode_incident
+from tests.simulation.simulated import ACCOUNT, LEASE, REGION, decode_incident
 from tests.simulation.soak import RATES
 from tests.simulation.story import Story
 

@@ -11,7 +11,7 @@ from rollback_responder.domain.case import Case
 from rollback_responder.domain.errors import ActionUnclear
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.journal.dynamodb import DynamoDbJournal
-from tests.simulation import house
+from tests.simulation import simulated
 from tests.simulation.world import LambdaClient
 
 ANYBODY = "attribute_exists(pk) OR attribute_not_exists(pk)"
@@ -98,7 +98,7 @@ def forget_the_weights():
 @contextmanager
 def skip_the_lease():
     """A claim may be taken over at once, and nobody remembers from whom."""
-    with patch.object(house, "LEASE", timedelta(seconds=-1)), patch.object(Case, "lost", ()):
+    with patch.object(simulated, "LEASE", timedelta(seconds=-1)), patch.object(Case, "lost", ()):
         yield
 
 

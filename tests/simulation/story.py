@@ -20,8 +20,8 @@ from rollback_responder.domain.rollout import Phase
 from rollback_responder.domain.signal import AlarmState
 from rollback_responder.domain.target import LambdaAlias
 from rollback_responder.journal.codec import decode_ledgers, encode_ledgers
-from tests.simulation.house import CODEC, House, Minute, decode_incident, reading
 from tests.simulation.shapes import policy_of, shape_of
+from tests.simulation.simulated import CODEC, House, Minute, decode_incident, reading
 from tests.simulation.world import MINUTE, REQUESTS_A_MINUTE, START, TABLE, World
 
 # SQS hides a message that was taken for this long (`infra`: six times the timeout of `respond`).
