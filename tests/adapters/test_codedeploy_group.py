@@ -579,6 +579,10 @@ ACTS = {
     "StopDeployment": lambda action: action.stop(GROUP, "d-000000001", token="t"),
     "CreateDeployment": lambda action: action.redeploy(GROUP, REDEPLOY),
 }
+DOING = {
+    "StopDeployment": "stopping deployment d-000000001 of shop/live: ",
+    "CreateDeployment": "deploying version 1 again through shop/live: ",
+}
 MEANS = {
     TargetChanged: {"DeploymentAlreadyCompletedException", "DeploymentLimitExceededException"},
     TargetGone: {
@@ -623,6 +627,7 @@ def test_these_answers_mean_that_nothing_was_applied(operation, kind, code):
         ACTS[operation](refusing(client_error(code, operation)))
 
     assert type(raised.value) is kind
+    assert str(raised.value).startswith(DOING[operation])
     assert str(raised.value).endswith(code)
     assert "secret" not in str(raised.value)
 

@@ -710,6 +710,12 @@ def test_where_there_is_no_number_or_no_limit_nothing_is_healthy(question, minut
     assert look_back(question, minutes, history).verdict is I
 
 
+def test_the_version_before_is_held_to_its_own_normal():
+    assert look_back(TIMES, leveled(100, 100, 100), QUICK_HOUR).verdict is H
+    assert look_back(TIMES, leveled(100, 100, 100), ()).verdict is I
+    assert look_back(TIMES, leveled(900, 900, 900), QUICK_HOUR).verdict is B
+
+
 # -- the numbers behind it ------------------------------------------------------------------------
 
 

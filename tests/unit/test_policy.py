@@ -641,11 +641,12 @@ def test_a_field_without_a_sentence_has_no_description():
     assert schema._object(Plain)["properties"] == {"word": {"type": "string"}}
 
 
-def test_of_a_mode_that_cannot_be_read_nothing_is_said_to_collide():
+@pytest.mark.parametrize("mode", ["observe", "approve", "enforce"])
+def test_of_a_mode_that_cannot_be_read_nothing_is_said_to_collide(mode):
     document = a_policy().to_document()
     (shop,) = document["services"]
     (target,) = shop["targets"]
-    blue = shop | {"name": "blue", "mode": "observe", "targets": [target | {"alias": "blue"}]}
+    blue = shop | {"name": "blue", "mode": mode, "targets": [target | {"alias": "blue"}]}
     document |= {"mode": "sometimes", "services": [shop, blue]}
     with pytest.raises(PolicyError) as found:
         parse_policy(document)

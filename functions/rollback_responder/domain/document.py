@@ -26,7 +26,6 @@ from typing import (
     Any,
     Literal,
     TypeVar,
-    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -128,18 +127,18 @@ def kind_of(cls: Any) -> str | None:
     return str(get_args(kind.hint)[0]) if kind else None
 
 
-def write(value: object) -> Any:
+def write(value: Any) -> Any:
     """A value of a document type as plain JSON. What is None is left out."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in PLAIN:
         return value
     if kind is tuple:
-        return [write(item) for item in cast("tuple[object, ...]", value)]
+        return [write(item) for item in value]
     if kind is datetime:
-        return cast("datetime", value).isoformat()
+        return value.isoformat()
     if isinstance(value, enum.Enum):
         return value.value
-    names = _names(cast("Any", kind))
+    names = _names(kind)
     pairs = ((name, getattr(value, name)) for name in names)
     return {name: write(member) for name, member in pairs if member is not None}
 
