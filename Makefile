@@ -38,7 +38,7 @@ fuzz: $(VENV)/.ready ## a million cases of whatever may come in, from a seed tha
 guided: $(VENV)/.ready ## the parsers alone, led by coverage; SECONDS=60
 	@$(BIN)/python -m tests.fuzz.guided $(SECONDS)
 
-mutants: $(VENV)/.ready ## the domain and the actions, broken in every small way: do the tests notice; an hour; ONLY=gates,leg
+mutants: $(VENV)/.ready ## the domain and the actions, broken in every small way: do the tests notice; forty minutes; ONLY=gates,leg
 	@PYTHONPATH=functions:. $(BIN)/python -m tests.mutation --only "$(ONLY)" --jobs $(JOBS)
 
 wire: $(VENV)/.ready ## every call of AWS, made to fail on the wire in every way; three minutes; ONLY="alias: move"
