@@ -45,7 +45,7 @@ def done(incident: Incident) -> str:
 
 
 LEG_STATES: dict[LegState, str] = {
-    LegState.TO_DO: "its turn has not come",
+    LegState.TO_DO: "not told to go back yet",
     LegState.UNDER_WAY: "not back yet",
     LegState.BACK: "back",
     LegState.FAILED: "not rolled back",
