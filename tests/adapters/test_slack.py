@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
@@ -293,6 +294,20 @@ def test_who_may_press_is_named_where_a_yes_is_waited_for(server, kind, case):
 
     assert who_may_press(blocks) == said
     assert block_kit.problems(blocks) == []
+
+
+@pytest.mark.parametrize("name", ["xoxb-17653672481-secret", "AKIAIOSFODNN7EXAMPLE"])
+def test_a_name_with_the_shape_of_a_secret_stands_in_no_button_either(server, name):
+    """A damaged row may name anything as its service."""
+    policy = Slack(channel="#deploys", approvers=(ANN,))
+    thread = thread_of(server, "bot", policy)
+    thread.open(ASKING)
+    thread.open(replace(ASKING, service=name))
+    said, hidden = [json.dumps(server.fields(n)) for n in (0, 1)]
+
+    assert "action_id" in said
+    assert "action_id" not in hidden
+    assert name not in hidden
 
 
 def test_in_a_storms_thread_nobody_is_named_before_an_edit_that_rings_nobody(server):

@@ -15,7 +15,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlparse
@@ -417,19 +417,23 @@ def _links(links: Sequence[Link]) -> str:
 
 def _actions(message: Message) -> Block:
     """The buttons. What each means is in its name, what it is about in its value."""
-    about = {"service": message.service, "incident_id": message.incident_id}
     return ActionsBlock(
         elements=[
             ButtonElement(
                 text=button.label,
                 action_id=button.action,
-                value=_json(about),
+                value=_value(message),
                 style=button.style,
                 confirm=_confirm(button),
             )
             for button in message.buttons
         ]
     )
+
+
+def _value(message: Message) -> str:
+    """What its buttons are about: it stands in each of them, word for word."""
+    return _json({"service": message.service, "incident_id": message.incident_id})
 
 
 def _confirm(button: Button) -> ConfirmObject | None:
@@ -473,6 +477,9 @@ def _content(
     message: Message, policy: SlackPolicy, *, rings: bool, by_name: bool
 ) -> dict[str, Any]:
     """`text` is what screen readers and lock screens get."""
+    if redacted(_value(message)) != _value(message):
+        # What has the shape of a secret is shown to nobody; the command line knows it by its name.
+        message = replace(message, buttons=())
     ring = _ring(policy.mention) if rings else ""
     text = f"{ring}{_escaped(message.headline)}. {_escaped(message.stands)}"
     pressable, pressers = bool(policy.approvers), _pressers(message, policy, by_name=by_name)
