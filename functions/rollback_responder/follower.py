@@ -20,8 +20,7 @@ from rollback_responder.domain.following import (
     progress,
 )
 from rollback_responder.domain.incident import Incident, State
-from rollback_responder.domain.leg import Leg
-from rollback_responder.domain.reason import Reason
+from rollback_responder.domain.leg import LONGEST, Leg
 from rollback_responder.domain.release import Ledger
 from rollback_responder.domain.response import Mode
 from rollback_responder.domain.rollout import Phase, Sight
@@ -51,9 +50,7 @@ class Follower:
         entry = Entry(ledgers=kept, incident=found.incident, text="a rollback is followed")
         objection = self._may_not_go_on(case, incident)
         waits = case.switches.paused_by is not None or case.controls.fixing(case.now)
-        # Whoever waits for it hears so first: a try whose answer is unclear writes nothing.
-        late = found.incident.reason is Reason.ROLLBACK_OVERDUE
-        if (waits and objection is None) or (late and found.incident != incident):
+        if waits and objection is None:
             return entry
         went_on = None if objection else self._go_on(case, found, entry)
         return went_on or self._next(case, found, entry, sights, objection)
@@ -65,6 +62,9 @@ class Follower:
         version = case.observation.suspect if case.observation else None
         if mark := case.controls.mark_on(version, case.now):
             return f"{mark.by} marked it as unsafe to roll back: {mark.why}"
+        going_for = case.now - (incident.acted_at or case.now)
+        if case.switches.paused_by is not None and going_for >= LONGEST:
+            return f"it began a day ago, and the responder is paused by {case.switches.paused_by}"
         return None
 
     def _mode(self, case: Case, incident: Incident) -> Mode:

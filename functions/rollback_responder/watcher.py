@@ -288,16 +288,19 @@ class Watcher:
             look.done.problems.append(f"{look.service.name}: {error}")
             targets = Targets(observations={}, sights=(), ledgers=dict(look.row.ledgers))
         found = progress(incident, leg_sights(self._rooms, incident, targets.sights), look.now)
+        if found.begin is not None or found.go_on is not None:
+            self._wake_for(_likeliest(look), look)
+        if found.begin is not None:
+            return
         pointer = incident.target if isinstance(incident.target, Pointer) else None
         observation = targets.observations.get(incident.target.target_id)
         kept = targets.ledgers
         kept |= condemned(found.incident, pointer, observation, kept, look.now)
         kept |= left_alone(found.incident, kept)
-        new = found.incident != incident or kept != look.row.ledgers
-        if new and self._write(look, kept, found.incident) and not found.incident.is_open:
+        if found.incident == incident and kept == look.row.ledgers:
+            return
+        if self._write(look, kept, found.incident) and not found.incident.is_open:
             look.done.ended.append(found.incident)
-        if found.begin is not None or found.go_on is not None:
-            self._wake_for(_likeliest(look), look)
 
     # -- the outcome --------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """Following a rollback: it goes on until everything is back, or says what could not be."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -20,7 +19,7 @@ from rollback_responder.domain.following import (
     progress,
 )
 from rollback_responder.domain.incident import State, Step
-from rollback_responder.domain.leg import BEGINS_WITHIN, LONGEST, How, LegState, News
+from rollback_responder.domain.leg import LONGEST, How, LegState, News
 from rollback_responder.domain.policy import AfterFailure
 from rollback_responder.domain.reason import QUIET, URGENT, Reason
 from rollback_responder.domain.release import Bad, Ledger, Origin
@@ -43,7 +42,7 @@ from tests.builders import (
 )
 from tests.unit.test_leg import SIGHTS
 
-LATER, SECOND = NOW + MINUTE, timedelta(seconds=1)
+LATER = NOW + MINUTE
 STACKS = tuple(
     CloudFormationStack(stack=name, continue_rollback=True) for name in ("one", "two", "three")
 )
@@ -362,63 +361,6 @@ def test_a_leg_begins_only_while_its_own_change_runs(phase, change):
         assert has_begun(a_leg(), replace(sight, stopped=True)) is own
 
 
-def kept_waiting(waited, before=BACK, **changes):
-    """The second stack's turn came when the first was over, at LATER."""
-    first = a_leg(STACKS[0], state=before, at=LATER)
-    waiting = a_leg(STACKS[1], state=TO_DO, **changes)
-    return progress(rolling_back(first, waiting, a_leg(STACKS[2], state=TO_DO)), {}, LATER + waited)
-
-
-def test_a_leg_whose_turn_has_come_and_that_cannot_begin_calls_once_and_is_tried_on():
-    """A pause, a throttle that does not end: half a rollback is no place to wait in silence."""
-    soon, late = (kept_waiting(BEGINS_WITHIN - SECOND), kept_waiting(BEGINS_WITHIN))
-    again = progress(late.incident, {}, LATER + 2 * BEGINS_WITHIN)
-
-    assert [found.begin for found in (soon, late, again)] == [1, 1, 1]
-    assert soon.incident.reason is Reason.METRIC_BREACHING
-    assert late.incident.reason is Reason.ROLLBACK_OVERDUE
-    assert late.incident.needs_a_person
-    assert late.incident.steps[-1].text == (
-        f"stack two was to go back from {LATER:%H:%M:%S} UTC on and could not be told to for "
-        "10 min; it is tried each minute"
-    )
-    assert [leg.called for leg in late.incident.legs] == [False, True, False]
-    assert again.incident == late.incident
-    # Its way back has a deadline of its own.
-    assert not begun(late.incident, 1, LATER, "told").legs[1].called
-
-
-def test_a_leg_that_could_not_begin_for_a_day_is_left_and_a_person_is_called():
-    found = kept_waiting(LONGEST - SECOND, called=True)
-    ended = kept_waiting(LONGEST, called=True)
-
-    assert (found.begin, found.incident.is_open) == (1, True)
-    assert ended.begin is None
-    assert states(ended.incident) == [BACK, FAILED, LEFT]
-    assert (ended.incident.state, ended.incident.needs_a_person) == (State.INCOMPLETE, True)
-    assert ended.incident.steps[-1].text == (
-        f"1 of 3 are back. stack two was to go back from {LATER:%H:%M:%S} UTC on and could not be "
-        "told to for 24 hours; it is left as it is. stack three: left as it is"
-    )
-
-
-def test_the_turn_of_the_next_comes_when_the_last_before_it_is_over():
-    legs = [
-        a_leg(STACKS[0], state=BACK, at=LATER + 2 * MINUTE),
-        a_leg(STACKS[1], state=BACK, at=LATER),
-        a_leg(STACKS[2], state=TO_DO),
-    ]
-    due_at = LATER + 2 * MINUTE + BEGINS_WITHIN
-    never_before = rolling_back(a_leg(STACKS[0], state=TO_DO), acted_at=LATER)
-    unknown = rolling_back(a_leg(STACKS[0], state=TO_DO), acted_at=None)
-
-    assert progress(rolling_back(*legs), {}, due_at - SECOND).incident.legs == tuple(legs)
-    assert progress(rolling_back(*legs), {}, due_at).incident.legs[2].called
-    assert not progress(never_before, {}, LATER + BEGINS_WITHIN - SECOND).incident.legs[0].called
-    assert progress(never_before, {}, LATER + BEGINS_WITHIN).incident.legs[0].called
-    assert progress(unknown, {}, LATER + LONGEST).incident == unknown
-
-
 # -- whatever is seen -----------------------------------------------------------------------------
 
 LEGS = st.builds(
@@ -435,12 +377,9 @@ INCIDENTS = st.builds(
 KEYS = st.sampled_from([target.target_id for target in (*STACKS, GROUP)])
 
 
-WAITED = st.sampled_from([0 * MINUTE, BEGINS_WITHIN, LONGEST])
-
-
-@given(INCIDENTS, st.dictionaries(KEYS, SIGHTS), WAITED)
-def test_a_look_never_leaves_a_rollback_without_anybody_to_go_on(incident, sights, waited):
-    found = progress(incident, sights, LATER + waited)
+@given(INCIDENTS, st.dictionaries(KEYS, SIGHTS))
+def test_a_look_never_leaves_a_rollback_without_anybody_to_go_on(incident, sights):
+    found = progress(incident, sights, LATER)
     after = found.incident
     busy = any(leg.state is UNDER_WAY for leg in after.legs)
 
@@ -458,11 +397,11 @@ def test_a_look_never_leaves_a_rollback_without_anybody_to_go_on(incident, sight
         assert number is None or after.state is State.ROLLING_BACK
 
 
-@given(INCIDENTS, st.dictionaries(KEYS, SIGHTS), st.sampled_from([0 * MINUTE, BEGINS_WITHIN]))
-def test_looking_twice_tells_nothing_twice(incident, sights, waited):
-    once = progress(incident, sights, LATER + waited)
+@given(INCIDENTS, st.dictionaries(KEYS, SIGHTS))
+def test_looking_twice_tells_nothing_twice(incident, sights):
+    once = progress(incident, sights, LATER)
     if once.incident.state is State.ROLLING_BACK:
-        assert progress(once.incident, sights, LATER + waited) == once
+        assert progress(once.incident, sights, LATER) == once
 
 
 @given(INCIDENTS, st.lists(st.dictionaries(KEYS, SIGHTS), max_size=6))

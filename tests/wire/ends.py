@@ -166,8 +166,8 @@ ROWS = (
         "stack: continue",
     ),
     row(
-        End.PART,
-        "it is tried each minute; after ten a person is called",
+        End.TRIED,
+        "it is tried each time; nobody is called in Slack as long as no leg is overdue",
         "stack: cancel the next",
     ),
     row(

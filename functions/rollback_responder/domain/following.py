@@ -13,7 +13,6 @@ from rollback_responder.domain.leg import (
     News,
     due,
     follow,
-    kept_waiting,
     to_continue,
 )
 from rollback_responder.domain.reason import Reason
@@ -56,13 +55,8 @@ def progress(incident: Incident, sights: Mapping[str, Sight | None], now: dateti
         if leg.state is LegState.UNDER_WAY and leg.target.target_id in sights:
             found = follow(leg, sights[leg.target.target_id], now)
         looked.append(found)
-    turn = due(tuple(found.leg for found in looked), incident.after_failure)
-    if turn is not None:
-        ended = [found.leg.at for found in looked[:turn] if found.leg.at]
-        since_at = max(ended, default=incident.acted_at or now)
-        looked[turn] = kept_waiting(looked[turn].leg, since_at, now)
-    legs = tuple(found.leg for found in looked)
-    incident = replace(incident, legs=legs)
+    incident = replace(incident, legs=tuple(found.leg for found in looked))
+    legs = incident.legs
     begin = due(legs, incident.after_failure)
     if begin is None and not any(leg.state is LegState.UNDER_WAY for leg in legs):
         return Progress(incident=_over(incident, looked, now))
@@ -105,7 +99,7 @@ def _over(incident: Incident, looked: list[Found], now: datetime) -> Incident:
 def begun(incident: Incident, number: int, now: datetime, text: str) -> Incident:
     """The incident after the leg whose turn it was has been told to go back."""
     legs = list(incident.legs)
-    legs[number] = replace(legs[number].to(LegState.UNDER_WAY, now), called=False)
+    legs[number] = legs[number].to(LegState.UNDER_WAY, now)
     return replace(incident, legs=tuple(legs)).step(now, State.ROLLING_BACK, Reason.NEXT_LEG, text)
 
 

@@ -18,9 +18,6 @@ from rollback_responder.domain.target import CloudFormationStack, Rollout, Targe
 
 # A rollback that takes longer than this is not followed any more.
 LONGEST = timedelta(hours=24)
-# A part whose turn has come is told within a minute, unless something is in the way: a pause, a
-# throttle that does not end, a status that nobody can read. Half a rollback is no place to wait.
-BEGINS_WITHIN = timedelta(minutes=10)
 
 
 class How(StrEnum):
@@ -171,19 +168,6 @@ def _waiting(leg: Leg, sight: Sight, now: datetime) -> Found:
     if not leg.called and now >= since_at + _deadline(leg.target):
         minutes = _deadline(leg.target) // MINUTE
         text = f"{leg.target.title} is still {sight.status} {minutes} min {since}"
-        return Found(leg=replace(leg, called=True), news=News.OVERDUE, text=text)
-    return Found(leg=leg)
-
-
-def kept_waiting(leg: Leg, since_at: datetime, now: datetime) -> Found:
-    """A leg whose turn came at `since_at`, and that has not been told to go back yet."""
-    turn = f"{leg.target.title} was to go back from {since_at:%H:%M:%S} UTC on"
-    if now >= since_at + LONGEST:
-        text = f"{turn} and could not be told to for 24 hours; it is left as it is"
-        return _ended(leg, LegState.FAILED, News.FAILED, text, now)
-    if not leg.called and now >= since_at + BEGINS_WITHIN:
-        minutes = (now - since_at) // MINUTE
-        text = f"{turn} and could not be told to for {minutes} min; it is tried each minute"
         return Found(leg=replace(leg, called=True), news=News.OVERDUE, text=text)
     return Found(leg=leg)
 

@@ -48,7 +48,7 @@ WORDS: dict[Reason, Words] = {
     Reason.ROLLBACK_CONTINUED: Words("the failed rollback was continued", ""),
     Reason.ROLLBACK_OVERDUE: Words(
         "the rollback takes longer than it may",
-        "Look at it in the console; what comes after it waits, and it is followed here for a day.",
+        "Look at it in the console; nothing else is begun, and it is followed here for a day.",
     ),
     Reason.ALL_BACK: Words("everything is back where it was", ""),
     Reason.ALARM_GONE: Words(
