@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Union, get_origin
 
 import jsonschema
 import pytest
@@ -652,6 +653,18 @@ def test_of_a_mode_that_cannot_be_read_nothing_is_said_to_collide(mode):
         parse_policy(document)
 
     assert [problem.path for problem in found.value.problems] == ["rollback.mode"]
+
+
+@dataclass(frozen=True)
+class Worded:
+    word: Literal["so"] | None = None
+
+
+def test_both_kinds_of_union_are_read_and_described():
+    """Of a Literal, Python before 3.14 makes the other kind."""
+    assert get_origin(Literal["so"] | None) is Union
+    assert Reader().read(Worded, {"word": "so"}, "") == Worded(word="so")
+    assert schema._object(Worded)["properties"] == {"word": {"const": "so"}}
 
 
 def test_of_a_mode_that_is_not_there_it_is_known_what_it_is():

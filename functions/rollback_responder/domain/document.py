@@ -26,6 +26,7 @@ from typing import (
     Any,
     Literal,
     TypeVar,
+    Union,
     get_args,
     get_origin,
     get_type_hints,
@@ -115,7 +116,7 @@ def _fields_of(cls: Any) -> tuple[Field, ...]:
 
 def members_of(hint: Any) -> tuple[type, ...]:
     """The dataclasses of a tagged union (a single dataclass is a union of one)."""
-    if get_origin(hint) is types.UnionType:
+    if get_origin(hint) in (Union, types.UnionType):
         return tuple(member for member in get_args(hint) if member is not types.NoneType)
     return (hint,)
 
@@ -203,7 +204,7 @@ class Reader:
             if value in allowed:
                 return value
             return self._wrong(path, value, " or ".join(map(repr, allowed)), "use that word")
-        if origin is types.UnionType:
+        if origin in (Union, types.UnionType):
             members = members_of(hint)
             if not all(dataclasses.is_dataclass(member) for member in members):
                 return self._value(field, members[0], value, path)

@@ -5,7 +5,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import is_dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from rollback_responder.domain.document import (
     AtLeastOne,
@@ -71,7 +71,7 @@ def _type(field: Field, hint: Any) -> dict[str, Any]:
         return _list(field, get_args(hint)[0])
     if origin is Literal:
         return {"const": get_args(hint)[0]}
-    if origin is types.UnionType:
+    if origin in (Union, types.UnionType):
         members = members_of(hint)
         if all(is_dataclass(member) for member in members):
             return {"oneOf": [_object(member) for member in members]}
