@@ -32,7 +32,7 @@ HEAD = """# Configuration
 Everything is written in `cdk.json`, under `context.rollback`. This page is made from the types that
 read it (`make docs`), and so is [`schema/cdk.schema.json`](../schema/cdk.schema.json): name that in
 `"$schema"` and your editor completes and checks the file. `cdk synth` refuses a policy with a
-problem and lists all of them at once, each with its path, what it got, what is allowed, and what to
+problem and lists every one it finds, each with its path, what it got, what is allowed, and what to
 change.
 
 """

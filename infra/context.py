@@ -31,7 +31,7 @@ def read_policy(app: "Construct") -> Policy:
     if document is None:
         raise ContextError(
             f"no policy: context {KEY!r} is missing; "
-            "run the CDK command line in the folder of cdk.json, which holds it"
+            "write it in cdk.json, and run the CDK command line in the folder of that file"
         )
     if isinstance(document, str):
         try:

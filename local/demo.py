@@ -508,7 +508,7 @@ def main(arguments: list[str]) -> int:
     finally:
         # A second Ctrl-C would leave half of it behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        narrator.say("removing what it wrote for itself; this may take half a minute")
+        narrator.say("removing what it wrote for itself; this may take a minute")
         shutil.rmtree(folder, ignore_errors=True)
 
 

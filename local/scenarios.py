@@ -85,7 +85,7 @@ class Scenario:
 
 SCENARIOS: dict[str, Scenario] = {
     "bad-deploy": Scenario(
-        promise="A deploy that breaks 60 % of the orders undoes itself.",
+        promise="A deploy that breaks most of the orders undoes itself.",
         second="bad_errors",
         ending=Ending(
             version="1", state="fixed", reason="symptom_gone", headline="rolled back v2 → v1"
