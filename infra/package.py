@@ -11,9 +11,11 @@ that takes ten times the rest. The way of a rollback never loads it.
 
 Staged without Docker. Dependencies are installed by their hashes and kept by the hash of their
 pins, so only the first synth needs a package index; the asset is named by its content, so two
-synths give the same one. boto3 is not in it: the Lambda runtime brings its own. All is compiled
-where this machine has a Python of the runtime's version; without, each cold start compiles it anew,
-as nothing can be kept there. `Compiled` says what to do about two machines that differ in that.
+synths give the same one. botocore is in it, without its data: the runtime brings one, but which,
+AWS may change on any day (Lambda developer guide, "Runtime dependencies in Python"). All is
+compiled where this machine has a Python of the runtime's version; without, each cold start compiles
+it anew, as nothing can be kept there. `Compiled` says what to do about two machines that differ in
+that.
 """
 
 import hashlib
@@ -55,9 +57,11 @@ PLATFORM = (
     "--ignore-requires-python",
 )
 # Scripts for a shell, and what the installer notes about this machine. METADATA stays: scanners
-# read names and versions there. Of matplotlib and numpy a quarter are their own tests.
+# read names and versions there. Of matplotlib and numpy a quarter are their own tests. The data of
+# botocore that is needed stands in sdk/.
 LEFT_OUT = (
     "bin",
+    "botocore/data",
     "share",
     "*.dist-info/RECORD",
     "*.dist-info/INSTALLER",

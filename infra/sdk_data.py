@@ -1,11 +1,11 @@
 """The SDK's data, reduced to what is called: a cold start reads megabytes of JSON otherwise.
 
-    sdk/<service>/<version>/   the operations below, without their documentation
-    sdk/*.json                 what the SDK reads beside them, of these services alone
+    sdk/<service>/<version>/   the operations below, and the rules of the service's addresses
+    sdk/partitions.json        which those rules look up
     sdk/roots.pem              the certificates that AWS's own chain to
 
-It is made from the pinned botocore at each synth, so the functions speak the same API whatever the
-runtime brings. The formats are botocore's (`botocore.loaders`).
+It is made from the pinned botocore at each synth, without its documentation. The formats are
+botocore's (`botocore.loaders`).
 """
 
 import json
@@ -55,8 +55,6 @@ OPERATIONS: Mapping[str, frozenset[str]] = {
     "secretsmanager": frozenset({"GetSecretValue"}),
     "sqs": frozenset({"SendMessage"}),
 }
-# What the SDK reads whatever it calls.
-BESIDE = ("_retry", "endpoints", "partitions", "sdk-default-configuration")
 # The roots of Amazon Trust Services, as the SDK's own bundle labels them.
 ROOTS = (
     "Amazon Root CA 1",
@@ -78,26 +76,17 @@ def write(folder: Path) -> None:
 
 @cache
 def _files() -> tuple[tuple[str, str], ...]:
-    """Names and contents, the same for each asset of a process, and in each process.
-
-    Read from disk: whoever makes clients in this process may share what the SDK has loaded, and a
-    client fills it in (botocore.regions merges defaults into endpoints).
-    """
+    """Names and contents, the same for each asset of a process, and in each process."""
+    # Read from disk: whoever makes clients in this process may share what the SDK has loaded.
     loader: Any = Loader(file_loader=JSONFileLoader())
-    found: dict[str, Any] = {}
-    for name in BESIDE:
-        data = loader.load_data(name)
-        found[f"{name}.json"] = _of_these(data) if name == "endpoints" else data
+    found: dict[str, Any] = {"partitions.json": loader.load_data("partitions")}
     for service, operations in OPERATIONS.items():
         version = loader.determine_latest_version(service, "service-2")
         model = loader.load_service_model(service, "service-2", version)
-        pages = loader.load_service_model(service, "paginators-1", version)["pagination"]
         rules = loader.load_service_model(service, "endpoint-rule-set-1", version)
         home = f"{service}/{version}"
         found[f"{home}/service-2.json"] = _reduced(model, operations)
         found[f"{home}/endpoint-rule-set-1.json"] = _silent(rules)
-        kept = {name: page for name, page in pages.items() if name in operations}
-        found[f"{home}/paginators-1.json"] = {"pagination": kept}
     texts = {name: json.dumps(data, separators=(",", ":")) for name, data in found.items()}
     texts["roots.pem"] = _roots(Path(DEFAULT_CA_BUNDLE).read_text("utf-8"))
     return tuple(texts.items())
@@ -156,13 +145,3 @@ def _silent(value: Any) -> Any:
             if not (key == "documentation" and isinstance(each, str))
         }
     return [_silent(each) for each in value] if isinstance(value, list) else value
-
-
-def _of_these(endpoints: dict[str, Any]) -> dict[str, Any]:
-    """The endpoints of these services; CloudWatch's go by the name of `monitoring`."""
-    wanted = {*OPERATIONS, "monitoring"}
-    partitions = [
-        each | {"services": {n: s for n, s in each["services"].items() if n in wanted}}
-        for each in endpoints["partitions"]
-    ]
-    return endpoints | {"partitions": partitions}

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import botocore
+
 from conformance import making
 from conformance.check import Check, Seen, Verdict, verdict
 from conformance.lab import Lab
-from infra import sdk_data
-from rollback_responder import sdk
+from infra import package, sdk_data
+from rollback_responder import lean_client
 
 SENT = urlencode({"payload": '{"text": "ünïcode & a+b %41"}'}).encode() + b"&raw=%7e+%2B"
 MIRROR = """def handler(event, context):
@@ -19,17 +21,22 @@ MIRROR = """def handler(event, context):
     return {"statusCode": 200, "headers": {"content-type": "application/json"},
             "body": __import__("json").dumps(found)}
 """
+# What of the shipped dependencies calls AWS.
+PARTS = ("botocore/**/*.p[ye]*", "dateutil/**/*.py", "jmespath/*.py", "six.py", "urllib3/**/*.py")
 SLEEPER = "import time\n\n\ndef handler(event, context):\n    time.sleep(30)\n"
 # As `infra/alarms.py` has it; a test holds the two equal.
 TIMEOUT_PATTERN = '{ $.type = "platform.report" && $.record.status = "timeout" }'
 
-# Reads our data alone, as `rollback_responder/bootstrap.py` does, and asks each service for
-# something that it may not have: an answer of the service's own means that the SDK could speak.
-ASKING = """import botocore
-import botocore.session
-from botocore.exceptions import ClientError
+# Asks each service, as `rollback_responder/bootstrap.py` has it asked, for something that it may
+# not have: an answer of the service's own means that it was understood.
+ASKING = """import os
+from pathlib import Path
 
-from rollback_responder import sdk
+import botocore
+from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+
+from rollback_responder import lean_client
 
 NOTHING = "rollback-conformance-nothing"
 ROLE = "arn:aws:iam::123456789012:role/" + NOTHING
@@ -47,11 +54,14 @@ CALLS = {
 
 def handler(event, context):
     came = {"botocore": botocore.__version__}
+    loader = Loader([str(lean_client.DATA)], include_default_search_paths=False)
+    roots = lean_client.Roots(lean_client.DATA / lean_client.ROOTS, Path("/tmp"))
+    limits = lean_client.Limits(connect=2, read=8, attempts=1)
     for service, (operation, arguments) in CALLS.items():
-        session = botocore.session.Session()
-        sdk.read_only(session, sdk.DATA)
         try:
-            client = session.create_client(service, region_name=event["region"])
+            client = lean_client.LeanClient(
+                service, limits, loader=loader, roots=roots, environment=os.environ
+            )
             if service == "sqs":
                 address = "https://sqs.{region}.amazonaws.com/{account}/".format(**event)
                 arguments = arguments | {"QueueUrl": address + NOTHING}
@@ -137,7 +147,13 @@ class TimeoutLog(Check[str]):
 
 
 def asking_package() -> dict[str, str]:
-    """The files of a function that reads the data which is shipped beside the responder's code."""
+    """The files of a function that has what the responder's functions call AWS with."""
+    sdk_of = package.dependencies(package.REQUIREMENTS)
+    parts = {
+        path.relative_to(sdk_of).as_posix(): path.read_text(encoding="utf-8")
+        for name in PARTS
+        for path in sorted(sdk_of.glob(name))
+    }
     with tempfile.TemporaryDirectory() as folder:
         sdk_data.write(Path(folder))
         data = {
@@ -145,24 +161,26 @@ def asking_package() -> dict[str, str]:
             for path in Path(folder).rglob("*")
             if path.is_file()
         }
-    reading = Path(sdk.__file__).read_text(encoding="utf-8")
-    package = {"rollback_responder/__init__.py": "", "rollback_responder/sdk.py": reading}
-    return {"index.py": ASKING} | package | data
+    ours = {
+        f"rollback_responder/{path.name}": path.read_text(encoding="utf-8")
+        for path in (package.PACKAGE / "sdk.py", package.PACKAGE / "lean_client.py")
+    }
+    return {"index.py": ASKING, "rollback_responder/__init__.py": ""} | ours | parts | data
 
 
 class ReducedData(Check[str]):
-    """The Lambda runtime brings a botocore of its own."""
+    """What is shipped stands beside a botocore of the Lambda runtime's own."""
 
     key = "sdk"
     assumes = (
-        "the SDK of the Lambda runtime reads the data of its services that is shipped beside the "
-        "code"
+        "the parts of botocore that are shipped with the code go before the runtime's own, and "
+        "AWS understands what they send with the data that is shipped beside them"
     )
-    source = "botocore.loaders: the format is botocore's own, and the runtime's may be another."
-    does = "A function asks each service, with our data alone, for something that is not there."
+    source = 'Lambda developer guide, "Runtime dependencies in Python": the search path.'
+    does = "A function asks each service, with what is shipped, for something that is not there."
     meanwhile = (
-        "where it wants more it reads its own, and logs it; where it then cannot ask for mute "
-        "rules, the alarm is in doubt: hold, and page"
+        "an answer that is none is an error as any other: nothing is moved, and `alarms-waiting` "
+        "or a dead letter calls"
     )
     makes = "a function, its role and log group"
     minutes = 4
@@ -181,7 +199,8 @@ class ReducedData(Check[str]):
             return Verdict.NOT_TOLD
         services = {name: came for name, came in seen.items() if name != "botocore"}
         return verdict(
-            holds=set(services) == set(sdk_data.OPERATIONS)
+            holds=seen["botocore"] == botocore.__version__
+            and set(services) == set(sdk_data.OPERATIONS)
             and all(came.startswith("answered") for came in services.values())
         )
 
@@ -207,7 +226,7 @@ class FiveRoots(Check[None]):
     def observe(self, lab: Lab, made: None) -> Seen:  # noqa: ARG002 - it made nothing
         with tempfile.TemporaryDirectory() as folder:
             sdk_data.write(Path(folder))
-            roots = Path(folder) / sdk.ROOTS
+            roots = Path(folder) / lean_client.ROOTS
             hosts = {
                 service: str(lab.clients(service).meta.endpoint_url).split("/")[2]
                 for service in sdk_data.OPERATIONS
@@ -217,6 +236,6 @@ class FiveRoots(Check[None]):
     def tell(self, seen: Seen) -> Verdict:
         """What could not be connected to for another reason than its certificate tells nothing."""
         problems = [problem for problem in seen.values() if problem]
-        if any(sdk.NOT_SIGNED in problem for problem in problems):
+        if any(lean_client.NOT_SIGNED in problem for problem in problems):
             return Verdict.DOES_NOT_HOLD
         return Verdict.NOT_TOLD if problems else Verdict.HOLDS

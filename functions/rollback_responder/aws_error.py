@@ -10,5 +10,6 @@ AwsError = (ClientError, BotoCoreError, ResponseParserError)
 def name_of(error: Exception) -> str:
     """The error code AWS answered with, or the SDK's own word where no answer came."""
     if isinstance(error, ClientError):
-        return str(error.response["Error"]["Code"])
+        # Whoever stands between may answer in words of its own.
+        return str(error.response.get("Error", {}).get("Code", "no AWS error"))
     return type(error).__name__

@@ -5,7 +5,7 @@ start pays for every module it loads, so each house imports only the rooms that 
 """
 
 import json
-import logging
+import os
 import re
 import secrets
 import tempfile
@@ -18,12 +18,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, DataNotFoundError
+from botocore.exceptions import BotoCoreError
+from botocore.loaders import Loader
 from botocore.utils import validate_region_name
 
-from rollback_responder import sdk
+from rollback_responder import lean_client, sdk
 from rollback_responder.actions import Clients, pointers, rollouts
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain import naming
@@ -39,6 +38,7 @@ from rollback_responder.domain.policy import Policy, parse_policy
 from rollback_responder.domain.redaction import redacted
 from rollback_responder.journal.budget import DynamoDbBudget
 from rollback_responder.journal.dynamodb import DynamoDbJournal
+from rollback_responder.lean_client import LeanClient, Limits, Roots
 from rollback_responder.metrics.cloudwatch import CloudWatchMetrics
 from rollback_responder.policies import IndexedPolicy
 from rollback_responder.ports import Notices, Storms, Wake
@@ -51,8 +51,6 @@ from rollback_responder.wiring import (
     Wiring,
 )
 
-logger = logging.getLogger(__name__)
-
 if TYPE_CHECKING:
     from rollback_responder.desk import Desk
     from rollback_responder.domain.finding import Finding
@@ -62,36 +60,19 @@ if TYPE_CHECKING:
     from rollback_responder.watcher import Watcher
 
 T = TypeVar("T")
-# Makes the client of a service.
-Client = Callable[[str, Config], Any]
+# Makes what calls a service.
+Client = Callable[[str, Limits], Any]
 
 # Shipped beside the package by infra/package.py.
 POLICY_FILE = Path(__file__).resolve().parent.parent / "policy.json"
 POLICY_INDEX = POLICY_FILE.with_suffix(".index")
 
-# Reads may be repeated by the SDK; a move of a target may not: the state machine is its only retry
+# Reads may be repeated at once; a move of a target may not: the state machine is its only retry
 # layer (decision D5). Ten seconds bound any one call.
-# CloudTrail names who moved an alias; to put its own text together takes the SDK a tenth of each
-# call, to check typed parameters once more the same. The tests' clients check them.
-AGENT = "rollback-responder"
-READS = Config(
-    connect_timeout=2,
-    read_timeout=5,
-    retries={"mode": "standard", "total_max_attempts": 2},
-    user_agent=AGENT,
-    parameter_validation=False,
-)
-ONCE = Config(
-    connect_timeout=2,
-    read_timeout=8,
-    retries={"mode": "standard", "total_max_attempts": 1},
-    user_agent=AGENT,
-    parameter_validation=False,
-)
+READS = Limits(connect=2, read=5, attempts=2)
+ONCE = Limits(connect=2, read=8, attempts=1)
 # Nobody waits for a person's look but the person; throttles are waited out.
-PATIENT = Config(
-    connect_timeout=5, read_timeout=30, retries={"mode": "adaptive", "total_max_attempts": 8}
-)
+PATIENT = Limits(connect=5, read=30, attempts=8)
 # Longer than the longest invocation (60 s) with one more call under way.
 LEASE = timedelta(seconds=90)
 
@@ -274,8 +255,8 @@ def operator_clients(*, region: str | None, profile: str | None) -> Clients:
     """
     session = _session(profile)
 
-    def client(service: str, config: Config) -> Any:
-        return session.create_client(service, region_name=region, config=config)
+    def client(service: str, limits: Limits) -> Any:
+        return session.create_client(service, region_name=region, config=_config(limits))
 
     return Clients(
         reads=lambda service: client(service, READS), acts=lambda service: client(service, ONCE)
@@ -300,6 +281,8 @@ def region_of(place: Place) -> str | None:
 
 def profiles() -> list[str]:
     """The profiles of a person's AWS configuration."""
+    import botocore.session
+
     return sorted(botocore.session.Session().available_profiles)
 
 
@@ -326,24 +309,39 @@ def reading_client(service: str, place: Place) -> Any:
 
 def _client_in(service: str, place: Place) -> Any:
     try:
-        session = _session(place.profile)
-        return session.create_client(service, region_name=place.region, config=PATIENT)
+        session, config = _session(place.profile), _config(PATIENT, retry="adaptive")
+        return session.create_client(service, region_name=place.region, config=config)
     except BotoCoreError as error:
         raise ActionError(f"{service} cannot be asked: {error}") from error
 
 
 def _session(profile: str | None = None) -> Any:
-    """One for all clients of a house: it reads the SDK's data once.
+    """One for all clients of a person: it reads the SDK's data once.
 
     The region is looked for where the AWS command line looks for it: botocore alone knows only
     AWS_DEFAULT_REGION; AWS's other tools read AWS_REGION, and first (SDKs and tools reference
     guide, "AWS Region").
     """
+    import botocore.session
+
     variables: Any = {"region": ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)}
     session = botocore.session.Session(profile=profile, session_vars=variables)
     sdk.tell_utc(session)
     sdk.refuse_half_answers(session)
     return session
+
+
+def _config(limits: Limits, *, retry: str = "standard") -> Any:
+    """The limits as the SDK's own client takes them."""
+    from botocore.config import Config
+
+    retries: Any = {"mode": retry, "total_max_attempts": limits.attempts}
+    return Config(
+        connect_timeout=limits.connect,
+        read_timeout=limits.read,
+        retries=retries,
+        user_agent=lean_client.AGENT,
+    )
 
 
 def _refuse_acts(model: Any, **_: Any) -> None:
@@ -485,28 +483,18 @@ def _takeable(text: str) -> str:
     return fit or "(empty)"
 
 
-def _clients(data: Path = sdk.DATA) -> Client:
-    """Clients of the region and credentials that the runtime provides.
+def _clients(data: Path = lean_client.DATA) -> Client:
+    """What calls AWS with the region and the credentials that the runtime provides.
 
-    With the data that is shipped beside the code; where there is none, or the runtime's SDK wants
-    more than that, as the SDK has its own.
+    It reads the data that is shipped beside the code; where there is none, the SDK's own.
     """
-    # Where the shipped data does, a second session is a hundredth of a second for nothing.
-    whole = cache(_session)
     if not data.is_dir():
-        return lambda service, config: whole().create_client(service, config=config)
-    lean = _session()
-    sdk.read_only(lean, data)
-    roots, widen = sdk.few_roots(data, Path(tempfile.gettempdir()))
+        loader, roots = Loader(), None
+    else:
+        loader = Loader([str(data)], include_default_search_paths=False)
+        roots = Roots(data / lean_client.ROOTS, Path(tempfile.gettempdir()))
+    return partial(_lean, loader, roots)
 
-    def client(service: str, config: Config) -> Any:
-        try:
-            made = lean.create_client(service, config=config, verify=str(roots))
-        except DataNotFoundError as error:
-            logger.warning("the SDK reads its own data: %s", error)
-            made = whole().create_client(service, config=config, verify=str(roots))
-        event = f"needs-retry.{made.meta.service_model.service_id.hyphenize()}"
-        made.meta.events.register_first(event, widen)
-        return made
 
-    return client
+def _lean(loader: Any, roots: Roots | None, service: str, limits: Limits) -> LeanClient:
+    return LeanClient(service, limits, loader=loader, roots=roots, environment=os.environ)

@@ -6,6 +6,7 @@ for each action and resource, page by page, by all policies that the role has.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rollback_responder.aws_error import AwsError, name_of
@@ -14,6 +15,7 @@ from rollback_responder.domain.errors import ActionError
 from rollback_responder.domain.permissions import Need, needs_of
 from rollback_responder.domain.policy import Access, Policy
 from rollback_responder.domain.readiness import PermissionFacts
+from rollback_responder.pages import pages
 
 
 class RolePermissions:
@@ -47,7 +49,8 @@ class RolePermissions:
         self, resource: str, needs: Iterable[Need], context: dict[str, Any]
     ) -> dict[str, str]:
         try:
-            pages = self._client.get_paginator("simulate_principal_policy").paginate(
+            asking = partial(
+                self._client.simulate_principal_policy,
                 PolicySourceArn=self._role_arn,
                 ActionNames=sorted({need.action for need in needs}),
                 ResourceArns=[resource],
@@ -55,7 +58,7 @@ class RolePermissions:
             )
             return {
                 result["EvalActionName"]: result["EvalDecision"]
-                for page in pages
+                for page in pages(asking, "Marker")
                 for result in page["EvaluationResults"]
             }
         except AwsError as error:

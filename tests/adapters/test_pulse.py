@@ -37,10 +37,7 @@ def test_every_beat_of_its_own_environment_is_counted():
 
 def test_a_heart_that_cannot_be_read_is_a_measurement_error():
     class Refusing:
-        def get_paginator(self, _name):
-            return self
-
-        def paginate(self, **_asked):
+        def get_metric_data(self, **_asked):
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "secret"}}, "x")
 
     with pytest.raises(MeasurementError, match=r"GetMetricData: AccessDenied$"):

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import SSLError, UnknownServiceError
 from botocore.httpsession import DEFAULT_CA_BUNDLE
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
 
 from infra import sdk_data
 from local import certificate
-from rollback_responder import bootstrap, sdk
+from rollback_responder import bootstrap, lean_client, sdk
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.errors import NotificationError
+from rollback_responder.lean_client import Roots
 from rollback_responder.notifiers.slack import parse_secret
 
 CONFIGS = {"reads": bootstrap.READS, "acts": bootstrap.ONCE}
@@ -41,22 +44,21 @@ def lambda_environment(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("service", sdk_data.OPERATIONS)
-def test_a_client_of_the_reduced_data_speaks_as_the_whole_one_does(data, service):
-    ours = bootstrap._clients(data)(service, bootstrap.READS)
-    whole = bootstrap._clients(data / "none")(service, bootstrap.READS)
+def test_the_reduced_data_says_the_same_of_what_is_called(data, service):
+    lean, whole = Loader([str(data)], include_default_search_paths=False), Loader()
+    mine, its = (
+        ServiceModel(loader.load_service_model(service, "service-2"), service)
+        for loader in (lean, whole)
+    )
 
-    assert set(ours.meta.service_model.operation_names) == sdk_data.OPERATIONS[service]
-    assert ours.meta.endpoint_url == whole.meta.endpoint_url
-    assert ours.meta.service_model.resolved_protocol == whole.meta.service_model.resolved_protocol
+    assert set(mine.operation_names) == sdk_data.OPERATIONS[service]
+    assert mine.resolved_protocol == its.resolved_protocol
     for name in sdk_data.OPERATIONS[service]:
-        mine, its = (c.meta.service_model.operation_model(name) for c in (ours, whole))
-        assert mine.http == its.http
-        assert [shape.name for shape in mine.error_shapes] == [s.name for s in its.error_shapes]
-        for shape, other in (
-            (mine.input_shape, its.input_shape),
-            (mine.output_shape, its.output_shape),
-        ):
-            assert list(getattr(shape, "members", ())) == list(getattr(other, "members", ()))
+        ours, theirs = mine.operation_model(name), its.operation_model(name)
+        assert ours.http == theirs.http
+        assert [shape.name for shape in ours.error_shapes] == [s.name for s in theirs.error_shapes]
+        assert members(ours.input_shape) == members(theirs.input_shape)
+        assert members(ours.output_shape) == members(theirs.output_shape)
 
 
 def members(shape):
@@ -64,21 +66,14 @@ def members(shape):
 
 
 def test_nothing_else_is_read(data):
-    session = bootstrap._session()
-    sdk.read_only(session, data)
-
     with pytest.raises(UnknownServiceError):
-        session.create_client("s3")
+        bootstrap._clients(data)("s3", bootstrap.READS)
 
 
-def test_a_later_sdk_that_wants_more_gets_its_own(data, tmp_path, caplog):
-    poor = tmp_path / "poor"
-    sdk_data.write(poor)
-    (poor / "partitions.json").unlink()
-    client = bootstrap._clients(poor)("lambda", bootstrap.READS)
+def test_without_our_data_it_reads_its_own(tmp_path):
+    client = bootstrap._clients(tmp_path / "none")("lambda", bootstrap.READS)
 
-    assert "ListVersionsByFunction" in client.meta.service_model.operation_names
-    assert "the SDK reads its own data" in caplog.text
+    assert callable(client.list_versions_by_function)
 
 
 def test_a_bundle_without_one_of_the_roots_is_an_error():
@@ -88,7 +83,7 @@ def test_a_bundle_without_one_of_the_roots_is_an_error():
 
 def test_the_roots_are_amazons(data):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(data / sdk.ROOTS)
+    context.load_verify_locations(data / lean_client.ROOTS)
     found = context.get_ca_certs()
     subjects = [dict(pair for (pair,) in each["subject"]) for each in found]
 
@@ -99,8 +94,8 @@ def test_the_roots_are_amazons(data):
 
 @pytest.mark.parametrize("said", [1764403200, 1764403200.0, "2025-11-29T08:00:00Z"])
 def test_every_instant_is_in_utc(said):
-    assert sdk._utc(said) == datetime(2025, 11, 29, 8, 0, tzinfo=UTC)
-    assert sdk._utc(said).utcoffset() == timedelta(0)
+    assert sdk.utc(said) == datetime(2025, 11, 29, 8, 0, tzinfo=UTC)
+    assert sdk.utc(said).utcoffset() == timedelta(0)
 
 
 # -- the roots ------------------------------------------------------------------------------------
@@ -156,16 +151,16 @@ def stopped(data, url, monkeypatch, kind):
 def test_a_certificate_of_another_root_is_trusted_where_the_sdk_trusts_it(
     data, tmp_path, monkeypatch, kind, caplog
 ):
-    """The handshake failed before anything was sent, so also what acts is sent, and just once."""
+    """The handshake failed before anything was sent, so it was no attempt."""
     pem, private = a_certificate(tmp_path, "another")
     every = tmp_path / "every.pem"
     every.write_bytes(Path(DEFAULT_CA_BUNDLE).read_bytes() + pem.read_bytes())
-    monkeypatch.setattr(sdk, "where", lambda: str(every))
+    monkeypatch.setattr(lean_client, "where", lambda: str(every))
     with aws_with(pem, private) as (url, calls):
         error = stopped(data, url, monkeypatch, kind)
 
     assert name_of(error) == "ThrottlingException"
-    assert len(calls) == 1
+    assert len(calls) == CONFIGS[kind].attempts
     assert "none of Amazon's roots signed it" in caplog.text
 
 
@@ -184,20 +179,19 @@ def test_a_certificate_of_one_of_the_few_roots_needs_no_more(data, tmp_path, mon
     pem, private = a_certificate(tmp_path, "amazon")
     mine = tmp_path / "mine"
     sdk_data.write(mine)
-    (mine / sdk.ROOTS).write_bytes(pem.read_bytes())
-    monkeypatch.setattr(sdk, "where", lambda: pytest.fail("the whole bundle was read"))
+    (mine / lean_client.ROOTS).write_bytes(pem.read_bytes())
+    monkeypatch.setattr(lean_client, "where", lambda: pytest.fail("the whole bundle was read"))
     with aws_with(pem, private) as (url, _):
         assert name_of(stopped(mine, url, monkeypatch, kind)) == "ThrottlingException"
 
 
 def test_a_broken_connection_is_no_reason_to_trust_more_or_to_send_again(data, tmp_path):
     """It may have been sent: `bad record mac` comes in the middle of a connection."""
-    path, widen = sdk.few_roots(data, tmp_path)
+    roots = Roots(data / lean_client.ROOTS, tmp_path)
     broken = SSLError(endpoint_url="https://x", error="[SSL: DECRYPTION_FAILED] bad record mac")
 
-    assert widen(caught_exception=broken) is None
-    assert widen(response=(None, {}), caught_exception=None) is None
-    assert path.read_bytes() == (data / sdk.ROOTS).read_bytes()
+    assert not roots.widen(broken)
+    assert roots.path.read_bytes() == (data / lean_client.ROOTS).read_bytes()
 
 
 # -- half an answer -------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ import botocore.session
 import botocore.validate
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectTimeoutError
+from botocore.httpsession import URLLib3Session
 from moto import mock_aws
-from moto.core.botocore_stubber import BotocoreStubber
 
 from conformance.account import Account
 from conformance.checks.metrics import CALLS
@@ -44,7 +44,7 @@ from local.aws_model.lambda_aliases import LambdaAliases
 from local.aws_model.metrics import Metric, Statistic
 from local.aws_model.queries import MetricStat
 from local.loopback import Request
-from rollback_responder import sdk
+from rollback_responder import lean_client
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 BEGIN = datetime(2026, 11, 22, 4, 0, 10, tzinfo=UTC)
@@ -702,20 +702,20 @@ def _asked(world, function, event):
     with zipfile.ZipFile(io.BytesIO(world.functions[function])) as archive:
         names = set(archive.namelist())
         source = archive.read("index.py").decode()
-    assert {"rollback_responder/sdk.py", "sdk/roots.pem"} <= names
+    assert {"rollback_responder/lean_client.py", "sdk/roots.pem", "botocore/auth.py"} <= names
     assert any(name.startswith("sdk/cloudwatch/") for name in names)
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(BotocoreStubber, "__call__", lambda _, request, **__: _no(request)),
+        mock.patch.object(URLLib3Session, "send", lambda _, request: _no(request)),
     ):
         sdk_data.write(Path(folder))
-        before, sdk.DATA = sdk.DATA, Path(folder)
+        before, lean_client.DATA = lean_client.DATA, Path(folder)
         try:
             module = {}
             exec(source, module)  # noqa: S102 - the check's own code
             return module["handler"](event, None)
         finally:
-            sdk.DATA = before
+            lean_client.DATA = before
 
 
 def _no(request):

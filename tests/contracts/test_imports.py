@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "functions" / "rollback_responde
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = ("actions", "domain", "journal", "metrics", "notifiers", "signals")
 HALLS = {"ports.py", "responder.py", "watcher.py", "aws_error.py"}
-MAKERS = {"client", "resource", "create_client", "get_session", "Session"}
+MAKERS = {"LeanClient", "client", "resource", "create_client", "get_session", "Session"}
 
 
 def name_of(path):
@@ -80,6 +80,7 @@ def test_nothing_reads_the_clock_but_bootstrap(path):
         ("from botocore.session import get_session", True),
         ("def f(session): return session.create_client('sqs')", True),
         ("def f():\n    from boto3.session import Session\n    Session()", True),
+        ("def f(): return LeanClient('sqs')", True),
         ("from botocore.exceptions import ClientError", False),
         ("def f(client): client.update_item()", False),
     ],

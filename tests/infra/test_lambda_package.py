@@ -77,17 +77,25 @@ def test_the_asset_holds_only_what_it_should(asset):
         "policy.index",
         "sdk",
         "aws_lambda_powertools",
+        "botocore",
+        "dateutil",
         "jmespath",
+        "python_dateutil",
+        "six",
+        "six.py",
         "slack",
         "slack_sdk",
         "typing_extensions",
         "typing_extensions.py",
+        "urllib3",
         *(["__pycache__"] if package.compiler() else []),
     }
 
 
-def test_boto3_is_left_to_the_runtime(each_asset):
-    assert not list(each_asset.glob("boto*"))
+def test_botocore_comes_without_its_data_and_boto3_not_at_all(each_asset):
+    found = [path.name for path in each_asset.glob("boto*") if path.suffix != ".dist-info"]
+    assert found == ["botocore"]
+    assert not (each_asset / "botocore" / "data").exists()
 
 
 def test_no_trace_of_this_machine(each_asset):
@@ -221,7 +229,7 @@ def test_no_package_index_is_an_error_in_words(tmp_path, monkeypatch):
 
 
 def test_the_sdks_data_is_as_it_is_on_disk_whatever_clients_this_process_has(tmp_path):
-    """A client merges defaults into the endpoints that it reads (botocore.regions)."""
+    """A client fills in what it reads (botocore.regions merges defaults into endpoints)."""
     sdk_data._files.cache_clear()
     sdk_data.write(tmp_path / "before")
     for service in sdk_data.OPERATIONS:
@@ -253,7 +261,7 @@ def test_whatever_the_umask_every_file_can_be_read_by_lambda(tmp_path, monkeypat
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in asset.rglob("*")}
     assert modes["module.py"] == 0o644
-    assert {modes["policy.json"], modes["endpoints.json"]} == {0o644}
+    assert {modes["policy.json"], modes["partitions.json"]} == {0o644}
     assert {modes["rollback_responder"], modes["sdk"], asset.stat().st_mode & 0o777} == {0o755}
 
 

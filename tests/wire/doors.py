@@ -17,14 +17,13 @@ from importlib import import_module
 from typing import ClassVar
 
 import botocore.endpoint
-from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from house import ACCOUNT, REGION
 from local.loopback import LoopbackServer
 from local.slack_inbox.server import SlackInbox
 from local.slack_inbox.workspace import Workspace
-from rollback_responder import bootstrap
+from rollback_responder import bootstrap, lean_client
 from rollback_responder.cli import drill
 from rollback_responder.notifiers.telling import Teller
 from rollback_responder.policies import IndexedPolicy, index_of
@@ -130,7 +129,7 @@ class Doors:
         os.environ.update(OF_THE_SDK)
         os.environ["AWS_ENDPOINT_URL"] = self.server.url
         bootstrap.time = self.clockwork
-        botocore.endpoint.time = drill.time = self.clockwork
+        botocore.endpoint.time = lean_client.time = drill.time = self.clockwork
         bootstrap.ThreadPoolExecutor = Pools
         # Sessions read megabytes of JSON each.
         bootstrap._session = functools.cache(bootstrap._session)
@@ -140,27 +139,28 @@ class Doors:
         # No call of AWS depends on a picture, and each takes as long as a story.
         Teller.__init__.__kwdefaults__["draw"] = lambda _: None
 
-    def _client(self, make, service, config):
+    def _client(self, make, service, limits):
         through = service == self.proxied
-        key = service, id(config), through, through and self.quick
+        key = service, limits, through, through and self.quick
         if key not in self._made:
-            given = config.merge(Config(read_timeout=QUICK_SECONDS)) if key[-1] else config
+            given = limits._replace(read=QUICK_SECONDS) if key[-1] else limits
             os.environ["AWS_ENDPOINT_URL"] = self.proxy_url if through else self.server.url
             client = make(service, given)
             os.environ["AWS_ENDPOINT_URL"] = self.server.url
-            client.meta.events.register_first(
-                f"needs-retry.{client.meta.service_model.service_id.hyphenize()}",
-                functools.partial(self._waited, config),
-            )
+            client._http.send = functools.partial(self._send, client._http.send, limits)
             self._made[key] = client
         return self._made[key]
 
-    def _waited(self, config, caught_exception=None, **_):
-        """The SDK gave up waiting: as long as the product has it wait."""
-        if isinstance(caught_exception, ReadTimeoutError):
-            self.clockwork.sleep(config.read_timeout)
-        if isinstance(caught_exception, ConnectTimeoutError):
-            self.clockwork.sleep(config.connect_timeout)
+    def _send(self, send, limits, request):
+        """Where it gives up waiting, it has waited as long as the product has it wait."""
+        try:
+            return send(request)
+        except ReadTimeoutError:
+            self.clockwork.sleep(limits.read)
+            raise
+        except ConnectTimeoutError:
+            self.clockwork.sleep(limits.connect)
+            raise
 
     @contextmanager
     def open(self, account, *, proxied=None, quick=False):

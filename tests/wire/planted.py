@@ -1,7 +1,5 @@
 """Faults of the product's own, planted on purpose: the matrix must find each of them."""
 
-from botocore.config import Config
-
 from rollback_responder import bootstrap
 from rollback_responder.actions import refusal
 from rollback_responder.domain.errors import ActionDenied
@@ -10,9 +8,7 @@ from rollback_responder.journal import notices
 
 def acts_are_sent_again():
     """The SDK repeats what moves a target: it refuses itself, or does it twice."""
-    bootstrap.ONCE = bootstrap.ONCE.merge(
-        Config(retries={"mode": "standard", "total_max_attempts": 3})
-    )
+    bootstrap.ONCE = bootstrap.ONCE._replace(attempts=3)
 
 
 def a_lost_reply_is_a_refusal():
@@ -22,7 +18,7 @@ def a_lost_reply_is_a_refusal():
 
 def half_an_answer_is_one():
     """What the SDK could not read is taken for what says nothing."""
-    bootstrap.sdk.refuse_half_answers = lambda _: None
+    bootstrap.sdk.check_document = lambda *_, **__: None
 
 
 def an_old_note_is_taken():

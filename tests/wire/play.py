@@ -13,8 +13,6 @@ import traceback
 from dataclasses import asdict
 from pathlib import Path
 
-from botocore.config import Config
-
 from infra import sdk_data
 from rollback_responder import bootstrap
 from tests.wire import judge
@@ -182,12 +180,11 @@ class Stage:
         if case.point.story in {"order", "now"}:
             os.environ[f"AWS_ENDPOINT_URL_{service}"] = self.proxy.url
             # The adaptive mode sends as often, and waits by a clock of its own.
-            standard = {"mode": "standard", "total_max_attempts": 8}
-            bootstrap.PATIENT = bootstrap.PATIENT.merge(Config(retries=standard))
+            config = bootstrap._config
+            bootstrap._config = lambda limits, **_: config(limits)
             if quick:
-                timeout = Config(read_timeout=QUICK_SECONDS)
-                bootstrap.READS = bootstrap.READS.merge(timeout)
-                bootstrap.PATIENT = bootstrap.PATIENT.merge(timeout)
+                bootstrap.READS = bootstrap.READS._replace(read=QUICK_SECONDS)
+                bootstrap.PATIENT = bootstrap.PATIENT._replace(read=QUICK_SECONDS)
 
 
 def _command(name):

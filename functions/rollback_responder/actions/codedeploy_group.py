@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rollback_responder.actions.refusal import refused
@@ -25,6 +26,7 @@ from rollback_responder.domain.errors import (
 )
 from rollback_responder.domain.rollout import Phase, Sight
 from rollback_responder.domain.target import CodeDeployGroup
+from rollback_responder.pages import pages
 from rollback_responder.ports import Redeploy
 
 if TYPE_CHECKING:
@@ -178,12 +180,13 @@ class CodeDeployGroupAction:
         return next(iter([*running, *found]), None)
 
     def _in_flight(self, target: CodeDeployGroup) -> list[str]:
-        pages = self._reads.get_paginator("list_deployments").paginate(
+        asking = partial(
+            self._reads.list_deployments,
             applicationName=target.application,
             deploymentGroupName=target.group,
             includeOnlyStatuses=list(RUNNING),
         )
-        return [one for page in pages for one in page["deployments"]]
+        return [one for page in pages(asking, "nextToken") for one in page["deployments"]]
 
     def _get(self, target: CodeDeployGroup, deployment_id: str) -> "DeploymentInfoTypeDef":
         """One deployment, if it is the group's: StopDeployment itself cannot be narrowed by IAM."""

@@ -11,6 +11,7 @@ order, up to 1 MB a page; read eventually it costs half a unit for each 4 KB, at
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rollback_responder.aws_error import AwsError, name_of
@@ -21,6 +22,7 @@ from rollback_responder.journal import attributes
 from rollback_responder.journal.budget import KEY as SWITCHES
 from rollback_responder.journal.budget import paused_by_of
 from rollback_responder.journal.codec import decode_incident
+from rollback_responder.pages import pages
 from rollback_responder.ports import Chapter
 
 if TYPE_CHECKING:
@@ -71,7 +73,8 @@ class DynamoDbAnnals:
     def _between(self, service: str, prefix: str, span: tuple[str, str]) -> Iterator[Any]:
         first, last = span
         try:
-            pages = self._client.get_paginator("query").paginate(
+            asking = partial(
+                self._client.query,
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
                 ExpressionAttributeValues={
@@ -80,7 +83,7 @@ class DynamoDbAnnals:
                     ":last": {"S": f"{prefix}{last}"},
                 },
             )
-            for page in pages:
+            for page in pages(asking, "LastEvaluatedKey", "ExclusiveStartKey"):
                 yield from page["Items"]
         except AwsError as error:
             raise JournalError(f"Query: {name_of(error)}") from error

@@ -8,7 +8,7 @@ to 100 names and returns only metric alarms unless AlarmTypes says otherwise;
 by an ARN that ends in its name; GetAlarmMuteRule takes that name and tells which alarms it is for.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
@@ -20,6 +20,7 @@ from rollback_responder.domain.errors import MeasurementError
 from rollback_responder.domain.measurement import Bucket
 from rollback_responder.domain.metric import Level, Question, Series, Share
 from rollback_responder.domain.signal import AlarmReading, AlarmState
+from rollback_responder.pages import pages
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -53,7 +54,7 @@ class CloudWatchMetrics:
                     AlarmNames=wanted[first : first + NAMES_A_CALL],
                     AlarmTypes=["MetricAlarm", "CompositeAlarm"],
                 )
-                for page in _pages(asking):
+                for page in pages(asking):
                     for metric_alarm in page["MetricAlarms"]:
                         found[metric_alarm["AlarmName"]] = _metric_alarm(metric_alarm)
                     for composite in page["CompositeAlarms"]:
@@ -93,7 +94,7 @@ class CloudWatchMetrics:
             asking = partial(self._client.list_alarm_mute_rules, Statuses=["ACTIVE"], **of)
             return [
                 rule["AlarmMuteRuleArn"]
-                for page in _pages(asking)
+                for page in pages(asking)
                 for rule in page.get("AlarmMuteRuleSummaries", [])
             ]
         except AwsError as error:
@@ -128,7 +129,7 @@ class CloudWatchMetrics:
                 EndTime=now,
                 ScanBy="TimestampAscending",
             )
-            for page in _pages(asking):
+            for page in pages(asking):
                 for result in page["MetricDataResults"]:
                     status, key = result["StatusCode"], (result["Id"], result.get("Label", ""))
                     unfinished.pop(result["Id"], None)
@@ -153,15 +154,6 @@ class CloudWatchMetrics:
 
 def _rule_name(arn: str) -> str:
     return arn.partition(":alarm-mute-rule:")[2]
-
-
-def _pages(asking: Callable[..., Any]) -> Iterator[Any]:
-    """Every page. The SDK's own paginator takes as long as a fifth of a call."""
-    page = asking()
-    yield page
-    while token := page.get("NextToken"):
-        page = asking(NextToken=token)
-        yield page
 
 
 def _queries(name: str, question: Question) -> "Iterator[MetricDataQueryTypeDef]":

@@ -1,11 +1,13 @@
 """How often the watcher looked: the heartbeat that it leaves in CloudWatch each minute."""
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import MeasurementError
+from rollback_responder.pages import pages
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -24,7 +26,8 @@ class CloudWatchPulse:
     def beats(self, since_at: datetime, now: datetime) -> int:
         """See `Pulse.beats`. One GetMetricData call."""
         try:
-            pages = self._client.get_paginator("get_metric_data").paginate(
+            asking = partial(
+                self._client.get_metric_data,
                 MetricDataQueries=[
                     {
                         "Id": "beats",
@@ -42,6 +45,7 @@ class CloudWatchPulse:
                 StartTime=since_at,
                 EndTime=now,
             )
-            return round(sum(sum(r["Values"]) for p in pages for r in p["MetricDataResults"]))
+            found = [result for page in pages(asking) for result in page["MetricDataResults"]]
         except AwsError as error:
             raise MeasurementError(f"GetMetricData: {name_of(error)}") from error
+        return round(sum(sum(result["Values"]) for result in found))
