@@ -99,11 +99,13 @@ class Process:
         self, design: Design, environment: Mapping[str, str], share: Share | None = None
     ) -> None:
         self._design = design
+        # The asset brings an SDK of its own; what a user writes has the machine's.
+        own = {} if design.module == OURS else {"PYTHONPATH": str(ROOT)}
         self.started_ns = time.monotonic_ns()
         self._process = subprocess.Popen(  # noqa: S603 - our own arguments
             [sys.executable, "-m", "bench.hot_path.design", design.module],
             cwd=ROOT,
-            env=environment,
+            env={**environment, **own},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

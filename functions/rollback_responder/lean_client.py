@@ -23,7 +23,6 @@ from urllib.parse import quote
 from botocore import xform_name
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSResponse, create_request_object, prepare_request_dict
-from botocore.credentials import Credentials
 from botocore.endpoint_provider import EndpointProvider
 from botocore.exceptions import (
     ClientError,
@@ -59,6 +58,14 @@ class Limits(NamedTuple):
     connect: float
     read: float
     attempts: int
+
+
+class Credentials(NamedTuple):
+    """What Lambda gives a function in its environment, and what a request is signed with."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
 
 
 class Roots:
@@ -153,7 +160,7 @@ class LeanClient:
 
     def _told(self, operation: OperationModel, parsed: Any, answer: AWSResponse) -> Any:
         """What an error says, also beside its code and text: the row that failed a condition."""
-        shape = self._model.shape_for_error_code(parsed.get("Error", {}).get("Code"))
+        shape: Any = self._model.shape_for_error_code(parsed.get("Error", {}).get("Code"))
         return parsed if shape is None else parsed | self._parsed(operation, shape, answer)
 
     def _send(self, operation: OperationModel, arguments: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ parses one service, not ten thousand.
 import json
 import mmap
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +16,8 @@ from rollback_responder.domain.errors import PolicyError, Problem
 from rollback_responder.domain.policy import Policy, Watched, parse_policy, parse_service
 
 HEAD, ALARM, SERVICE = "head", "alarm", "service"
+# How many alarms are remembered: the one that is answered comes again, each minute.
+REMEMBERED = 64
 
 
 class Part(NamedTuple):
@@ -71,9 +74,13 @@ class IndexedPolicy:
         self.kinds: tuple[str, ...] = tuple(found["kinds"])
         first = self._found(SERVICE, found["first"])
         self.head = replace(parse_policy({**document, "services": [first]}, part=True), services=())
+        self._part = lru_cache(REMEMBERED)(self._read_part)
 
     def part(self, alarm_name: str) -> Part | None:
         """See `Policies.part`."""
+        return self._part(alarm_name)
+
+    def _read_part(self, alarm_name: str) -> Part | None:
         name = self._find(ALARM, alarm_name)
         if name is None:
             return None

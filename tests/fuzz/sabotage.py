@@ -13,7 +13,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER.parents[1] / "functions"), str(FOLDER.parent / "functional")]
 
 from rollback_responder import presses, signals
-from rollback_responder.handlers import logs
+from rollback_responder.handlers import lines
 from rollback_responder.journal import codec, dynamodb
 from rollback_responder.notifiers import slack
 from rollback_responder.responder import Responder
@@ -31,7 +31,7 @@ def logging_it(player):
     read = interact._signing_secret
 
     def logged():
-        interact.logger.info("checking a signature", key=read())
+        interact.tools.logger.info("checking a signature", key=read())
         return read()
 
     return mock.patch.object(interact, "_signing_secret", logged)

@@ -8,9 +8,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
 from rollback_responder import bootstrap
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.errors import (
@@ -20,14 +17,12 @@ from rollback_responder.domain.errors import (
     RollbackError,
 )
 from rollback_responder.domain.order import Label
-from rollback_responder.handlers.logs import json_logger
+from rollback_responder.handlers.tools import Tools
 from rollback_responder.notifiers.slack import parse_secret, whisper
 from rollback_responder.presses import Press, order_of, press_of
 
 house = bootstrap.interact_house(os.environ)
-SERVICE = naming.metrics_service(house.policy.environment)
-logger = json_logger(SERVICE)
-metrics = Metrics(namespace=naming.METRICS_NAMESPACE, service=SERVICE)
+tools = Tools(naming.metrics_service(house.policy.environment))
 
 OUTCOMES = {2: "taken", 4: "refused", 5: "failed"}
 
@@ -35,8 +30,8 @@ OUTCOMES = {2: "taken", 4: "refused", 5: "failed"}
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Takes one press and answers HTTP; whoever pressed is told privately what came of it."""
     status = _take(event)
-    metrics.add_metric(name=f"press_{OUTCOMES[status // 100]}", unit=MetricUnit.Count, value=1)
-    metrics.flush_metrics()
+    tools.count(f"press_{OUTCOMES[status // 100]}", 1)
+    tools.flush()
     return {"statusCode": status, "body": ""}
 
 
@@ -45,15 +40,15 @@ def _take(event: Mapping[str, Any]) -> int:
     try:
         press = press_of(event, _signing_secret, now)
         if not house.desk.book.is_new(press.nonce, now):
-            logger.info("came again", by=press.by, action=press.action)
+            tools.logger.info("came again", by=press.by, action=press.action)
             return 200
         _answer(press, _said(press))
     except PressRefused as error:
-        logger.warning("refused", status=error.status, problem=str(error))
+        tools.logger.warning("refused", status=error.status, problem=str(error))
         return error.status
     except RollbackError as error:
         # Slack shows whoever pressed that it did not work; they may press again.
-        logger.exception("not taken", problem=type(error).__name__)
+        tools.logger.exception("not taken", problem=type(error).__name__)
         return 500
     return 200
 
@@ -61,18 +56,18 @@ def _take(event: Mapping[str, Any]) -> int:
 def _said(press: Press) -> str:
     """What comes of a press, in a sentence for whoever pressed."""
     if press.user_id not in house.policy.slack.approvers:
-        logger.warning("not allowed", by=press.by, action=press.action)
+        tools.logger.warning("not allowed", by=press.by, action=press.action)
         return "Your name is not under slack.approvers in the policy, so nothing was done."
     order = order_of(press, bootstrap.utc_now())
     try:
         text = house.desk.take(order)
     except OrderRefused as error:
-        logger.warning("refused", by=press.by, action=press.action, problem=str(error))
+        tools.logger.warning("refused", by=press.by, action=press.action, problem=str(error))
         return f"Nothing was done: {error}."
     if isinstance(order, Label) and text.startswith(f"{order.by} says"):
         for figure in figures.of_label(right=order.right):
-            metrics.add_metric(name=figure.name, unit=figure.unit, value=figure.value)
-    logger.info("taken", by=press.by, action=press.action, incident_id=press.incident_id)
+            tools.count(figure.name, figure.value, figure.unit)
+    tools.logger.info("taken", by=press.by, action=press.action, incident_id=press.incident_id)
     return f"Taken: {text}."
 
 
@@ -81,7 +76,7 @@ def _answer(press: Press, text: str) -> None:
         whisper(press.response_url, text)
     except NotificationError as error:
         # What was said stands in the journal, and in the thread.
-        logger.warning("not answered", problem=str(error))
+        tools.logger.warning("not answered", problem=str(error))
 
 
 def _signing_secret() -> str:

@@ -7,14 +7,14 @@ from typing import Any
 from rollback_responder import bootstrap
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import NotificationError, RollbackError, RowDamaged
-from rollback_responder.handlers.logs import json_logger
+from rollback_responder.handlers.tools import Tools
 from rollback_responder.journal.codec import decode_incident, decode_said
 from rollback_responder.notifiers.slack import open_slack, parse_secret
 from rollback_responder.notifiers.telling import Teller
 from rollback_responder.ports import Thread
 
 house = bootstrap.notify_house(os.environ)
-logger = json_logger(naming.metrics_service(house.policy.environment))
+tools = Tools(naming.metrics_service(house.policy.environment))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 def _tell_week() -> bool:
     now = bootstrap.utc_now()
     told = _teller().announce(house.week(now), now)
-    logger.info("the week was told" if told else "the week had been told already")
+    tools.logger.info("the week was told" if told else "the week had been told already")
     return told
 
 
@@ -52,9 +52,9 @@ def _tell_news(event: Mapping[str, Any]) -> dict[str, Any]:
         try:
             told = _told(kind, image)
         except RollbackError as error:
-            logger.warning("not told yet", problem=str(error))
+            tools.logger.warning("not told yet", problem=str(error))
             return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
-        logger.info("told", steps=told)
+        tools.logger.info("told", steps=told)
     return {"batchItemFailures": []}
 
 
@@ -84,7 +84,7 @@ def _told(kind: str, image: Mapping[str, Any]) -> int:
         if error.retryable:
             raise
         house.park(text, "refused_by_slack", str(error))
-    logger.error("parked: it can never be told")
+    tools.logger.error("parked: it can never be told")
     return 0
 
 

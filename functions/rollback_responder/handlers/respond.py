@@ -5,20 +5,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
 from rollback_responder import bootstrap, signals
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.errors import PolicyError, SignalError
 from rollback_responder.domain.signal import Signal
 from rollback_responder.handlers.batch import Message, answer_all, messages_of
-from rollback_responder.handlers.logs import json_logger
+from rollback_responder.handlers.tools import Tools
 
 house = bootstrap.respond_house(os.environ)
-SERVICE = naming.metrics_service(house.policy.environment)
-logger = json_logger(SERVICE)
-metrics = Metrics(namespace=naming.METRICS_NAMESPACE, service=SERVICE)
+tools = Tools(naming.metrics_service(house.policy.environment))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
@@ -28,9 +23,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         _expect(event)
         return answer_all(event, _answer, _reject)
     finally:
-        # Powertools warns where there is nothing to tell.
-        if metrics.metric_set:
-            metrics.flush_metrics()
+        tools.flush()
 
 
 def _expect(event: Mapping[str, Any]) -> None:
@@ -59,16 +52,18 @@ def _answer(message: Message) -> None:
     signal = _signal_of(message)
     entry = house.responder.respond(signal)
     if entry is None:
-        logger.info("nothing to do", alarm=signal.alarm_name, state=signal.state)
+        tools.logger.info("nothing to do", alarm=signal.alarm_name, state=signal.state)
         return
     incident_id = entry.incident.id if entry.incident else None
-    logger.info(entry.text, alarm=signal.alarm_name, incident_id=incident_id, reason=entry.news)
+    tools.logger.info(
+        entry.text, alarm=signal.alarm_name, incident_id=incident_id, reason=entry.news
+    )
     if entry.news and entry.incident:
         for figure in figures.of_latest(entry.incident):
-            metrics.add_metric(name=figure.name, unit=figure.unit, value=figure.value)
+            tools.count(figure.name, figure.value, figure.unit)
 
 
 def _reject(body: str, error: SignalError) -> None:
-    logger.warning("rejected", reason=error.reason, detail=str(error), size=len(body))
-    metrics.add_metric(name=f"rejected_{error.reason}", unit=MetricUnit.Count, value=1)
+    tools.logger.warning("rejected", reason=error.reason, detail=str(error), size=len(body))
+    tools.count(f"rejected_{error.reason}", 1)
     house.dead_letter(body, error.reason, str(error))
