@@ -58,7 +58,7 @@ BROKEN = {
         "envelopes",
         200,
         lambda _: [
-            mock.patch.object(module, "redacted", as_it_is) for module in (logs, codec, slack)
+            mock.patch.object(module, "redacted", as_it_is) for module in (lines, codec, slack)
         ],
     ),
     "the signing secret is logged": ("presses", 50, lambda player: [logging_it(player)]),
