@@ -38,7 +38,8 @@ class Seen:
     """A case, and what else was looked at because it may be the cause.
 
     `believed` means that the pointer was not looked at: it is as its ledger says, which is good for
-    a move with compare-and-set, and for nothing else.
+    a move with compare-and-set, and for nothing else. `measured` is there where it was worked out
+    while AWS answered the rest.
     """
 
     case: Case
@@ -46,6 +47,7 @@ class Seen:
     dependencies: Mapping[str, AlarmReading | None]
     ahead: Ahead | None = None
     believed: bool = False
+    measured: Measured | None = None
 
 
 class Look:
@@ -68,9 +70,8 @@ class Look:
         self._rooms, self._watched, self._now = rooms, watched, now
         service = watched.service
         names = [watched.alarm_name, *service.dependencies]
+        # First what is worked on longest once it is there.
         self._ahead = asked_ahead(rooms, watched, known, now) if known else None
-        self._alarms = rooms.start(partial(rooms.metrics.read_alarms, names))
-        self._mutes = rooms.start(partial(rooms.metrics.muted_by, watched.alarm_name))
         self._siblings: Callable[[], Mapping[str, Row]] = dict
         if service.siblings:
             self._siblings = rooms.start(partial(rooms.journal.rows, service.siblings))
@@ -81,6 +82,8 @@ class Look:
             (rollout, rooms.start(partial(rooms.rollout(rollout).observe, rollout)))
             for rollout in service.rollouts
         ]
+        self._alarms = rooms.start(partial(rooms.metrics.read_alarms, names))
+        self._mutes = rooms.start(partial(rooms.metrics.muted_by, watched.alarm_name))
 
     def _start_observing(self) -> Callable[[], Observation | None]:
         return self._rooms.start(partial(observed, self._rooms, self._watched.pointer))
@@ -109,19 +112,14 @@ class Look:
         written = _ledger_of(watched.pointer, claim.ledgers)
         self._ahead = self._ahead or asked_ahead(rooms, watched, written, now)
         observation, is_believed = self._observed(claim, written)
-        alarms, sibling_rows = self._alarms(), self._siblings()
-        alarm = alarms.get(watched.alarm_name)
-        alarm = alarm and _with_mutes(alarm, self._mutes)
         sights = tuple((rollout, sight()) for rollout, sight in self._sights)
-        siblings = siblings_of(rooms.policy, service, sibling_rows, now)
-        dependencies = {name: alarms.get(name) for name in service.dependencies}
         case = Case(
             watched=watched,
             environment=rooms.policy.environment,
             mode=rooms.policy.mode_of(service, watched.trigger),
             guardrails=rooms.policy.guardrails,
             responses=rooms.policy.responses,
-            switches=switches(),
+            switches=Switches(),
             now=now,
             claim_id=claim.id,
             inherited=claim.inherited,
@@ -129,16 +127,26 @@ class Look:
             ledgers=seen(claim.ledgers, watched.pointer, observation, sights, now),
             incident=claim.incident,
             controls=claim.controls,
-            alarm=alarm,
+            alarm=None,
             observation=observation,
             sights=sights,
         )
-        return Seen(
+        found = Seen(
             case=case,
-            siblings=siblings,
-            dependencies=dependencies,
+            siblings=siblings_of(rooms.policy, service, self._siblings(), now),
+            dependencies={},
             ahead=self._ahead,
             believed=is_believed,
+        )
+        if self._ahead and _is_quiet(claim):
+            found = replace(found, measured=assessed(rooms, found))
+        alarms = self._alarms()
+        alarm = alarms.get(watched.alarm_name)
+        alarm = alarm and _with_mutes(alarm, self._mutes)
+        return replace(
+            found,
+            case=replace(case, alarm=alarm, switches=switches()),
+            dependencies={name: alarms.get(name) for name in service.dependencies},
         )
 
 
@@ -149,7 +157,7 @@ def looked_again(rooms: Rooms, before: Seen) -> Seen:
     sights = tuple((rollout, rooms.rollout(rollout).observe(rollout)) for rollout, _ in case.sights)
     kept = seen(case.written, case.watched.pointer, observation, sights, case.now)
     case = replace(case, observation=observation, sights=sights, ledgers=kept)
-    return replace(before, case=case, believed=False)
+    return replace(before, case=case, believed=False, measured=None)
 
 
 def observed(rooms: Rooms, pointer: Pointer | None) -> Observation | None:
@@ -159,6 +167,8 @@ def observed(rooms: Rooms, pointer: Pointer | None) -> Observation | None:
 
 def assessed(rooms: Rooms, found: Seen) -> Measured:
     """Measures the versions and the siblings in one call; names the siblings that fail."""
+    if found.measured:
+        return found.measured
     case = found.case
     trial, release, pointer = case.on_trial(), case.release, case.watched.pointer
     if pointer and release is None:

@@ -180,11 +180,11 @@ class _Attempt:
         rooms, watched, now = self._rooms, self._watched, self._now
         service, limit = watched.service, rooms.policy.guardrails.rollbacks_an_hour
         pointer_id = watched.pointer.target_id if watched.pointer else ""
-        # First what takes longest: CloudWatch answers later than DynamoDB.
-        look = Look(rooms, watched, now, believing=self._may_act, known=self._known.get(pointer_id))
+        # First what the others are judged by.
         claiming = rooms.start(
             partial(rooms.journal.claim, service.name, claim_id=self._id, may_act=True, now=now)
         )
+        look = Look(rooms, watched, now, believing=self._may_act, known=self._known.get(pointer_id))
         setting_aside = rooms.start(
             partial(rooms.budget.set_aside, self._id, limit=limit, now=now)
             if self._may_act
