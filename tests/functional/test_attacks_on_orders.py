@@ -1,12 +1,12 @@
 """What a hostile reader tried on what people may say: each of these goes wrong."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from checker import incidents_of
 from faults import Died, Operations, client_error, healthy_v1, lose, on, refuse
 from faults import before as just_before
+from msgspec.structs import replace
 from rollout_scenarios import (
     GROUP,
     HALF,
