@@ -5,6 +5,7 @@ is written down here, and must fit the SDK's own description of the operation to
 """
 
 import json
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import botocore.session
 import botocore.validate
 from botocore.exceptions import ClientError
-from msgspec.structs import replace
 
 from house import ACCOUNT, MINUTE, START, House, model_alarms, policy_document
 from local.aws_model.alarm import Actions

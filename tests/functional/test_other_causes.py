@@ -1,8 +1,9 @@
 """When a rollback would not help: another cause is at hand, and only the evidence overrules it."""
 
+from dataclasses import replace
+
 from checker import reasons
 from faults import Operations, healthy_v1
-from msgspec.structs import replace
 from scenarios import (
     ERROR_RATE,
     House,

@@ -1,11 +1,11 @@
 """How it ends: fixed or not, moved by somebody, too little to tell; and what is never repeated."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from checker import incidents_of, problems_of
 from faults import Operations, client_error, healthy_v1, on, refuse
-from msgspec.structs import replace
 from scenarios import (
     ERROR_RATE,
     adopting,

@@ -1,5 +1,7 @@
 """What holds a rollback of a rollout back: the mode, the pause, the budget."""
 
+from dataclasses import replace
+
 import pytest
 from checker import (
     incidents_of,
@@ -9,7 +11,6 @@ from checker import (
     told,
 )
 from faults import Operations, client_error, healthy_v1, on, refuse
-from msgspec.structs import replace
 from rollout_scenarios import (
     DRIVEN,
     GROUP,
