@@ -6,7 +6,6 @@ Run by `make docs`; `tests/contracts/test_published.py` fails while they are not
 import inspect
 import json
 from collections.abc import Iterator
-from dataclasses import is_dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -19,6 +18,7 @@ from rollback_responder.domain.document import (
     Limits,
     Pattern,
     fields_of,
+    is_document,
     kind_of,
     members_of,
     write,
@@ -69,7 +69,7 @@ def _page(cls: type, title: str, given: object = None) -> Iterator[str]:
         below += [
             (inner, f"{title}.{field.name}{_suffix(field, inner)}", default)
             for inner in _types(field)
-            if is_dataclass(inner)
+            if is_document(inner)
         ]
     yield ""
     for inner, name, default in below:
@@ -81,7 +81,7 @@ def _default_words(field: Field, default: object, *, given: bool) -> str:
         return "**required**"
     if default is None:
         return "absent"
-    nested = any(is_dataclass(inner) for inner in _types(field))
+    nested = any(is_document(inner) for inner in _types(field))
     if nested and not isinstance(default, tuple):
         return "see below"
     shown = f"`{json.dumps(write(default))}`"
@@ -112,7 +112,7 @@ def _type_words(field: Field) -> str:
         return each + pattern.words
     if isinstance(first, type) and issubclass(first, Enum):
         return each + " or ".join(f'`"{member.value}"`' for member in first)
-    if is_dataclass(first):
+    if is_document(first):
         return many + ("objects" if is_list else "object")
     name = NAMES[first] + ("s" if is_list else "")
     span = f", {limits.minimum:,.10g} to {limits.maximum:,.10g}" if limits else ""

@@ -24,9 +24,10 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from functools import cache
@@ -46,9 +47,8 @@ VERSION = "3.13"
 # Where Lambda unpacks it; tracebacks name files there.
 UNPACKED = "/var/task"
 # Lambda runtime python3.13 on arm64, on Amazon Linux 2023 with glibc 2.34 (Lambda developer guide,
-# "Lambda runtimes"). Wheels only: nothing is compiled on this machine.
+# "Lambda runtimes").
 PLATFORM = (
-    "--only-binary=:all:",
     "--implementation=cp",
     f"--python-version={VERSION}",
     "--platform=manylinux2014_aarch64",
@@ -56,6 +56,8 @@ PLATFORM = (
     # The pins are of Lambda's Python; pip would ask the one that it runs on.
     "--ignore-requires-python",
 )
+# For what runs the asset here: the bench, and tests.
+THIS_MACHINE: tuple[str, ...] = ()
 # Scripts for a shell, and what the installer notes about this machine. METADATA stays: scanners
 # read names and versions there. Of matplotlib and numpy a quarter are their own tests. The data of
 # botocore that is needed stands in sdk/.
@@ -128,6 +130,7 @@ def stage(
     *,
     requirements: Path = REQUIREMENTS,
     build: Path = BUILD,
+    platform: Sequence[str] = PLATFORM,
     python: str | None = None,
 ) -> Path:
     """The folder to be zipped, made under `build` if it is not there yet, and named by its content.
@@ -137,7 +140,7 @@ def stage(
     Raises:
         PackageError: a dependency is not in the cache and cannot be installed.
     """
-    installed = dependencies(requirements, build=build, python=python)
+    installed = dependencies(requirements, build=build, platform=platform, python=python)
 
     def fill(folder: Path) -> None:
         shutil.copytree(installed, folder, dirs_exist_ok=True)
@@ -179,19 +182,26 @@ def _compile(what: Path, root: Path, python: str | None) -> None:
         raise PackageError(f"{python} could not compile the Lambda package:\n{done.stdout.strip()}")
 
 
-def dependencies(requirements: Path, *, build: Path = BUILD, python: str | None = None) -> Path:
-    """A folder with what `requirements` pins, for Lambda's platform; from the cache if it is there.
+def dependencies(
+    requirements: Path,
+    *,
+    build: Path = BUILD,
+    platform: Sequence[str] = PLATFORM,
+    python: str | None = None,
+) -> Path:
+    """A folder with what `requirements` pins, for that platform; from the cache if it is there.
 
     Raises:
         PackageError: it is not in the cache and cannot be installed.
     """
-    pins = requirements.read_bytes() + " ".join((*PLATFORM, *LEFT_OUT, python or "")).encode()
+    wheels = platform or (sysconfig.get_platform(), sys.implementation.cache_tag)
+    pins = requirements.read_bytes() + " ".join((*wheels, *LEFT_OUT, python or "")).encode()
     name = f"dependencies-{hashlib.sha256(pins).hexdigest()[:16]}"
     if (build / name).is_dir():
         return build / name
 
     def fill(folder: Path) -> None:
-        _install(requirements, folder)
+        _install(requirements, folder, platform)
         for pattern in LEFT_OUT:
             for path in list(folder.glob(pattern)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -200,9 +210,10 @@ def dependencies(requirements: Path, *, build: Path = BUILD, python: str | None 
     return _settle(build, fill, lambda _: name)
 
 
-def _install(requirements: Path, folder: Path) -> None:
+def _install(requirements: Path, folder: Path, platform: Sequence[str]) -> None:
+    """Wheels only: nothing is built on this machine."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
-    command += ["--require-hashes", "--no-compile", *PLATFORM]
+    command += ["--require-hashes", "--no-compile", "--only-binary=:all:", *platform]
     command += [f"--target={folder}", f"--requirement={requirements}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     if NOT_AS_PINNED in done.stderr:

@@ -77,12 +77,14 @@ def measured(numbers: Sequence[int], rounds: int) -> dict[int, Start]:
 
 
 def _asset(number: int, folder: Path) -> Path:
-    """Staged as the synth stages it."""
+    """Staged as the synth stages it, but to run on this machine."""
     build = folder / str(number)
     build.mkdir()
     for known in package.BUILD.glob("dependencies-*"):
         (build / known.name).symlink_to(known)
-    return package.stage(policy(number), build=build, python=sys.executable)
+    return package.stage(
+        policy(number), build=build, platform=package.THIS_MACHINE, python=sys.executable
+    )
 
 
 def _kept(asset: Path) -> Path:

@@ -89,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     # Compiled as a synth on the runtime's own Python has it.
     asset, alone = (
-        package.stage(world.policy(services), python=sys.executable)
+        package.stage(world.policy(services), platform=package.THIS_MACHINE, python=sys.executable)
         for services in (world.SERVICES, world.SERVICES[:1])
     )
     found: dict[str, dict[str, list[runs.Run]]] = {}

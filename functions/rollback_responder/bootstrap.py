@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -21,6 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader
 from botocore.utils import validate_region_name
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder import lean_client, sdk
 from rollback_responder.actions import Clients, pointers, rollouts
@@ -85,16 +86,14 @@ NOT_TAKEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 READING = ("BatchGet", "Describe", "Get", "List", "Query", "Scan")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Which account and region a person means; None for what their environment says."""
 
     region: str | None = None
     profile: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RespondHouse:
+class RespondHouse(Struct, frozen=True, kw_only=True):
     """What `respond` needs.
 
     `dead_letter` parks a message: body, reason, detail. `expect` is told at the start of every
@@ -109,8 +108,7 @@ class RespondHouse:
     dead_letter: Callable[[str, str, str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchHouse:
+class WatchHouse(Struct, frozen=True, kw_only=True):
     """What `watch` needs. `preflight` looks whether rollbacks would work."""
 
     policy: Policy
@@ -119,8 +117,7 @@ class WatchHouse:
     preflight: "Callable[[], Sequence[Finding]]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotifyHouse:
+class NotifyHouse(Struct, frozen=True, kw_only=True):
     """What `notify` needs.
 
     `read_secret` gives the Slack secret's text; `park` takes what can never be told: body, reason,
@@ -136,8 +133,7 @@ class NotifyHouse:
     week: "Callable[[datetime], Week]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InteractHouse:
+class InteractHouse(Struct, frozen=True, kw_only=True):
     """What `interact` needs. `read_secret` gives the Slack secret's text."""
 
     policy: Policy

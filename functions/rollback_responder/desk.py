@@ -5,9 +5,10 @@ so that this is at once.
 """
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
+
+from msgspec import Struct
 
 from rollback_responder.domain.errors import JournalError, OrderRefused, QueueError
 from rollback_responder.domain.order import (
@@ -34,8 +35,7 @@ logger = logging.getLogger(__name__)
 MOST_TRIES = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Desk(Struct, frozen=True, kw_only=True):
     """Takes orders. `wake` asks `respond` to look at an alarm."""
 
     policy: Policy

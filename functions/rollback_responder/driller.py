@@ -1,7 +1,8 @@
 """The driller: begins the drills of the day. It orders like a person, and touches nothing."""
 
 import logging
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rollback_responder.desk import Desk
 from rollback_responder.domain.drill import due, rehearsal
@@ -15,8 +16,7 @@ logger = logging.getLogger(__name__)
 BY = "the monthly drill"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Driller:
+class Driller(Struct, frozen=True, kw_only=True):
     """Orders rehearsals."""
 
     policy: Policy

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from rollback_responder.domain.assessment import (
     CHANGE_TOLERANCE,
@@ -36,16 +37,14 @@ from rollback_responder.rooms import Rooms
 TOTAL, NEW, PREVIOUS = "total", "new", "previous"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sibling:
+class Sibling(Struct, frozen=True, kw_only=True):
     """One thing that is asked of a service that shares what another one depends on."""
 
     service: str
     question: Question
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class Suspect(Struct, frozen=True, kw_only=True):
     """What is to be judged: an alarm's trigger, and the versions to tell apart where it can."""
 
     watched: Watched
@@ -55,8 +54,7 @@ class Suspect:
     shifting: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ahead:
+class Ahead(Struct, frozen=True, kw_only=True):
     """Minutes that are read while nobody knows yet which ones will be needed."""
 
     since_at: datetime

@@ -5,9 +5,10 @@ for each action and resource, page by page, by all policies that the role has.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain import naming

@@ -4,9 +4,11 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain.assessment import Assessment, unmeasurable
 from rollback_responder.domain.case import Case, seen
@@ -33,8 +35,7 @@ from rollback_responder.ports import Claim, Row
 from rollback_responder.rooms import Rooms
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """A case, and what else was looked at because it may be the cause.
 
     `believed` means that the pointer was not looked at: it is as its ledger says, which is good for

@@ -7,10 +7,11 @@ parses one service, not ten thousand.
 
 import json
 import mmap
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from rollback_responder.domain.errors import PolicyError, Problem
 from rollback_responder.domain.policy import Policy, Watched, parse_policy, parse_service

@@ -1,9 +1,10 @@
 """What the hallway needs from the rooms. Small on purpose: each is easy to fake and to replace."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.incident import Incident
@@ -71,8 +72,7 @@ class Metrics(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(Struct, frozen=True, kw_only=True):
     """One move of a pointer, with the compare-and-set that makes it safe.
 
     `claim_id` goes into the target with the move, so that a later look can tell who made it.
@@ -146,8 +146,7 @@ class RolloutAction(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redeploy:
+class Redeploy(Struct, frozen=True, kw_only=True):
     """A deployment that leads back; `from_version` is the compare-and-set that makes it safe."""
 
     pointer: Pointer
@@ -156,8 +155,7 @@ class Redeploy:
     claim_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """The right to write about a service, and to act upon its targets, until `until`.
 
     `inherited` are the ids of claims whose holders meant to act and never closed them.
@@ -172,8 +170,7 @@ class Claim:
     controls: Controls = field(default_factory=Controls)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """What the journal holds of a service: ledgers, latest incident, controls, who holds it.
 
     `acting_until` is the end of a claim that may act, while there is one. A row that cannot be read
@@ -228,8 +225,7 @@ class Journal(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True):
     """What is written of a service right now. `written` is its controls as they stand there."""
 
     service: str
@@ -279,8 +275,7 @@ class Book(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chapter:
+class Chapter(Struct, frozen=True, kw_only=True):
     """Incidents that are over, what people said of them by id, and what could not be read."""
 
     incidents: tuple[Incident, ...]
@@ -346,8 +341,7 @@ class Budget(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True):
     """How much of an incident was told: that many steps, under what names its message.
 
     `shown` names the moments of which a picture was shown.

@@ -5,7 +5,9 @@ changes nothing, and does nothing to find out.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain import readiness
 from rollback_responder.domain.alias_readiness import AliasFacts, moved, way_back_findings
@@ -18,8 +20,7 @@ from rollback_responder.domain.target import Pointer
 from rollback_responder.rooms import Rooms
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preflight:
+class Preflight(Struct, frozen=True, kw_only=True):
     """Looks at the services of the day. `permissions` tells IAM's word on what a policy needs."""
 
     rooms: Rooms

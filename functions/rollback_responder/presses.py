@@ -14,11 +14,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
+from msgspec import Struct
 from slack_sdk.signature import Clock as SlackClock
 from slack_sdk.signature import SignatureVerifier
 
@@ -47,8 +47,7 @@ SIGNATURE, SECONDS = re.compile(r"v0=[0-9a-f]{64}"), re.compile(r"[0-9]{1,12}")
 Request = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Press:
+class Press(Struct, frozen=True, kw_only=True):
     """One press of a button, by whom, and where to answer that person alone.
 
     `nonce` is the same for the same request, however often it arrives.

@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.assessment import HISTORY, span_of
@@ -28,8 +30,7 @@ ENOUGH_REQUESTS = 20
 MINUTES_KEPT = timedelta(days=14)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Live:
+class Live(Struct, frozen=True, kw_only=True):
     """What is live behind one pointer, and its alarms; `busy` while an incident is open."""
 
     pointer: Pointer

@@ -6,9 +6,10 @@ It has no clock, no client and no policy of its own; everything comes in by `Roo
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar, assert_never
+
+from msgspec.structs import replace
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain import undo as undo_of

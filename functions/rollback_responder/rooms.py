@@ -3,9 +3,10 @@
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+
+from msgspec import Struct
 
 from rollback_responder.domain.errors import (
     ActionDenied,
@@ -53,8 +54,7 @@ REFUSALS: dict[type[ActionError], Reason] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rooms:
+class Rooms(Struct, frozen=True, kw_only=True):
     """The house as the hallway sees it. Each table has one entry for each kind of its family.
 
     `stopwatch` gives seconds from some fixed instant; no clock change moves it. `wait` waits a

@@ -8,8 +8,10 @@ decide or to do; it never touches a target itself.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rollback_responder.domain.case import live_order, seen
 from rollback_responder.domain.errors import (
@@ -45,8 +47,7 @@ from rollback_responder.prover import Live, Prover
 from rollback_responder.rooms import Rooms, leg_sights
 
 
-@dataclass(slots=True, kw_only=True)
-class Round:
+class Round(Struct, kw_only=True):
     """What one round of the watcher did, and the incidents that were open when it began.
 
     `hushed` says of alarms in scope why they announce nothing: a person disabled or muted them.
@@ -60,8 +61,7 @@ class Round:
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Struct, frozen=True, kw_only=True):
     """One service as this round found it, before its targets are read."""
 
     service: Service
@@ -72,8 +72,7 @@ class Look:
     done: Round
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Targets:
+class Targets(Struct, frozen=True, kw_only=True):
     """A service's targets as they are now, and its ledgers after seeing them."""
 
     observations: Mapping[str, Observation]

@@ -1,17 +1,18 @@
 """Names that only the deployment knows, as environment variables: written by infra, read at start.
 
-One frozen dataclass for each function; its fields are exactly the variables of that function.
+One frozen Struct for each function; its fields are exactly the variables of that function.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from rollback_responder.domain.errors import WiringError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wiring:
+class Wiring(Struct, frozen=True, kw_only=True):
     """What every function is told."""
 
     account_id: str
@@ -29,7 +30,7 @@ class Wiring:
         Raises:
             WiringError: naming every variable that is missing or empty.
         """
-        names = [field.name for field in fields(cls)]
+        names = cls.__struct_fields__
         missing = [name.upper() for name in names if not environment.get(name.upper())]
         if missing:
             raise WiringError(
@@ -39,15 +40,13 @@ class Wiring:
         return cls(**{name: environment[name.upper()] for name in names})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RespondWiring(Wiring):
+class RespondWiring(Wiring, frozen=True, kw_only=True):
     """What `respond` is told."""
 
     dead_letter_queue_url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchWiring(Wiring):
+class WatchWiring(Wiring, frozen=True, kw_only=True):
     """What `watch` is told. It wakes `respond` through the queue; it never acts itself.
 
     The role is that of `respond`, whose permissions it asks IAM about.
@@ -57,8 +56,7 @@ class WatchWiring(Wiring):
     respond_role_arn: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotifyWiring(Wiring):
+class NotifyWiring(Wiring, frozen=True, kw_only=True):
     """What `notify` is told. `mplconfigdir` is for matplotlib, which reads it itself.
 
     It keeps its list of fonts there; only /tmp can be written (Lambda developer guide, "Lambda
@@ -70,8 +68,7 @@ class NotifyWiring(Wiring):
     mplconfigdir: str = "/tmp/matplotlib"  # noqa: S108 - Lambda's own, nobody else is there
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InteractWiring(Wiring):
+class InteractWiring(Wiring, frozen=True, kw_only=True):
     """What `interact` is told. It wakes `respond` through the queue; it never acts itself."""
 
     slack_secret_arn: str

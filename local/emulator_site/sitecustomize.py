@@ -22,8 +22,11 @@ import sysconfig
 import time
 from collections.abc import Sequence
 
-# What `notify` draws with (functions/requirements-notify.txt), as far as it is compiled.
-COMPILED = frozenset({"PIL", "contourpy", "kiwisolver", "matplotlib", "mpl_toolkits", "numpy"})
+# What every function imports, and what `notify` draws with (functions/requirements-notify.txt), as
+# far as it is compiled.
+COMPILED = frozenset(
+    {"msgspec", "PIL", "contourpy", "kiwisolver", "matplotlib", "mpl_toolkits", "numpy"}
+)
 
 
 def _follow_the_time_lapse() -> None:

@@ -3,13 +3,13 @@
 import io
 import json
 import sys
-from dataclasses import replace
 from datetime import timedelta
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from msgspec.structs import replace
 
 from rollback_responder import bootstrap
 from rollback_responder.actions import Clients

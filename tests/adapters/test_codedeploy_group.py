@@ -1,12 +1,12 @@
 """CodeDeploy: what is read and sent, what each answer means, what follows from a status."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import botocore.exceptions
 import botocore.session
 import pytest
+from msgspec.structs import replace
 
 from local.aws_model.clients import codedeploy_client
 from local.aws_model.codedeploy import ENDED, CodeDeploy, canary

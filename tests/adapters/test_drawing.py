@@ -3,12 +3,12 @@
 import struct
 import subprocess
 import sys
-from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from house import House, policy_document
 from rollback_responder.domain.incident import State

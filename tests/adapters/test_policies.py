@@ -1,11 +1,11 @@
 """The look-up by the index equals the look-up in the whole policy, for any policy and any name."""
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.errors import PolicyError
 from rollback_responder.domain.policy import parse_policy, parse_service

@@ -1,9 +1,9 @@
 """Telling: each step once, in order; a dead Slack in the middle loses and repeats nothing."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from local.slack_inbox import page
 from local.slack_inbox.server import SlackInbox

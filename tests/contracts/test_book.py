@@ -1,10 +1,11 @@
 """The book of what people said: one suite for the table and for memory."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from moto import mock_aws
+from msgspec.structs import replace
 
 from rollback_responder.domain.controls import Controls, FixingForward
 from rollback_responder.domain.errors import OrderRefused, RowDamaged

@@ -25,8 +25,10 @@ WIRINGS = {
 
 @pytest.fixture(scope="session")
 def asset(tmp_path_factory):
-    """What is deployed, in a folder of this test."""
-    staged = package.stage(parse_policy(POLICY), python=package.compiler())
+    """What is deployed, in a folder of this test, with wheels of this machine."""
+    staged = package.stage(
+        parse_policy(POLICY), platform=package.THIS_MACHINE, python=package.compiler()
+    )
     folder = tmp_path_factory.mktemp("asset") / "task"
     shutil.copytree(staged, folder)
     return folder

@@ -1,7 +1,6 @@
 """What every journal, budget and notice board promises: memory and DynamoDB (moto) alike."""
 
 import json
-from dataclasses import is_dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import get_args
@@ -10,10 +9,11 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain import naming, target, trigger
 from rollback_responder.domain.controls import Approval, Controls, FixingForward, Unsafe
-from rollback_responder.domain.document import fields_of, write
+from rollback_responder.domain.document import fields_of, is_document, write
 from rollback_responder.domain.errors import ClaimLost, JournalError, RowDamaged
 from rollback_responder.domain.incident import Incident, State, Step
 from rollback_responder.domain.leg import LegState
@@ -624,7 +624,7 @@ def test_each_text_is_searched_for_secrets_and_no_name_is():
 
 def texts_of(hint):
     """The fields of a document that may hold any text; what the policy names is not looked into."""
-    if not is_dataclass(hint) or hint.__module__ in {target.__name__, trigger.__name__}:
+    if not is_document(hint) or hint.__module__ in {target.__name__, trigger.__name__}:
         return set()
     found = set()
     for field in fields_of(hint):

@@ -5,7 +5,6 @@ how often the alias was moved by then. `tests/contracts/test_every_reason.py` wa
 is rolled out step by step has its stories in `rollout_scenarios.py`.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 
 from faults import (
@@ -22,6 +21,7 @@ from faults import (
 )
 from faults import after as just_after
 from faults import before as just_before
+from msgspec.structs import replace
 from rollout_scenarios import ROLLOUT_SCENARIOS, Scenario
 
 from house import START, House, policy_document

@@ -1,8 +1,7 @@
 """Ways to make it act wrongly that somebody has tried; each stays tried."""
 
-from dataclasses import replace
-
 from faults import healthy_v1
+from msgspec.structs import replace
 from scenarios import ERROR_RATE, LATENCY
 
 from house import MINUTE, House, policy_document

@@ -1,6 +1,5 @@
 """What a hostile reader tried on drills: each of these goes wrong."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from faults import (
     refuse,
 )
 from faults import after as just_after
+from msgspec.structs import replace
 from rollout_scenarios import STACK, house_of, update_stack
 from scenarios import ERROR_RATE, LATENCY, adopting, bad_deploy, errors_alarm, house_with
 from test_attacks_on_orders import claimed_once_more, with_policy

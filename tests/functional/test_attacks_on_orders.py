@@ -1,12 +1,12 @@
 """What a hostile reader tried on what people may say: each of these goes wrong."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from checker import incidents_of
 from faults import Died, Operations, client_error, healthy_v1, lose, on, refuse
 from faults import before as just_before
+from msgspec.structs import force_setattr, replace
 from rollout_scenarios import (
     GROUP,
     HALF,
@@ -94,7 +94,7 @@ def undo(house, by="bob"):
 
 def with_policy(house, document):
     """The stack is deployed with another policy; the journal is as it was."""
-    object.__setattr__(house.rooms, "policy", parse_policy(document))
+    force_setattr(house.rooms, "policy", parse_policy(document))
     house.policy = house.rooms.policy
     house.responder = Responder(house.rooms)
     house.watcher = Watcher(house.rooms, house.ops._wake)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from moto import mock_aws
+from msgspec.structs import force_setattr
 from scenarios import approval_needed, bad_deploy
 from test_pressing import Pressed
 
@@ -69,7 +70,7 @@ def test_a_secret_that_cannot_be_read_is_a_failure_in_words_and_is_counted(monke
     def throttled():
         raise NotificationError("the Slack secret could not be read", retryable=True)
 
-    object.__setattr__(pressed.module.house, "read_secret", throttled)
+    force_setattr(pressed.module.house, "read_secret", throttled)
 
     assert pressed.send(request) == 500
 

@@ -4,12 +4,12 @@ import importlib
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from faults import Died, Operations, client_error, healthy_v1, lose, on, refuse
 from faults import before as just_before
+from msgspec.structs import replace
 from rollout_scenarios import STACK, document
 from scenarios import ERROR_RATE, LATENCY, fire
 

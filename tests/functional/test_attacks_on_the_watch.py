@@ -1,9 +1,9 @@
 """Ways to have the watcher mislead, or keep silent, that somebody has tried."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from faults import healthy_v1
+from msgspec.structs import replace
 from scenarios import errors_alarm, house_with
 
 from house import LEASE, START, House, policy_document

@@ -2,13 +2,13 @@
 
 import json
 import time
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from faults import client_error, on, refuse
 from moto import mock_aws
+from msgspec.structs import replace
 from recording import clients_of, record
 
 from house import MINUTE, REGION, START, House, policy_document

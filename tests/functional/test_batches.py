@@ -1,10 +1,10 @@
 """Several alarms in one batch: what CloudWatch tells of them is asked once, and not for long."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from faults import client_error, healthy_v1, on, refuse
+from msgspec.structs import replace
 from scenarios import ERROR_RATE, LATENCY
 
 from house import House

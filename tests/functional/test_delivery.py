@@ -11,6 +11,7 @@ from faults import after as just_after
 from faults import before as just_before
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import force_setattr
 from rollout_scenarios import GROUP, STACK, canary_deploy, house_of, update_stack
 from scenarios import ERROR_RATE, LATENCY, bad_deploy, fire
 
@@ -482,7 +483,7 @@ def test_an_undecided_incident_of_an_alarm_the_policy_dropped_is_closed_not_woke
 def on_world(house, other):
     """Both houses look at the same AWS."""
     for name in ("metrics", "pointers", "rollouts"):
-        object.__setattr__(house.rooms, name, getattr(other.rooms, name))
+        force_setattr(house.rooms, name, getattr(other.rooms, name))
 
 
 def test_a_message_while_the_lease_of_a_dead_watcher_runs_comes_again():

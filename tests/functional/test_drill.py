@@ -1,10 +1,10 @@
 """A drill: back and forward again, asserted, against every fault, and all is as it was."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from faults import FAULTS, Operations, client_error, healthy_v1, meet, on, refuse
+from msgspec.structs import replace
 from scenarios import ERROR_RATE
 
 from house import START, House, policy_document

@@ -4,13 +4,13 @@ import io
 import json
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import boto3
 import pytest
 from golden import check
 from moto import mock_aws
+from msgspec.structs import replace
 from recording import clients_of, record
 
 from house import ACCOUNT, MINUTE, REGION, START, House, policy_document

@@ -1,11 +1,11 @@
 """Each state and reason as Slack shows it, from real incidents: taken by Slack, and harmless."""
 
-import dataclasses
 import enum
 import logging
-from dataclasses import replace
 
 import pytest
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from local.slack_inbox import blocks as block_kit
 from rollback_responder.domain.incident import Incident, State
@@ -110,9 +110,9 @@ def poisoned(value, text):
         return tuple(poisoned(each, text) for each in value)
     if isinstance(value, str) and not isinstance(value, enum.Enum):
         return text
-    if not dataclasses.is_dataclass(value):
+    if not isinstance(value, Struct):
         return value
-    members = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    members = structs.asdict(value)
     changed = {name: poisoned(each, text) for name, each in members.items() if name not in OURS}
     return replace(value, **changed)
 

@@ -4,10 +4,9 @@ A call takes one tick. Calls that are started together take it together, so the 
 act arrives is the longest chain of calls that each waited for the one before.
 """
 
-from dataclasses import replace
-
 import pytest
 from faults import healthy_v1
+from msgspec.structs import replace
 from rollout_scenarios import GROUP, MUTATING, STACK, canary_deploy, house_of, update_stack
 from scenarios import ERROR_RATE
 

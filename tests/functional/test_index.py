@@ -1,8 +1,7 @@
 """`respond` knows one service at a time, and answers as if it knew them all."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from house import House, policy_document
 from rollback_responder.domain.errors import SignalError

@@ -3,11 +3,11 @@
 import io
 import json
 import sys
-from dataclasses import replace
 
 import pytest
 from faults import FAULTS, MINUTE, Operations, client_error, healthy_v1, meet, on, refuse
 from moto import mock_aws
+from msgspec.structs import replace
 from recording import clients_of
 from rollout_scenarios import GROUP, canary_deploy, house_of
 from scenarios import ERROR_RATE, bad_deploy, rollback_order

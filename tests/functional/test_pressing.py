@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from checker import told
+from msgspec.structs import force_setattr
 from scenarios import approval_needed, bad_deploy
 
 from rollback_responder import bootstrap
@@ -107,7 +108,7 @@ def test_whoever_is_not_on_the_list_is_told_so_and_nothing_happens(asking):
 @pytest.mark.parametrize("secret", ["{}", '{"bot_token": "xoxb-x"}', "no JSON"])
 def test_without_a_signing_secret_nothing_is_taken(asking, monkeypatch, secret):
     request = asking.request("approve")
-    object.__setattr__(asking.module.house, "read_secret", lambda: secret)
+    force_setattr(asking.module.house, "read_secret", lambda: secret)
 
     assert asking.send(request) == 500
     assert asking.house.live == "2"

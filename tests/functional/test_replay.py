@@ -1,12 +1,12 @@
 """A replay of a record does what the live house did: same code, same minutes, same end."""
 
 import re
-from dataclasses import replace
 
 import pytest
 from faults import Operations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from recording import record
 
 from house import MINUTE, START, House, policy_document

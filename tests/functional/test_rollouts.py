@@ -3,8 +3,6 @@
 The stories are those of `rollout_scenarios.py`, carried on.
 """
 
-from dataclasses import replace
-
 import pytest
 from checker import (
     incidents_of,
@@ -17,6 +15,7 @@ from checker import (
 )
 from faults import Operations, healthy_v1, on
 from faults import before as just_before
+from msgspec.structs import replace
 from rollout_scenarios import (
     GROUP,
     HALF,

@@ -1,6 +1,5 @@
 """What may happen on the way back: several stacks, other people, failures, and no end."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from checker import (
 )
 from faults import Operations, client_error, connect_timeout, lose, on, refuse
 from faults import before as just_before
+from msgspec.structs import replace
 from rollout_scenarios import (
     MUTATING,
     STACK,

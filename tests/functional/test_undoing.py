@@ -1,9 +1,8 @@
 """A person undoes a rollback: once, against every fault, and never behind anybody's back."""
 
-from dataclasses import replace
-
 import pytest
 from faults import FAULTS, client_error, meet, on, refuse
+from msgspec.structs import replace
 from scenarios import ERROR_RATE, bad_deploy
 
 from rollback_responder.domain.controls import Controls

@@ -11,10 +11,10 @@ import json
 import logging
 import os
 import sys
-from dataclasses import replace
 from types import SimpleNamespace
 
 from faults import healthy_v1
+from msgspec.structs import replace
 from scenarios import bad_deploy
 
 from house import ACCOUNT, LEASE, REGION, House, _Watched, policy_document

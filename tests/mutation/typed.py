@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mypy import api
 
-from tests.mutation.mutants import PRODUCT
+from tests.mutation.mutants import PRODUCT, ROOT
 
 # Not whether a line can be reached: `x and False` only stands for another fault.
 OPTIONS = ["--strict", "--no-warn-unreachable", "--explicit-package-bases", "--namespace-packages"]
@@ -19,7 +19,8 @@ def type_checker():
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, PRODUCT.name)
         shutil.copytree(PRODUCT, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        Path(folder, "mypy.ini").write_text("[mypy]\n", encoding="utf-8")
+        plugin = ROOT / "supply/mypy_plugin.py"
+        Path(folder, "mypy.ini").write_text(f"[mypy]\nplugins = {plugin}\n", encoding="utf-8")
 
         def ask(*command):
             """What is wrong; nothing where all is well."""

@@ -4,10 +4,10 @@ A storm and a week are real incidents of the functional house; of a storm each i
 name of a service of its own.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 
 from faults import Operations, client_error, healthy_v1, on, refuse
+from msgspec.structs import replace
 from scenarios import approval_needed, bad_deploy, dependency_failing
 
 from house import MINUTE, House, policy_document

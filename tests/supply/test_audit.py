@@ -61,7 +61,8 @@ def run(source, *locks):
 def test_all_is_well_where_every_pin_was_looked_up(advisories, capsys):
     assert run(advisories, package.REQUIREMENTS) == 0
     assert sorted(advisories.asked) == sorted(name for name, _ in audit.pins(package.REQUIREMENTS))
-    assert "functions/requirements.txt: 4 pins looked up, 0 weaknesses" in capsys.readouterr().out
+    said = f"functions/requirements.txt: {len(advisories.asked)} pins looked up, 0 weaknesses"
+    assert said in capsys.readouterr().out
 
 
 def test_a_known_weakness_is_named_with_the_version_that_mends_it(advisories, capsys):

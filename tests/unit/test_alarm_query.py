@@ -1,8 +1,7 @@
 """A question as the alarm that wakes the responder."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain.alarm_query import alarm_query, band_of
 from rollback_responder.domain.metric import question_of

@@ -3,11 +3,10 @@
 Minute 0 begins at `NOW`, when the change was first seen.
 """
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.assessment import (
     Assessment,

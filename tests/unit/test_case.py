@@ -1,9 +1,9 @@
 """The bookkeeping of one look: recovery before any gate, and what answers for what."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain.case import (
     Case,

@@ -1,11 +1,11 @@
 """Deciding: the first gate that objects is the reason, and only a clean slate rolls back."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain import decision as decision_module
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment, Baseline

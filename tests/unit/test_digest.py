@@ -1,9 +1,9 @@
 """A week in words: golden messages, and what never may be missing from them."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain.figures import summary
 from rollback_responder.domain.incident import OPEN, State

@@ -1,34 +1,32 @@
 """Reading a document: a problem is told with its path, what was got, what is allowed, the fix."""
 
-from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import pytest
+from msgspec import Struct, field
 
 from rollback_responder.domain.document import LONGEST_ECHO, Doc, Reader, fields_of
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(Struct, frozen=True):
     kind: Literal["a", "b"] = "a"
 
 
-@dataclass(frozen=True)
-class Plain:
+class Plain(Struct, frozen=True):
     number: int = 0
     flag: bool = False
     words: tuple[Annotated[str, Doc("A word.", "say it")], ...] = field(default_factory=tuple)
 
 
-@dataclass(frozen=True)
-class Needs:
+class Needs(Struct, frozen=True):
     bare: int
     told: Annotated[int, Doc("How many there are.")]
 
 
-@dataclass(frozen=True)
-class Late(Base, Plain):
-    """Its kind comes last among the fields that it inherits."""
+class Late(Plain, frozen=True):
+    """Its kind comes after the fields that it inherits."""
+
+    kind: Literal["late"] = "late"
 
 
 def problems(cls, document):

@@ -1,8 +1,7 @@
 """What is written about a look, whole: nothing that an incident knows may get lost on the way."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE
 from rollback_responder.domain.case import Entry, incident_of

@@ -1,10 +1,9 @@
 """Explaining: every gate and switch is heard, and what settles it is what `decide` decides."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain import explaining
 from rollback_responder.domain.decision import decide

@@ -1,11 +1,11 @@
 """Figures: each formula, of one incident and of many."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.figures import (

@@ -1,10 +1,9 @@
 """Following a rollback: it goes on until everything is back, or says what could not be."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.following import (
     REASONS,

@@ -1,11 +1,11 @@
 """Incidents: legal steps only, who must look, and which alarm an incident answers for."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.incident import (
     FIRST,

@@ -4,10 +4,10 @@ Minute 0 begins at `NOW`; the suspect's first minute unless a test says otherwis
 """
 
 import re
-from dataclasses import replace
 from math import isfinite
 
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain import judging
 from rollback_responder.domain.evidence import log_e_above, log_e_between, upper_bound

@@ -1,11 +1,11 @@
 """A leg: whatever is seen, it waits, ends or calls a person; and one begins after the other."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.leg import (
     ENDED,

@@ -1,9 +1,9 @@
 """What people are told: the headline never lies, and every state and reason has its words."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.incident import State

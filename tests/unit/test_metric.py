@@ -1,8 +1,7 @@
 """A metric is one value: what is asked of whom, as which series, and in which words."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain.metric import Level, Share, question_of, tells_versions_apart
 from rollback_responder.domain.trigger import (

@@ -1,10 +1,9 @@
 """Minutes against a question: which are bad, which say anything, and what is normal."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.metric import question_of
 from rollback_responder.domain.minutes import (

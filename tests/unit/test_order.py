@@ -1,11 +1,11 @@
 """Orders: what is taken, what is refused in words, and that saying it twice changes nothing."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.controls import (
     Approval,

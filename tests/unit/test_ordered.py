@@ -1,9 +1,9 @@
 """An ordered rollback and a drill, in values: what is asked, what is not, and what is written."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain.case import incident_of, live_order
 from rollback_responder.domain.controls import (

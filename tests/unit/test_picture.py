@@ -1,8 +1,7 @@
 """What a picture of an incident shows, and the same in words."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.measurement import Measurement

@@ -1,7 +1,6 @@
 """The policy's reader: everything good is read as it was meant, everything bad is told at once."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Union, get_origin
 
@@ -9,6 +8,7 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from rollback_responder.domain import naming, schema
 from rollback_responder.domain.document import COUNTABLE, Reader, write
@@ -124,8 +124,7 @@ def test_a_field_of_any_number_is_bounded_as_well():
 
 
 def test_a_type_no_document_can_hold_is_the_programmers_error():
-    @dataclass(frozen=True)
-    class Odd:
+    class Odd(Struct, frozen=True):
         what: bytes
 
     with pytest.raises(TypeError, match="cannot hold"):
@@ -133,8 +132,7 @@ def test_a_type_no_document_can_hold_is_the_programmers_error():
 
 
 def test_lists_of_plain_values_and_yes_or_no():
-    @dataclass(frozen=True)
-    class Plain:
+    class Plain(Struct, frozen=True):
         yes: bool
         words: tuple[str, ...] = ()
 
@@ -635,8 +633,7 @@ def test_the_schema_explains_every_field():
 
 
 def test_a_field_without_a_sentence_has_no_description():
-    @dataclass(frozen=True)
-    class Plain:
+    class Plain(Struct, frozen=True):
         word: str
 
     assert schema._object(Plain)["properties"] == {"word": {"type": "string"}}
@@ -655,8 +652,7 @@ def test_of_a_mode_that_cannot_be_read_nothing_is_said_to_collide(mode):
     assert [problem.path for problem in found.value.problems] == ["rollback.mode"]
 
 
-@dataclass(frozen=True)
-class Worded:
+class Worded(Struct, frozen=True):
     word: Literal["so"] | None = None
 
 

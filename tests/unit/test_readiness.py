@@ -1,11 +1,10 @@
 """Readiness: each thing that would keep a rollback from working is found, and nothing else."""
 
-from dataclasses import replace
-
 import golden
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain import naming, readiness
 from rollback_responder.domain.alias_readiness import AliasFacts, Caller, Moved, Way, moved

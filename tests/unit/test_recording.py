@@ -1,11 +1,11 @@
 """What the journal keeps of the minutes that were judged, and of those after the way back."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.errors import RowDamaged
 from rollback_responder.domain.incident import State

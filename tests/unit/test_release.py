@@ -1,10 +1,9 @@
 """The ledger: what was seen, what proved itself, what was rolled back from, and the way back."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.release import (
     LONGEST_HISTORY,

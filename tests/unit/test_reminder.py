@@ -1,11 +1,11 @@
 """Reminders: ever more rarely, at least once before a question's time is over, never after."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason

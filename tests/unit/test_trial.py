@@ -1,12 +1,12 @@
 """What is on trial: whoever owns the change is told to stop, and nobody is disturbed twice."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import golden
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE
 from rollback_responder.domain.leg import How, LegState

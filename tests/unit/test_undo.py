@@ -1,9 +1,9 @@
 """A person's undo, in values: who asked, what is in the way, and what is written."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain.controls import Controls, UndoAsked
 from rollback_responder.domain.holding import answered

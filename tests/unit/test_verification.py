@@ -1,9 +1,9 @@
 """Whether a rollback helped: not before it can be said, and never more than can be said."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.incident import State

@@ -1,8 +1,9 @@
 """One file for each kind of target: observe, act. The only room that mutates AWS."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rollback_responder.actions.cloudformation_stack import CloudFormationStackAction
 from rollback_responder.actions.codedeploy_group import CodeDeployGroupAction
@@ -10,8 +11,7 @@ from rollback_responder.actions.lambda_alias import LambdaAliasAction
 from rollback_responder.ports import PointerAction, RolloutAction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clients:
+class Clients(Struct, frozen=True, kw_only=True):
     """How actions get their AWS clients, by the SDK's name of the service.
 
     A client from `acts` must not repeat a call by itself: the state machine is its only retry

@@ -1,9 +1,10 @@
 """What `--json` prints. Keys stay; new ones may come. `docs/cli.md` explains each."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import asdict
 
 from rollback_responder.cli.figures import figures_of
 from rollback_responder.cli.records import Label, Record, Shared

@@ -1,15 +1,15 @@
 """How long an incident took: from its alarm to the act, to everything back, and to recovery."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from rollback_responder.domain.incident import Incident, State
 
 MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class Figures(Struct, frozen=True, kw_only=True):
     """Minutes; None for what did not happen. An incident judged before its alarm has no alarm.
 
     `alarm_to_recovery` counts only where it was proved that the symptom is gone.

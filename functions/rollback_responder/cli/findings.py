@@ -1,9 +1,11 @@
 """What a replay found: each incident in one line, with its evidence and how long it took."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.cli.alarm_model import would_have_said
 from rollback_responder.cli.history import History
@@ -34,8 +36,7 @@ ACTED = frozenset({State.ROLLING_BACK, State.WATCHING})
 WOULD_BE = frozenset({Kind.ROLL_BACK, Kind.ASK, Kind.SAY})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One incident of a replay.
 
     Attributes:

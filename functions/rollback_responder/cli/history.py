@@ -5,10 +5,11 @@ hand. Version 1; docs/backtest.md has every member.
 """
 
 import json
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+
+from msgspec import Struct, field
 
 from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.document import COUNTABLE, Doc, Limits, Reader, write
@@ -25,16 +26,14 @@ from rollback_responder.metrics.recorded import Track
 FILE = "history.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dimension:
+class Dimension(Struct, frozen=True, kw_only=True):
     """One dimension of a metric."""
 
     name: Annotated[str, Doc("Its name.")]
     value: Annotated[str, Doc("Its value.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(Struct, frozen=True, kw_only=True):
     """One series of one-minute datapoints. `minutes` and `values` go together."""
 
     namespace: Annotated[str, Doc("The metric's namespace.")]
@@ -57,16 +56,14 @@ class Recorded:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedAlarm:
+class RecordedAlarm(Struct, frozen=True, kw_only=True):
     """An alarm, and every state that it entered, oldest first; each holds until the next."""
 
     name: Annotated[str, Doc("The alarm's name.")]
     readings: Annotated[tuple[AlarmReading, ...], Doc("The states that it entered.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
+class Stay(Struct, frozen=True, kw_only=True):
     """Where a pointer stood from then on. Without a version it did not exist."""
 
     from_at: Annotated[datetime, Doc("From when.")]
@@ -88,16 +85,14 @@ class Stay:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class Version(Struct, frozen=True, kw_only=True):
     """A version, and the hash of its code; without one it has been deleted."""
 
     version: Annotated[str, Doc("The version.")]
     code_sha256: Annotated[str | None, Doc("The hash of its code.")] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedPointer:
+class RecordedPointer(Struct, frozen=True, kw_only=True):
     """A pointer, by its target id, and everywhere it stood."""
 
     target: Annotated[str, Doc("The target, such as lambda_alias/shop/live.")]
@@ -105,32 +100,28 @@ class RecordedPointer:
     versions: Annotated[tuple[Version, ...], Doc("The versions that are known.")] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phased:
+class Phased(Struct, frozen=True, kw_only=True):
     """How a rollout looked from then on. Without a sight it did not exist."""
 
     from_at: Annotated[datetime, Doc("From when.")]
     sight: Annotated[Sight | None, Doc("How it looked.")] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedRollout:
+class RecordedRollout(Struct, frozen=True, kw_only=True):
     """A rollout, by its target id, and how it looked in time."""
 
     target: Annotated[str, Doc("The target, such as codedeploy_group/shop/live.")]
     phases: Annotated[tuple[Phased, ...], Doc("How it looked, oldest first.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptLedger:
+class KeptLedger(Struct, frozen=True, kw_only=True):
     """What the journal holds of one target."""
 
     target: Annotated[str, Doc("The target's id.")]
     ledger: Annotated[Ledger, Doc("Its ledger.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptRow:
+class KeptRow(Struct, frozen=True, kw_only=True):
     """What the journal held of a service when the record ends."""
 
     service: Annotated[str, Doc("The service's name.")]
@@ -139,8 +130,7 @@ class KeptRow:
     controls: Annotated[Controls, Doc("What people said of it.")] = field(default_factory=Controls)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """The whole record. What it does not mention was not there."""
 
     version: Annotated[Literal[1], Doc("The version of this form.")] = 1

@@ -1,12 +1,11 @@
 """Whose credentials these are: who says something, and in which account."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from rollback_responder.cli.place import Place, reading
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Struct, frozen=True, kw_only=True):
     """Who AWS says is signed in. `person` is the user's or the session's name."""
 
     person: str

@@ -1,9 +1,10 @@
 """What the journal still holds, for a record: rows, and every incident in the archive."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.errors import JournalError
@@ -16,8 +17,7 @@ from rollback_responder.journal.dynamodb import DynamoDbJournal
 from rollback_responder.ports import Row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(Struct, frozen=True, kw_only=True):
     """What the journal holds: rows by service, and every incident that is still kept."""
 
     rows: Mapping[str, Row]

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from rollback_responder import bootstrap
 from rollback_responder.actions import Clients
@@ -23,8 +24,7 @@ KEY = "rollback"
 POLICY_FILE = Path("cdk.json")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True, dict=True):
     """What the options say. An export is read as it is: no AWS call, and no policy but a named one.
 
     Each AWS client is made when it is needed first.

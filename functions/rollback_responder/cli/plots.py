@@ -2,13 +2,13 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isnan, nan
 from typing import Any
 
 from matplotlib import dates, rc_context
 from matplotlib.figure import Figure
+from msgspec import Struct
 
 from rollback_responder.cli.findings import Finding, Kind, pointer_of
 from rollback_responder.cli.recorded import metrics_in
@@ -31,8 +31,7 @@ COLOURS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """One line of a picture."""
 
     label: str

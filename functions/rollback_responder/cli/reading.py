@@ -11,10 +11,11 @@ when a deployment was created; DescribeStackEvents goes back 90 days.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.cli import rollout_history

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from rollback_responder.cli.shelf import SERVICE, Item, Shelf
 from rollback_responder.domain.controls import Controls
@@ -28,8 +29,7 @@ LABEL = "label#"
 SAID, THIS_MILLENNIUM = "said", "2"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(Struct, frozen=True, kw_only=True):
     """Who works on a service right now; `may_act` means that something may be touched."""
 
     claim_id: str
@@ -37,8 +37,7 @@ class Holder:
     may_act: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """What the journal says of one service. One that cannot be read holds only its `damage`."""
 
     service: str
@@ -54,24 +53,21 @@ class Record:
         return self.incident if self.incident and self.incident.is_open else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
+class Shared(Struct, frozen=True, kw_only=True):
     """What all services share: who paused the responder, and the rollbacks of this hour."""
 
     paused_by: str | None
     rollbacks_this_hour: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+class Label(Struct, frozen=True, kw_only=True):
     """Whether an incident did what it should have, in somebody's judgement."""
 
     is_right: bool
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(Struct, frozen=True, kw_only=True):
     """Incidents, oldest first, and in words what of them cannot be read."""
 
     incidents: tuple[Incident, ...]

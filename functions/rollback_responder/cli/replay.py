@@ -8,8 +8,9 @@ stops is back a minute later. What the minutes would have shown after that, nobo
 import itertools
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from rollback_responder.cli.history import History
 from rollback_responder.cli.recorded import in_turn, metrics_in, nothing_to_wait_for
@@ -33,8 +34,7 @@ Progress = Callable[[datetime], None]
 Alarms = Mapping[str, Sequence[AlarmReading]]
 
 
-@dataclass(slots=True, kw_only=True)
-class Replayed:
+class Replayed(Struct, kw_only=True):
     """What the house did in a record. `incidents` are in the order in which they opened."""
 
     incidents: tuple[Incident, ...] = ()

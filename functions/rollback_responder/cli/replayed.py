@@ -1,8 +1,9 @@
 """A record's targets that can be acted upon: what is done takes effect in the replay alone."""
 
 import itertools
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from rollback_responder.cli.history import History, Stay
 from rollback_responder.cli.recorded import PointersInRecord, RolloutsInRecord

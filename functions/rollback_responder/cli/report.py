@@ -4,7 +4,8 @@ The words are those of Slack, and every number is the journal's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rollback_responder.cli.figures import figures_of, told
 from rollback_responder.cli.records import Label
@@ -21,8 +22,7 @@ FIGURES = "Figures"
 Pairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """An incident in full. Every string is plain text; whoever renders it escapes it.
 
     `summary` has a title and a text for each part, `timeline` an instant and what happened.

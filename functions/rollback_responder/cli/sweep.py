@@ -1,9 +1,11 @@
 """What other thresholds would have changed: the same record, played again."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.cli.findings import WOULD_BE, findings_of, modelled
 from rollback_responder.cli.history import History
@@ -19,8 +21,7 @@ BREACHING_MINUTES = (None, 1, 2, 3)
 THRESHOLDS = {"threshold_percent": 100.0, "threshold_ms": 900_000.0, "times": 100.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class Variant(Struct, frozen=True, kw_only=True):
     """The policy with other thresholds, against the policy as it is.
 
     `later_minutes` is the median over what both would roll back, or ask about; `lost` are those

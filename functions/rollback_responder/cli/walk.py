@@ -4,8 +4,9 @@ It looks, judges and decides with the same functions, in the same order.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, assert_never
+
+from msgspec import Struct
 
 from rollback_responder import signals
 from rollback_responder.domain.assessment import Assessment
@@ -34,16 +35,14 @@ from rollback_responder.ports import Claim, Row
 from rollback_responder.rooms import Rooms
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Refused(Struct, frozen=True, kw_only=True):
     """A message that `respond` would put among the dead letters."""
 
     reason: str
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ignored:
+class Ignored(Struct, frozen=True, kw_only=True):
     """A message that asks for nothing."""
 
     signal: Signal
@@ -51,8 +50,7 @@ class Ignored:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class Looked(Struct, frozen=True, kw_only=True):
     """Everything that `respond` would rest its decision on, seen without a claim."""
 
     row: Row
@@ -62,8 +60,7 @@ class Looked:
     situation: Situation | StandDown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class Explained(Struct, frozen=True, kw_only=True):
     """One look at what a message is about.
 
     `before` is what settles it before any gate is asked, if anything does. `explanation` is None

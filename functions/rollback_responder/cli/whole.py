@@ -1,7 +1,9 @@
 """A whole backtest: what the policy would have done, and what others would have changed."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.cli.findings import Finding, Kind, findings_of, missing_alarms
 from rollback_responder.cli.history import History
@@ -12,8 +14,7 @@ from rollback_responder.domain.response import Mode
 from rollback_responder.domain.signal import AlarmState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backtest:
+class Backtest(Struct, frozen=True, kw_only=True):
     """What one policy would have done in one record."""
 
     history: History

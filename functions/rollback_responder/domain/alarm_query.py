@@ -1,13 +1,13 @@
 """A question as the alarm that wakes the responder: the same series as are read at run time."""
 
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from rollback_responder.domain.metric import PERIOD_SECONDS, Level, Question, Series, Share
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmQuery:
+class AlarmQuery(Struct, frozen=True, kw_only=True):
     """What a trigger's alarm watches: one series, metric math over several, or a band about one.
 
     With `band_width` the alarm fires above the band, else above `threshold`.

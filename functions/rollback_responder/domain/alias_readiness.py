@@ -5,8 +5,10 @@ deleted at the next deploy, and traffic that does not come through the alias.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain.finding import Check, Finding, Unread, finding, not_read
 from rollback_responder.domain.policy import Service
@@ -43,8 +45,7 @@ def moved(service: Service) -> Moved:
     return Moved.ONCE_FINISHED if service.rollouts else Moved.ALWAYS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(Struct, frozen=True, kw_only=True):
     """Who calls a function, and what of it: an alias, a version, or None for `$LATEST`."""
 
     way: Way
@@ -52,8 +53,7 @@ class Caller:
     qualifier: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AliasFacts:
+class AliasFacts(Struct, frozen=True, kw_only=True):
     """A Lambda alias and what is around it.
 
     `versions` are the published ones, or None where the function does not exist. `kept` says

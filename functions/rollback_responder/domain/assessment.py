@@ -7,10 +7,11 @@ is known by its last hour. The arithmetic is kept in words, for the journal and 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
+
+from msgspec import Struct
 
 from rollback_responder.domain import judging
 from rollback_responder.domain.document import Doc
@@ -35,8 +36,7 @@ class Baseline(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assessment:
+class Assessment(Struct, frozen=True, kw_only=True):
     """The suspect's evidence, and its predecessor's where there is any.
 
     `served_since_at` is the first minute in which the suspect itself is known to have served;

@@ -1,8 +1,10 @@
 """A case: one look at a service, and what is to be written about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.controls import Approval, Controls, RollbackOrdered
@@ -22,8 +24,7 @@ from rollback_responder.domain.trial import OnTrial, Trial, on_trial
 Ledgers = Mapping[str, Ledger]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """What is known before anything is judged.
 
     Attributes:
@@ -208,8 +209,7 @@ def seen(
     return kept
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """What is to be written about a service, and a sentence for the log.
 
     `news` is the reason of the step that this look added to the incident, if it added one.

@@ -1,8 +1,9 @@
 """What no single field of a policy can be wrong about: names, modes and alarms that collide."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct
 
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import Problem
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from rollback_responder.domain.response import Mode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class Places(Struct, frozen=True, kw_only=True):
     """Where in the document the parts stand that a policy was made of.
 
     Attributes:

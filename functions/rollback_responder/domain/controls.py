@@ -4,9 +4,10 @@ They come with the claim, so what was said before an attempt began always counts
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
+
+from msgspec import Struct
 
 from rollback_responder.domain.document import Doc
 
@@ -14,24 +15,21 @@ from rollback_responder.domain.document import Doc
 ORDERED_WITHIN = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FixingForward:
+class FixingForward(Struct, frozen=True, kw_only=True):
     """Somebody is fixing it with a new deploy: nothing is rolled back until then."""
 
     by: Annotated[str, Doc("Who said so.")]
     until_at: Annotated[datetime, Doc("When it expires.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frozen:
+class Frozen(Struct, frozen=True, kw_only=True):
     """Somebody froze the service: a person is asked before anything of it is rolled back."""
 
     by: Annotated[str, Doc("Who said so.")]
     until_at: Annotated[datetime, Doc("When it expires.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unsafe:
+class Unsafe(Struct, frozen=True, kw_only=True):
     """A mark that going back would break something: a migration ran, a format changed."""
 
     by: Annotated[str, Doc("Who set it, a person or a pipeline.")]
@@ -42,8 +40,7 @@ class Unsafe:
     until_at: Annotated[datetime | None, Doc("When it expires; never, where left out.")] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
+class Approval(Struct, frozen=True, kw_only=True):
     """A person's yes to the rollback that one incident asks for."""
 
     incident_id: Annotated[str, Doc("The incident that asks.")]
@@ -54,8 +51,7 @@ class Approval:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """A person's no: nothing of that change is rolled back."""
 
     incident_id: Annotated[str, Doc("The incident that was looked at.")]
@@ -64,8 +60,7 @@ class Held:
     at: Annotated[datetime, Doc("When.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoAsked:
+class UndoAsked(Struct, frozen=True, kw_only=True):
     """A person wants the version back that an incident rolled back from."""
 
     incident_id: Annotated[str, Doc("The incident that rolled it back.")]
@@ -73,8 +68,7 @@ class UndoAsked:
     at: Annotated[datetime, Doc("When.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RollbackOrdered:
+class RollbackOrdered(Struct, frozen=True, kw_only=True):
     """A person wants what is live or under way undone, whatever the alarms say of it."""
 
     by: Annotated[str, Doc("Who wants it.")]
@@ -90,8 +84,7 @@ class RollbackOrdered:
         return now >= self.at + ORDERED_WITHIN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Controls:
+class Controls(Struct, frozen=True, kw_only=True):
     """All that was said about one service."""
 
     fix_forward: Annotated[FixingForward | None, Doc("Whether somebody is fixing it forward.")] = (

@@ -1,6 +1,6 @@
 """Deciding: all gates, the way back, then all switches. The order is theirs."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from rollback_responder.domain.gates import GATES
 from rollback_responder.domain.judging import Verdict

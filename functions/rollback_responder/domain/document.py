@@ -1,24 +1,22 @@
-"""Documents, typed once: a frozen dataclass is the grammar, read here and written here.
+"""Documents, typed once: a frozen Struct is the grammar, read here and written here.
 
 A field's type says what is allowed; `Annotated` carries what a type cannot say: a sentence of
 documentation, limits, units. The same types make the JSON Schema (`schema.py`), so an editor, the
 synth and the function all refuse the same things.
 
-Understood types: str, int, float, bool, datetime (ISO 8601 with offset), str enums, dataclasses,
-tuples of these, unions of dataclasses told apart by a `kind` literal, and `X | None` for what may
+Understood types: str, int, float, bool, datetime (ISO 8601 with offset), str enums, Structs,
+tuples of these, unions of Structs told apart by a `kind` literal, and `X | None` for what may
 be left out.
 
 CDK context reaches Python through Node: `5.0` arrives as `5`, and a `null` in an object vanishes.
 So a float takes an int, an int takes a whole float, and null never means anything.
 """
 
-import dataclasses
 import difflib
 import enum
 import re
 import types
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import (
@@ -29,8 +27,9 @@ from typing import (
     Union,
     get_args,
     get_origin,
-    get_type_hints,
 )
+
+from msgspec import NODEFAULT, Struct, structs
 
 from rollback_responder.domain.errors import Problem
 
@@ -44,37 +43,32 @@ LARGEST = 2**53
 ANY_YEAR, COUNTABLE = range(1, 10_000), range(1970, 9000)
 
 
-@dataclass(frozen=True, slots=True)
-class Doc:
+class Doc(Struct, frozen=True):
     """One sentence for the reader of the configuration, and what to do about a wrong value."""
 
     text: str
     change: str = "see docs/configuration.md"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Numeric limits, both inclusive."""
 
     minimum: float
     maximum: float
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """A string's shape: a regular expression for the whole string, and the same in words."""
 
     regex: str
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class AtLeastOne:
+class AtLeastOne(Struct, frozen=True):
     """The list may not be empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field of a document type, taken apart."""
 
     name: str
@@ -85,7 +79,7 @@ class Field:
     @property
     def required(self) -> bool:
         """Whether the document must hold the field."""
-        return self.default is dataclasses.MISSING
+        return self.default is NODEFAULT
 
     def note(self, kind: type[T]) -> T | None:
         """The annotation of that kind, if the field carries one."""
@@ -102,12 +96,11 @@ def fields_of(cls: Any) -> tuple[Field, ...]:
 
 @cache
 def _fields_of(cls: Any) -> tuple[Field, ...]:
-    hints = get_type_hints(cls, include_extras=True)
     found = []
-    for field in dataclasses.fields(cls):
-        hint, notes = _bare(hints[field.name], ())
+    for field in structs.fields(cls):
+        hint, notes = _bare(field.type, ())
         default = field.default
-        if field.default_factory is not dataclasses.MISSING:
+        if field.default_factory is not NODEFAULT:
             default = field.default_factory()
         found.append(Field(field.name, hint, notes, default))
     # What tells a value apart is read and shown first, wherever a base class has put it.
@@ -115,10 +108,15 @@ def _fields_of(cls: Any) -> tuple[Field, ...]:
 
 
 def members_of(hint: Any) -> tuple[type, ...]:
-    """The dataclasses of a tagged union (a single dataclass is a union of one)."""
+    """The Structs of a tagged union (a single Struct is a union of one)."""
     if get_origin(hint) in (Union, types.UnionType):
         return tuple(member for member in get_args(hint) if member is not types.NoneType)
     return (hint,)
+
+
+def is_document(hint: Any) -> bool:
+    """Whether a type is a document of its own, with fields, and no plain value."""
+    return isinstance(hint, type) and issubclass(hint, Struct)
 
 
 @cache
@@ -139,14 +137,8 @@ def write(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, enum.Enum):
         return value.value
-    names = _names(kind)
-    pairs = ((name, getattr(value, name)) for name in names)
+    pairs = ((name, getattr(value, name)) for name in kind.__struct_fields__)
     return {name: write(member) for name, member in pairs if member is not None}
-
-
-@cache
-def _names(cls: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 class Reader:
@@ -206,10 +198,10 @@ class Reader:
             return self._wrong(path, value, " or ".join(map(repr, allowed)), "use that word")
         if origin in (Union, types.UnionType):
             members = members_of(hint)
-            if not all(dataclasses.is_dataclass(member) for member in members):
+            if not all(is_document(member) for member in members):
                 return self._value(field, members[0], value, path)
             return self.read_kind(hint, value, path)
-        if dataclasses.is_dataclass(hint):
+        if is_document(hint):
             return self.read_kind(hint, value, path)
         if isinstance(hint, type) and issubclass(hint, enum.Enum):
             return self._word(field, hint, value, path)
@@ -221,7 +213,7 @@ class Reader:
         if not value and field.note(AtLeastOne) is not None:
             return self._wrong(path, value, "a list with at least one entry", "add an entry")
         bare, notes = _bare(hint, field.notes)
-        inner = dataclasses.replace(field, notes=notes)
+        inner = structs.replace(field, notes=notes)
         return tuple(
             self._value(inner, bare, item, f"{path}[{index}]") for index, item in enumerate(value)
         )

@@ -21,15 +21,14 @@ RollbackError
     └── MessageGone      the message to edit or reply to is out of reach
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
 class RollbackError(Exception):
     """Root of every error this package raises."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One thing wrong in a document, said so that its writer can mend it."""
 
     path: str

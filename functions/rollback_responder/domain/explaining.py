@@ -4,8 +4,9 @@ It walks the same tables as `decide`, so it can neither leave one out nor know o
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from rollback_responder.domain.decision import decide, proposed
 from rollback_responder.domain.gates import GATES
@@ -35,8 +36,7 @@ class Says(StrEnum):
     NOT_ASKED = "not_asked"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """One line: who was asked, and what it says. `rule` is what it looks for, in its own words."""
 
     stage: Stage
@@ -47,8 +47,7 @@ class Answer:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """Every answer in the order of the asking, and what is decided of them."""
 
     answers: tuple[Answer, ...]

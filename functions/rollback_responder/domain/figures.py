@@ -18,9 +18,10 @@ each of them took is in the journal.
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from rollback_responder.domain import naming
 from rollback_responder.domain.incident import OPEN, Incident, State
@@ -44,8 +45,7 @@ class Unit(StrEnum):
     SECONDS = "Seconds"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Figure(Struct, frozen=True, kw_only=True):
     """One number for CloudWatch."""
 
     name: str
@@ -124,8 +124,7 @@ def _lasted(name: str, duration: timedelta | None) -> Iterator[Figure]:
 # -- of many --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
+class Times(Struct, frozen=True, kw_only=True):
     """How long something took, so many times; None where it never happened."""
 
     count: int
@@ -134,8 +133,7 @@ class Times:
     p90: timedelta | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(Struct, frozen=True, kw_only=True):
     """What many incidents come to.
 
     Attributes:

@@ -1,7 +1,8 @@
 """Findings: what a readiness check finds wrong, how bad that is, and how it is mended."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Level(StrEnum):
@@ -54,8 +55,7 @@ class Check(StrEnum):
     SLACK_SECRET = "slack_secret"  # noqa: S105 - names a check, holds nothing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One thing that is not as it should be, and how it is mended."""
 
     check: Check
@@ -65,8 +65,7 @@ class Finding:
     fix: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class Unread(Struct, frozen=True, kw_only=True):
     """A fact that could not be read, and why."""
 
     why: str

@@ -1,8 +1,10 @@
 """Following a rollback, leg by leg, until everything is back or cannot be brought back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.incident import Incident, State
@@ -29,8 +31,7 @@ REASONS: dict[News, Reason] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """An incident after a look at the targets it follows.
 
     `begin` is the leg whose turn has come, `go_on` one whose failed rollback is to be continued.

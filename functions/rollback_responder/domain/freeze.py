@@ -1,9 +1,10 @@
 """Freeze windows: times in which nothing is changed without a person's word."""
 
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, assert_never
+
+from msgspec import Struct
 
 from rollback_responder.domain.document import AtLeastOne, Doc, Pattern
 
@@ -23,8 +24,7 @@ class Day(StrEnum):
     SUNDAY = "sun"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneFreeze:
+class OneFreeze(Struct, frozen=True, kw_only=True):
     """A freeze with a begin and an end."""
 
     kind: Annotated[Literal["once"], Doc("The kind of freeze.")] = "once"
@@ -33,8 +33,7 @@ class OneFreeze:
     until_at: Annotated[datetime, Doc("When it ends.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeeklyFreeze:
+class WeeklyFreeze(Struct, frozen=True, kw_only=True):
     """A freeze on certain days of each week, in UTC.
 
     One that ends earlier than it begins lasts until the next day.

@@ -1,7 +1,8 @@
 """Going back: what is written once a rollback has begun."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE, Assessment

@@ -3,8 +3,9 @@
 Every function here returns an `Entry` or None for "that is not what this is about".
 """
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.case import Case, Entry, answering, incident_of, said, stepped

@@ -4,10 +4,12 @@ Every step it took is kept; the journal writes it whole, and Slack reads nothing
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain import naming
 from rollback_responder.domain.assessment import Assessment
@@ -75,8 +77,7 @@ TRANSITIONS: dict[State | None, frozenset[State]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One thing that happened, in words."""
 
     at: Annotated[datetime, Doc("When.")]
@@ -86,8 +87,7 @@ class Step:
     aside: Annotated[bool, Doc("Whether it changes nothing about how the incident stands.")] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(Struct, frozen=True, kw_only=True):
     """An alarm's transition that an earlier incident of the service has answered."""
 
     alarm_name: Annotated[str, Doc("The alarm.")]
@@ -95,8 +95,7 @@ class Answered:
     change: Annotated[str | None, Doc("The change that it was judged on.")] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """An attempt that ended without a word: it may have acted, or may still.
 
     It meant to stop `changes`, or, where there are none, to move the pointer from `revision`.
@@ -112,8 +111,7 @@ class Attempt:
         return now >= self.lost_at + SETTLED_AFTER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
+class Incident(Struct, frozen=True, kw_only=True):
     """An incident as the journal keeps it. Old incidents outlive new policies, so it holds its own.
 
     `alarm_since_at` is the alarm's transition that began it; with `change` it tells one incident

@@ -1,11 +1,13 @@
 """The judge: minutes against one question. See `assessment.py` for what it is given."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from math import exp, log
 from typing import Annotated, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain.document import Doc
 from rollback_responder.domain.evidence import log_e_above, log_e_between, upper_bound
@@ -48,8 +50,7 @@ class Verdict(StrEnum):
 WORSE = (Verdict.UNMEASURABLE, Verdict.HEALTHY, Verdict.INCONCLUSIVE, Verdict.BREACHING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """The numbers behind a verdict, over the question's window of minutes."""
 
     verdict: Annotated[Verdict, Doc("What the numbers say.")]
@@ -65,8 +66,7 @@ class Evidence:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(Struct, frozen=True, kw_only=True):
     """All the minutes that a judgement rests on.
 
     Attributes:
@@ -128,8 +128,7 @@ def look_back(question: Question, buckets: Sequence[Bucket], history: Sequence[B
     return _evidence(question, window, normal, Verdict.BREACHING if bad else verdict, "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
+class _Look(Struct, frozen=True, kw_only=True):
     """The minutes that count: the question's window, and the ten that the evidence rests on."""
 
     window: tuple[Bucket, ...]
@@ -166,8 +165,7 @@ def _judged(question: Question, look: _Look) -> Evidence:
 # -- shares -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Proof:
+class _Proof(Struct, frozen=True, kw_only=True):
     """How surely, and how much, the suspect is worse than the version before."""
 
     log_e: float

@@ -5,10 +5,12 @@ order; a deployment that a stack drives is stopped, and the stack is only follow
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain.document import Doc
 from rollback_responder.domain.measurement import MINUTE
@@ -46,8 +48,7 @@ class LegState(StrEnum):
 ENDED = frozenset({LegState.BACK, LegState.FAILED, LegState.LEFT})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leg:
+class Leg(Struct, frozen=True, kw_only=True):
     """One target's part in a rollback."""
 
     target: Annotated[Target, Doc("What goes back.")]
@@ -89,8 +90,7 @@ class News(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """A leg after a look at its target, and what is new; `news` is None where nothing is."""
 
     leg: Leg

@@ -1,14 +1,14 @@
 """What CloudWatch measured, minute by minute: facts only, no judgement."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class Bucket(Struct, frozen=True, kw_only=True):
     """One minute.
 
     Attributes:
@@ -26,8 +26,7 @@ class Bucket:
     limit: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class Measurement(Struct, frozen=True, kw_only=True):
     """The buckets that have requests, oldest first: all traffic, and the two versions apart.
 
     The window is from `since_at` to `read_at`.

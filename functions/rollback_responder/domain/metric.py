@@ -5,8 +5,10 @@ contract test compares the renderings.
 """
 
 import math
-from dataclasses import dataclass, replace
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain.target import LambdaAlias, Pointer
 from rollback_responder.domain.trigger import (
@@ -36,8 +38,7 @@ REQUESTS, ERRORS, VALUE, THROTTLES = "requests", "errors", "value", "throttles"
 TIMEOUTS_NAMESPACE = "RollbackResponder/Timeouts"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class Series(Struct, frozen=True, kw_only=True):
     """One CloudWatch time series of one-minute datapoints.
 
     `id` is what metric math calls it; `statistic` is spelled as CloudWatch spells it.
@@ -50,8 +51,7 @@ class Series:
     statistic: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(Struct, frozen=True, kw_only=True):
     """How many of all were bad: minutes above a percentage, or a count within the window.
 
     `whole` are summed. Exactly one of `threshold_percent` and `more_than` is given.
@@ -90,8 +90,7 @@ class Share:
         return math.ceil(self.minimum_requests / EVIDENCE_MINUTES)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
+class Level(Struct, frozen=True, kw_only=True):
     """How high a number is: above a threshold, a multiple of its own normal, or CloudWatch's band.
 
     Exactly one of `threshold`, `times_normal` and `band_width` judges, although `alarm_band` may

@@ -5,7 +5,8 @@ person names is looked at: the metrics of an alias come with the alias, which is
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rollback_responder.domain.finding import Check, Finding, Unread, finding, not_read
 from rollback_responder.domain.metric import Series, question_of
@@ -13,8 +14,7 @@ from rollback_responder.domain.policy import Service
 from rollback_responder.domain.trigger import AdoptedAlarm, PointerTrigger
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricFacts:
+class MetricFacts(Struct, frozen=True, kw_only=True):
     """A metric of a trigger, and whether it had a datum in the last two weeks."""
 
     trigger: str

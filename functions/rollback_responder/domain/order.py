@@ -3,9 +3,11 @@
 An order is judged against the journal alone. What it comes to is the business of the next look.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain.case import live_order
 from rollback_responder.domain.controls import (
@@ -31,8 +33,7 @@ UNDO_WITHIN = timedelta(hours=24)
 A_MOMENT = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approve:
+class Approve(Struct, frozen=True, kw_only=True):
     """Do what an incident asks about."""
 
     service: str
@@ -40,8 +41,7 @@ class Approve:
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Struct, frozen=True, kw_only=True):
     """Do not roll back what an incident is about."""
 
     service: str
@@ -49,8 +49,7 @@ class Hold:
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undo:
+class Undo(Struct, frozen=True, kw_only=True):
     """Put the version back that an incident rolled back from."""
 
     service: str
@@ -58,8 +57,7 @@ class Undo:
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FixForward:
+class FixForward(Struct, frozen=True, kw_only=True):
     """Roll nothing of a service back until then; None ends that.
 
     `incident_id` is where it is told, if anywhere.
@@ -71,8 +69,7 @@ class FixForward:
     incident_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freeze:
+class Freeze(Struct, frozen=True, kw_only=True):
     """Ask before anything of a service is rolled back, until then; None ends that."""
 
     service: str
@@ -81,8 +78,7 @@ class Freeze:
     incident_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+class Label(Struct, frozen=True, kw_only=True):
     """Whether what an incident did, or did not do, was right. It feeds the figures."""
 
     service: str
@@ -91,22 +87,19 @@ class Label:
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
+class Pause(Struct, frozen=True, kw_only=True):
     """Act no more; go on watching and judging."""
 
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resume:
+class Resume(Struct, frozen=True, kw_only=True):
     """Act again, on what is then the case."""
 
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RollBackNow:
+class RollBackNow(Struct, frozen=True, kw_only=True):
     """Undo what is live or under way, whatever the alarms say: just this, and back to just that.
 
     It overrules whoever held one of these `changes`, or fixes the service forward. A `drill` goes
@@ -125,8 +118,7 @@ class RollBackNow:
     incident_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoDrill:
+class NoDrill(Struct, frozen=True, kw_only=True):
     """The monthly drill of a service is held back: that is told, once a month."""
 
     service: str
@@ -139,8 +131,7 @@ OfControls = Approve | Hold | Undo | FixForward | Freeze | RollBackNow | NoDrill
 Order = OfControls | Label | Pause | Resume
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, frozen=True, kw_only=True):
     """An order that was taken: what the row says from now on, and in one sentence what was said.
 
     `controls` are as before where somebody had said the same already.

@@ -4,7 +4,7 @@ Whether it is bad, and whether it is the change, the person has judged. What sta
 rollback impossible, wrong for everybody, or forbidden by the policy.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from rollback_responder.domain.controls import RollbackOrdered
 from rollback_responder.domain.decision import proposed

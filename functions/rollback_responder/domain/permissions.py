@@ -5,8 +5,9 @@ resource stands for region and account, `{partition}` for AWS's own.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from rollback_responder.domain.policy import Policy
 from rollback_responder.domain.target import (
@@ -20,8 +21,7 @@ from rollback_responder.domain.target import (
 MUTE_RULES = "arn:{partition}:cloudwatch:{here}:alarm-mute-rule:*"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(Struct, frozen=True, kw_only=True):
     """One action on one resource. `title` says whose need it is."""
 
     action: str

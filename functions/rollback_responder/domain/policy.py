@@ -1,9 +1,10 @@
 """The policy: what an operator writes in `cdk.json`, typed once, for the synth and the function."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, TypeVar
+
+from msgspec import Struct, field
 
 from rollback_responder.domain import naming
 from rollback_responder.domain.conflicts import Places, conflicts_of
@@ -44,8 +45,7 @@ class Mention(StrEnum):
     NOBODY = "nobody"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
+class Digest(Struct, frozen=True, kw_only=True):
     """One message a week about the seven days before it, also when nothing happened.
 
     Monday at eight lies before a week is planned; it rings nobody.
@@ -55,8 +55,7 @@ class Digest:
     hour: Annotated[int, Doc("The hour at which it comes, in UTC."), Limits(0, 23)] = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slack:
+class Slack(Struct, frozen=True, kw_only=True):
     """Where and how loudly to tell. The webhook or token is in the Slack secret, never here."""
 
     channel: Annotated[
@@ -81,8 +80,7 @@ class Slack:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guardrails:
+class Guardrails(Struct, frozen=True, kw_only=True):
     """Limits on acting, the same for all services."""
 
     cooldown_minutes: Annotated[
@@ -127,8 +125,7 @@ class Guardrails:
     ] = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
+class Verification(Struct, frozen=True, kw_only=True):
     """When a rollback counts as having helped."""
 
     healthy_minutes: Annotated[
@@ -139,8 +136,7 @@ class Verification:
     ] = 15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(Struct, frozen=True, kw_only=True):
     """One service: what moves when it is deployed, and what shows that it is broken."""
 
     # Dots part the pieces of an alarm's name, so a service's name has none.
@@ -188,8 +184,7 @@ class Service:
         return tuple(target for target in self.targets if isinstance(target, Rollout))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class Health(Struct, frozen=True, kw_only=True):
     """Who is told when the responder itself is ill, by a way that does not need it."""
 
     emails: Annotated[
@@ -198,8 +193,7 @@ class Health:
     ] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drills:
+class Drills(Struct, frozen=True, kw_only=True):
     """When rollbacks are rehearsed: each service on one day of each month, by its name."""
 
     hour: Annotated[int, Doc("The hour of the day, in UTC."), Limits(0, 23)] = 10
@@ -217,8 +211,7 @@ class Watched(NamedTuple):
     trigger: Trigger
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """The whole of context `rollback`."""
 
     environment: Annotated[

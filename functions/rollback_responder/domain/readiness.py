@@ -4,8 +4,9 @@ A fact that could not be read is `Unread`, which is never taken for a good one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from rollback_responder.domain.alias_readiness import AliasFacts, alias_findings
 from rollback_responder.domain.finding import Check, Finding, Unread, finding, not_read
@@ -20,8 +21,7 @@ from rollback_responder.domain.target import CloudFormationStack, CodeDeployGrou
 SERVICES_A_DAY = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmFacts:
+class AlarmFacts(Struct, frozen=True, kw_only=True):
     """An alarm in scope.
 
     `adopted` means that it is somebody else's. `topic` is what it must publish to, or None where it
@@ -37,24 +37,21 @@ class AlarmFacts:
     vouches: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DependencyFacts:
+class DependencyFacts(Struct, frozen=True, kw_only=True):
     """The alarm of something that a service depends on."""
 
     name: str
     reading: AlarmReading | Unread | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupFacts:
+class GroupFacts(Struct, frozen=True, kw_only=True):
     """A deployment group; `rolls_back` says whether it does so by itself, None if it is gone."""
 
     target: CodeDeployGroup
     rolls_back: bool | Unread | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackState:
+class StackState(Struct, frozen=True, kw_only=True):
     """A stack as CloudFormation describes it; `root` is named where it is nested."""
 
     phase: Phase
@@ -64,16 +61,14 @@ class StackState:
     root: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackFacts:
+class StackFacts(Struct, frozen=True, kw_only=True):
     """A stack, or None if it is gone."""
 
     target: CloudFormationStack
     state: StackState | Unread | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionFacts:
+class PermissionFacts(Struct, frozen=True, kw_only=True):
     """What IAM's simulation says of one need; `decision` is its word."""
 
     need: Need

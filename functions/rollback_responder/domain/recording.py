@@ -4,10 +4,12 @@ They are kept in columns, so that an hour of three series takes about three kilo
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, NamedTuple, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain.document import Doc
 from rollback_responder.domain.measurement import MINUTE, Bucket, Measurement, in_order
@@ -36,8 +38,7 @@ class Point(NamedTuple):
     limit: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
+class Track(Struct, frozen=True, kw_only=True):
     """One series in columns. Minutes without traffic, or without a number, are not in it."""
 
     minutes: Annotated[tuple[int, ...], Doc("Each minute, counted from the recording's begin.")]
@@ -58,8 +59,7 @@ class Track:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class Recording(Struct, frozen=True, kw_only=True):
     """The minutes of all traffic, and of the two versions apart where CloudWatch tells them apart.
 
     An empty track means "not known", never "no errors".

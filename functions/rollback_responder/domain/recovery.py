@@ -1,7 +1,8 @@
 """Recovery: what earlier attempts, which ended without a word, did or may still do."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.case import Case, Entry, answering, incident_of, stepped

@@ -5,10 +5,12 @@ way back: after 5 -> 4 it would lead to 5 again.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain.document import Doc
 from rollback_responder.domain.rollout import Sight
@@ -25,8 +27,7 @@ class Origin(StrEnum):
     PUT_BACK = "put_back"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """One stay of one version behind the alias.
 
     The same version may come back later: that is another release, with another `since_at`.
@@ -46,16 +47,14 @@ class Release:
         return f"{self.version}@{self.since_at.isoformat()}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
+class Build(Struct, frozen=True, kw_only=True):
     """What a version is made of: the hash of its code, and what its publisher wrote about it."""
 
     code_sha256: str
     about: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Good:
+class Good(Struct, frozen=True, kw_only=True):
     """A version that once proved itself."""
 
     version: Annotated[str, Doc("The Lambda version.")]
@@ -63,8 +62,7 @@ class Good:
     code_sha256: Annotated[str | None, Doc("Its code's hash.")] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bad:
+class Bad(Struct, frozen=True, kw_only=True):
     """A version that was rolled back from. It is never gone back to."""
 
     version: Annotated[str, Doc("The Lambda version.")]
@@ -73,8 +71,7 @@ class Bad:
     code_sha256: Annotated[str | None, Doc("Its code's hash.")] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class Ledger(Struct, frozen=True, kw_only=True):
     """What is known of a target. Empty until the watcher has seen it once.
 
     `revision` is an alias's `RevisionId`, or a rollout's `Sight.revision`, when it was last seen:
@@ -90,8 +87,7 @@ class Ledger:
     acted_at: Annotated[tuple[datetime, ...], Doc("When that was, latest first.")] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """A target as AWS shows it now.
 
     `primary` takes what the weights leave over. `other` is the second version of a weighted alias,

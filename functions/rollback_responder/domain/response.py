@@ -1,9 +1,10 @@
 """How much is done about a symptom: by the mode, and by its severity and the age of the change."""
 
-from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
+
+from msgspec import Struct
 
 from rollback_responder.domain.document import Doc, Limits
 
@@ -50,8 +51,7 @@ class Response(StrEnum):
     TELL = "tell"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ages:
+class Ages(Struct, frozen=True, kw_only=True):
     """Up to which age of the change it is rolled back, and up to which a person is asked."""
 
     roll_back_minutes: Annotated[
@@ -74,16 +74,14 @@ class Ages:
         return Response.TELL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeAges:
+class ChangeAges(Struct, frozen=True, kw_only=True):
     """Up to which age a change may be suspected at all, and up to which it may be acted upon."""
 
     suspect: timedelta
     act: timedelta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Responses:
+class Responses(Struct, frozen=True, kw_only=True):
     """The decision table: a row for each severity, by the age of the change."""
 
     critical: Annotated[Ages, Doc("Where a trigger of severity critical fires.")] = Ages(
@@ -107,7 +105,7 @@ class Responses:
     @property
     def horizon(self) -> timedelta:
         """A change older than this is nobody's suspect."""
-        rows: list[Ages] = [getattr(self, row.name) for row in fields(self)]
+        rows: list[Ages] = [getattr(self, row) for row in self.__struct_fields__]
         longest = max(max(row.roll_back_minutes, row.ask_minutes) for row in rows)
         return timedelta(minutes=longest)
 

@@ -4,9 +4,10 @@ Each kind's action turns AWS's own status words into these phases, by a table th
 equal to the SDK's. Everything behind it, choosing, following, telling, knows the phases only.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 # A deployment that was stopped names its rollback a moment later; until then it looks broken.
 GRACE = timedelta(minutes=2)
@@ -39,8 +40,7 @@ class Phase(StrEnum):
 UNDER_WAY = frozenset({Phase.RUNNING, Phase.FINISHING, Phase.RETURNING})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class Sight(Struct, frozen=True, kw_only=True):
     """A rollout as it is now.
 
     Attributes:

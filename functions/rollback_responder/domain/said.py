@@ -1,15 +1,15 @@
 """What somebody said, as it is kept and told: every press and every command, with who."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+
+from msgspec import Struct
 
 from rollback_responder.domain import naming
 from rollback_responder.domain.document import Doc
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(Struct, frozen=True, kw_only=True):
     """One thing that a person said."""
 
     at: Annotated[datetime, Doc("When.")]

@@ -3,9 +3,10 @@
 import enum
 import types
 from collections.abc import Mapping
-from dataclasses import is_dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, Union, get_args, get_origin
+
+from msgspec.structs import replace
 
 from rollback_responder.domain.document import (
     AtLeastOne,
@@ -14,6 +15,7 @@ from rollback_responder.domain.document import (
     Limits,
     Pattern,
     fields_of,
+    is_document,
     members_of,
     write,
 )
@@ -73,10 +75,10 @@ def _type(field: Field, hint: Any) -> dict[str, Any]:
         return {"const": get_args(hint)[0]}
     if origin in (Union, types.UnionType):
         members = members_of(hint)
-        if all(is_dataclass(member) for member in members):
+        if all(is_document(member) for member in members):
             return {"oneOf": [_object(member) for member in members]}
         return _type(field, members[0])
-    if isinstance(hint, type) and is_dataclass(hint):
+    if is_document(hint):
         return _object(hint)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return {"enum": [member.value for member in hint]}

@@ -1,8 +1,9 @@
 """What a message claims, and what the alarm really says when it is read again."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class AlarmState(StrEnum):
@@ -13,8 +14,7 @@ class AlarmState(StrEnum):
     INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class Signal(Struct, frozen=True, kw_only=True):
     """A hint that an alarm may have changed. Nothing in it is acted upon: it only says *look*.
 
     The identity is the ARN. `at` is the instant of the transition as the message gives it, or None
@@ -28,8 +28,7 @@ class Signal:
     at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmReading:
+class AlarmReading(Struct, frozen=True, kw_only=True):
     """An alarm as CloudWatch describes it now.
 
     Attributes:

@@ -1,8 +1,9 @@
 """What a decision rests on, and what it may be: every fork is a value with a reason."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from rollback_responder.domain.assessment import Assessment
 from rollback_responder.domain.controls import Approval, Controls, RollbackOrdered
@@ -16,8 +17,7 @@ from rollback_responder.domain.trial import OnTrial, Returning, Trial
 from rollback_responder.domain.trigger import Trigger
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RollBack:
+class RollBack(Struct, frozen=True, kw_only=True):
     """Undo what is on trial. `to_version` is for what moves a pointer."""
 
     reason: Reason
@@ -25,15 +25,13 @@ class RollBack:
     to_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adopt:
+class Adopt(Struct, frozen=True, kw_only=True):
     """Follow a rollback that somebody else began; nothing is to be done."""
 
     returning: Returning
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandDown:
+class StandDown(Struct, frozen=True, kw_only=True):
     """Do nothing. `would` is what would have been undone but for the reason, if anything."""
 
     reason: Reason
@@ -41,8 +39,7 @@ class StandDown:
     would: RollBack | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True):
     """Do `would` if a person approves it in time."""
 
     reason: Reason
@@ -53,8 +50,7 @@ class Ask:
 Decision = RollBack | Ask | Adopt | StandDown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Switches:
+class Switches(Struct, frozen=True, kw_only=True):
     """What people flip and what all services share, as it was when the target was claimed.
 
     `paused_by` names who paused the responder, or is None. `in_budget` says whether one more
@@ -65,8 +61,7 @@ class Switches:
     in_budget: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What else was looked at, because it may be the cause.
 
     `dependencies` are the alarms of what the service depends on, None for one that does not exist.
@@ -77,8 +72,7 @@ class Surroundings:
     failing_siblings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Situation(Struct, frozen=True, kw_only=True):
     """Everything a decision may rest on.
 
     `release` is the pointer's, as the ledger knows it; `ledger` is the pointer's and has already

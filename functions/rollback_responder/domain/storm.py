@@ -1,8 +1,9 @@
 """A storm: alarms of many services at once. It is told as one, because it most likely is one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from rollback_responder.domain.incident import State
 
@@ -12,8 +13,7 @@ FEWEST_SERVICES = 5
 TOGETHER = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """An incident of it: which service, and how that stands."""
 
     service: str
@@ -21,8 +21,7 @@ class Member:
     needs_a_person: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gathering:
+class Gathering(Struct, frozen=True, kw_only=True):
     """Incidents that were opened within `TOGETHER` of one another, by their ids.
 
     `head` names the message that tells of all, once there is one; `called` is how many of them

@@ -1,13 +1,14 @@
-"""What can be rolled back: a tagged union, one dataclass for each kind.
+"""What can be rolled back: a tagged union, one Struct for each kind.
 
 Two families. A *pointer* names one of several versions and is moved back at once. A *rollout*
 carries a change step by step: it is told to stop, and goes back by itself. A new kind starts here,
 in its family; the type checker then lists every `match` to finish.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
+
+from msgspec import Struct
 
 from rollback_responder.domain.document import Doc, Limits, Pattern
 
@@ -21,8 +22,7 @@ ALIAS_NAME = Pattern(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LambdaAlias:
+class LambdaAlias(Struct, frozen=True, kw_only=True):
     """A Lambda alias that is moved from version to version at each deploy."""
 
     kind: Annotated[Literal["lambda_alias"], Doc("The kind of target.")] = "lambda_alias"
@@ -77,8 +77,7 @@ class AfterSuccess(StrEnum):
     REDEPLOY = "redeploy"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeDeployGroup:
+class CodeDeployGroup(Struct, frozen=True, kw_only=True):
     """A CodeDeploy deployment group that shifts a Lambda alias from version to version."""
 
     kind: Annotated[Literal["codedeploy_group"], Doc("The kind of target.")] = "codedeploy_group"
@@ -107,8 +106,7 @@ class CodeDeployGroup:
         return f"{self.application}/{self.group}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloudFormationStack:
+class CloudFormationStack(Struct, frozen=True, kw_only=True):
     """A CloudFormation stack whose update can be cancelled while it is under way."""
 
     kind: Annotated[Literal["cloudformation_stack"], Doc("The kind of target.")] = (

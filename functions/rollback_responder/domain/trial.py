@@ -5,8 +5,9 @@ is moved behind CodeDeploy's back makes the next deployment fail (INVALID_LAMBDA
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from rollback_responder.domain.assessment import CHANGE_TOLERANCE
 from rollback_responder.domain.leg import How, Leg
@@ -26,8 +27,7 @@ from rollback_responder.domain.target import (
 Sights = Sequence[tuple[Rollout, Sight | None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(Struct, frozen=True, kw_only=True):
     """A change, and how it would be undone.
 
     Attributes:
@@ -62,8 +62,7 @@ class Trial:
         return any(leg.how in {How.MOVE, How.REDEPLOY} for leg in self.legs)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Returning:
+class Returning(Struct, frozen=True, kw_only=True):
     """A rollback that is under way already, or that was over a moment ago."""
 
     change: str
@@ -72,8 +71,7 @@ class Returning:
     over: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoTrial:
+class NoTrial(Struct, frozen=True, kw_only=True):
     """Nothing that could be undone, and why."""
 
     reason: Reason

@@ -4,9 +4,10 @@ A trigger of a pointer is measured on each alias of its service, and on each ver
 trigger of the service has a metric of its own. How each is rendered is in `metric.py`.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
+
+from msgspec import Struct
 
 from rollback_responder.domain.document import Doc, Limits, Pattern
 from rollback_responder.domain.response import Mode, Severity
@@ -46,8 +47,7 @@ class ApiType(StrEnum):
     HTTP = "http"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Any:
+class _Any(Struct, frozen=True, kw_only=True):
     """What all triggers share."""
 
     severity: Annotated[Severity, Doc("How bad it is when this fires; see responses.")] = (
@@ -65,8 +65,7 @@ class _Any:
     ] = WhenUnmeasurable.HOLD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Measured(_Any):
+class _Measured(_Any, frozen=True, kw_only=True):
     """What those share that are measured minute by minute."""
 
     minutes: Annotated[
@@ -77,8 +76,7 @@ class _Measured(_Any):
     ] = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sampled(_Measured):
+class _Sampled(_Measured, frozen=True, kw_only=True):
     """What those share that judge requests."""
 
     minimum_requests: Annotated[
@@ -94,8 +92,7 @@ class _Sampled(_Measured):
         return f"{kind}-{self.name}" if self.name else kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Counted(_Sampled):
+class _Counted(_Sampled, frozen=True, kw_only=True):
     """What those share that judge how many requests of all were bad."""
 
     minimum_errors: Annotated[
@@ -108,8 +105,7 @@ PERCENT = Limits(0, 99.99)
 WRITE_PERCENT = "write 5 for five percent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorRate(_Counted):
+class ErrorRate(_Counted, frozen=True, kw_only=True):
     """Failed requests as a share of all requests through the alias."""
 
     kind: Annotated[Literal["error_rate"], Doc("The kind of trigger.")] = "error_rate"
@@ -128,8 +124,7 @@ class ErrorRate(_Counted):
         return self._label("error-rate")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts(_Counted):
+class Timeouts(_Counted, frozen=True, kw_only=True):
     """Requests that ran into the function's timeout, as a share of all, counted in its log.
 
     Lambda has no metric for it. The deployment makes a metric filter on the function's log group.
@@ -154,8 +149,7 @@ class Timeouts(_Counted):
         return self._label("timeouts")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttles(_Counted):
+class Throttles(_Counted, frozen=True, kw_only=True):
     """Requests that Lambda turned away, as a share of all that came."""
 
     kind: Annotated[Literal["throttles"], Doc("The kind of trigger.")] = "throttles"
@@ -184,8 +178,7 @@ def percentile_of(statistic: str) -> float | None:
     return None if statistic == "average" else float(statistic[1:])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Slow(_Sampled):
+class _Slow(_Sampled, frozen=True, kw_only=True):
     """What those share that judge how long requests take."""
 
     statistic: Annotated[
@@ -199,8 +192,7 @@ class _Slow(_Sampled):
         return self.statistic.replace(".", "-")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency(_Slow):
+class Latency(_Slow, frozen=True, kw_only=True):
     """How long requests through the alias take."""
 
     kind: Annotated[Literal["latency"], Doc("The kind of trigger.")] = "latency"
@@ -220,8 +212,7 @@ class Latency(_Slow):
         return self._label(f"latency-{self._slug}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyTimesNormal(_Slow):
+class LatencyTimesNormal(_Slow, frozen=True, kw_only=True):
     """How long requests take, compared with the service's own hour before the change.
 
     Its alarm is CloudWatch's anomaly detection: an alarm's expression cannot look at another time.
@@ -247,8 +238,7 @@ class LatencyTimesNormal(_Slow):
         return self._label(f"latency-{self._slug}-times-normal")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Api:
+class Api(Struct, frozen=True, kw_only=True):
     """Which API of API Gateway."""
 
     name: Annotated[
@@ -264,8 +254,7 @@ class Api:
     ] = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiErrorRate(_Counted):
+class ApiErrorRate(_Counted, frozen=True, kw_only=True):
     """Responses of API Gateway with a status of 500 and more, as a share of all."""
 
     kind: Annotated[Literal["api_5xx_rate"], Doc("The kind of trigger.")] = "api_5xx_rate"
@@ -282,8 +271,7 @@ class ApiErrorRate(_Counted):
         return self._label("api-5xx-rate")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiErrorCount(_Any):
+class ApiErrorCount(_Any, frozen=True, kw_only=True):
     """How many responses of API Gateway have a status of 500 and more."""
 
     kind: Annotated[Literal["api_5xx_count"], Doc("The kind of trigger.")] = "api_5xx_count"
@@ -305,8 +293,7 @@ class ApiErrorCount(_Any):
         return "api-5xx-count"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetters(_Measured):
+class DeadLetters(_Measured, frozen=True, kw_only=True):
     """Messages in a dead-letter queue."""
 
     kind: Annotated[Literal["dead_letters"], Doc("The kind of trigger.")] = "dead_letters"
@@ -326,8 +313,7 @@ class DeadLetters(_Measured):
         return f"dead-letters-{self.queue.replace('.', '-')}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dimension:
+class Dimension(Struct, frozen=True, kw_only=True):
     """One dimension of a metric."""
 
     name: Annotated[
@@ -338,8 +324,7 @@ class Dimension:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricName:
+class MetricName(Struct, frozen=True, kw_only=True):
     """A metric of anybody's, by its names."""
 
     namespace: Annotated[
@@ -351,8 +336,7 @@ class MetricName:
     dimensions: Annotated[tuple[Dimension, ...], Doc("Its dimensions, all of them.")] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ratio(_Counted):
+class Ratio(_Counted, frozen=True, kw_only=True):
     """Bad events as a share of all events: two metrics of anybody's, each summed by the minute."""
 
     kind: Annotated[Literal["ratio"], Doc("The kind of trigger.")] = "ratio"
@@ -378,8 +362,7 @@ ANY_STATISTIC = Pattern(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anomaly(_Measured):
+class Anomaly(_Measured, frozen=True, kw_only=True):
     """A metric of anybody's above what CloudWatch's anomaly detection expects of it."""
 
     kind: Annotated[Literal["anomaly"], Doc("The kind of trigger.")] = "anomaly"
@@ -398,8 +381,7 @@ class Anomaly(_Measured):
         return self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdoptedAlarm(_Any):
+class AdoptedAlarm(_Any, frozen=True, kw_only=True):
     """An alarm that exists already, metric or composite, adopted by its name.
 
     Its metric is not ours to read.

@@ -3,8 +3,9 @@
 It is written down before it is done, as everything is, and it is done at most once.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from rollback_responder.domain import release as ledgers
 from rollback_responder.domain.case import Case, Entry, stepped

@@ -1,9 +1,11 @@
 """Whether a rollback helped: FIXED, NOT_FIXED, UNKNOWN, or not yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.measurement import MINUTE, Bucket, Measurement
@@ -20,8 +22,7 @@ from rollback_responder.domain.trigger import AdoptedAlarm, PointerTrigger
 INCOMPLETE = 3 * MINUTE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """How it ended, and the numbers that say so."""
 
     state: State

@@ -1,7 +1,8 @@
 """A week as the journal and the watcher's heart tell it."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from rollback_responder.domain.figures import Summary
 from rollback_responder.domain.incident import Incident
@@ -10,8 +11,7 @@ from rollback_responder.domain.measurement import MINUTE
 WEEK = timedelta(days=7)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StillOn:
+class StillOn(Struct, frozen=True, kw_only=True):
     """Something that somebody said of a service and that still holds; None: until it is said."""
 
     service: str
@@ -20,8 +20,7 @@ class StillOn:
     until_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Week:
+class Week(Struct, frozen=True, kw_only=True):
     """Everything that a digest tells.
 
     Attributes:

@@ -114,7 +114,7 @@ def _parse(what: str, text: str) -> Any:
 
 
 def _read(cls: type[T], document: object, what: str) -> T:
-    reader = Reader(years=COUNTABLE if cls in {Incident, Ledger} else ANY_YEAR)
+    reader = Reader(years=COUNTABLE if issubclass(cls, Incident | Ledger) else ANY_YEAR)
     value = reader.read(cls, document, what)
     if value is None:
         damage = DocumentError(f"a row's {what}", tuple(reader.problems))

@@ -1,8 +1,10 @@
 """The journal in memory, for tests and simulation: the same contract as DynamoDB's."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rollback_responder.domain.controls import Controls
 from rollback_responder.domain.errors import ClaimLost, JournalError, OrderRefused
@@ -16,8 +18,7 @@ from rollback_responder.journal.codec import encode_controls
 from rollback_responder.ports import Chapter, Claim, Notice, Page, Row
 
 
-@dataclass(slots=True, kw_only=True)
-class _Kept:
+class _Kept(Struct, kw_only=True):
     ledgers: Mapping[str, Ledger] = field(default_factory=dict)
     incident: Incident | None = None
     claim: Claim | None = None
@@ -189,8 +190,7 @@ class MemoryBook:
         return not known
 
 
-@dataclass(slots=True, kw_only=True)
-class _Told:
+class _Told(Struct, kw_only=True):
     told: int = 0
     head: str | None = None
     taken_until: datetime | None = None

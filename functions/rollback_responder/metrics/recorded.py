@@ -2,8 +2,10 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rollback_responder.domain.measurement import MINUTE, Bucket
 from rollback_responder.domain.metric import Level, Question, Series
@@ -12,8 +14,7 @@ from rollback_responder.metrics.cloudwatch import BAND, buckets
 from rollback_responder.ports import Clock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
+class Track(Struct, frozen=True, kw_only=True):
     """One series, oldest first: when each minute began, and its number."""
 
     starts: Sequence[datetime]

@@ -5,8 +5,9 @@ DescribeAlarms takes nine calls a second of an account and region by default (Cl
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from rollback_responder.domain.errors import MeasurementError
 from rollback_responder.domain.measurement import Bucket
@@ -18,8 +19,7 @@ from rollback_responder.ports import Metrics
 FRESH_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
+class _Known(Struct, frozen=True, kw_only=True):
     names: frozenset[str]
     readings: Mapping[str, AlarmReading]
     muted: Mapping[str, str]

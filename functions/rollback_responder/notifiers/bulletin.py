@@ -1,10 +1,9 @@
 """A bulletin: a message about more than one incident."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bulletin:
+class Bulletin(Struct, frozen=True, kw_only=True):
     """What people are told of many things at once: a headline, and parts of a title and a text.
 
     Every string is plain text; whoever renders it escapes it.

@@ -1,9 +1,10 @@
 """Links to the places in the AWS console that an incident is about."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from rollback_responder.domain.incident import Incident
 from rollback_responder.domain.target import (
@@ -14,8 +15,7 @@ from rollback_responder.domain.target import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, frozen=True, kw_only=True):
     """A place in the AWS console."""
 
     label: str

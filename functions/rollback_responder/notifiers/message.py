@@ -4,7 +4,8 @@ The headline never lies: it says what was done, whether it helped, or why nothin
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rollback_responder.domain.incident import PENDING, Incident, State, Step
 from rollback_responder.domain.judging import Verdict
@@ -20,8 +21,7 @@ from rollback_responder.notifiers.words import WORDS
 APPROVE = "approve"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Button:
+class Button(Struct, frozen=True, kw_only=True):
     """What a person may say. `confirm` is what they are asked before it counts."""
 
     action: str
@@ -30,8 +30,7 @@ class Button:
     confirm: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """What people are told. Every string is plain text; whoever renders it escapes it.
 
     `pages` asks to ring somebody.

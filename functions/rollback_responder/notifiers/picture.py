@@ -5,9 +5,10 @@ is made from the journal's minutes alone, so it never differs from what was judg
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+
+from msgspec import Struct
 
 from rollback_responder.domain.incident import Incident, State
 from rollback_responder.domain.measurement import MINUTE
@@ -41,8 +42,7 @@ class Event(Enum):
     OUTCOME = "outcome"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """One version's numbers, or all traffic's; `name` stands beside it."""
 
     tone: Tone
@@ -50,8 +50,7 @@ class Line:
     points: tuple[Point, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Mark(Struct, frozen=True, kw_only=True):
     """Something that happened."""
 
     event: Event
@@ -59,8 +58,7 @@ class Mark:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plot:
+class Plot(Struct, frozen=True, kw_only=True):
     """Everything that is drawn, oldest first; all times are UTC."""
 
     title: str

@@ -15,11 +15,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlparse
 
+from msgspec import Struct
+from msgspec.structs import replace
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from slack_sdk.models.blocks import (
@@ -84,8 +85,7 @@ FINAL_ERRORS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlackSecret:
+class SlackSecret(Struct, frozen=True, kw_only=True):
     """How to reach Slack: a bot token or an incoming webhook. How to know it: a signing secret.
 
     `api_url` is for a Slack other than slack.com, such as GovSlack's https://slack-gov.com/api/.
@@ -512,8 +512,7 @@ def _ring(mention: Mention) -> str:
     return "" if mention is Mention.NOBODY else f"<!{mention.value}> "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Place(Struct, frozen=True, kw_only=True):
     """Where a message is: its channel and timestamp, and that of the thread it is in.
 
     `about` is what is said first of all in a thread that others share.

@@ -3,7 +3,7 @@
 The longer story of each reason is in `docs/runbook.md`, under its name.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from rollback_responder.domain.reason import Reason
 
@@ -17,8 +17,7 @@ SHIP_NEW_VERSION = (
 FIX_FIRST = "Fix the fault before you deploy again: the same code would fail in the same way."
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """A reason in a few words, and the next step for whoever reads it.
 
     `ships` says that a new version is to come next, in the words for what was rolled back.
