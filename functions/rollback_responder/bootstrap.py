@@ -80,7 +80,7 @@ LEASE = timedelta(seconds=90)
 
 # What SQS takes at most is 1,048,576 bytes; the attributes of a parked message are a few hundred.
 LARGEST_PARKED = 1_040_000
-NOT_TAKEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_TAKEN = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 # How the names of those operations begin that change nothing.
 READING = ("BatchGet", "Describe", "Get", "List", "Query", "Scan")
@@ -475,7 +475,7 @@ def _takeable(text: str) -> str:
 
     Sources: SQS API reference, SendMessage (the characters; 1 MiB together with the attributes).
     """
-    fit = NOT_TAKEN.sub("\ufffd", text).encode()[:LARGEST_PARKED].decode(errors="ignore")
+    fit = re.sub(NOT_TAKEN, "\ufffd", text).encode()[:LARGEST_PARKED].decode(errors="ignore")
     return fit or "(empty)"
 
 

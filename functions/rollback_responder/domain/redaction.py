@@ -30,33 +30,30 @@ NAME = (
 # Sources: Slack, "Token types" and "Sending messages using incoming webhooks"; IAM user guide,
 # "Unique identifiers"; RFC 6750 (bearer) and 7617 (basic); RFC 3986, section 3.2.1 (user
 # information); GitHub, "About authentication"; RFC 7519 (JWT).
-SHAPES = tuple(
-    (hints, re.compile(shape, re.IGNORECASE))
-    for hints, shape in (
-        # First of all, and what is quoted first: what another shape takes out may hold the name.
-        (WORDS, rf"({NAME}\s*=\s*{QUOTE}){VALUE}{{6,}}"),
-        (WORDS, rf"({NAME}\s*=\s*){VALUE}{{6,}}"),
-        (WORDS, rf"({NAME}{QUOTE}\s*:\s*{QUOTE}){VALUE}{{6,}}"),
-        (("hooks.slack",), rf"()hooks\.slack(?:-gov)?\.com/{VALUE}+"),
-        (
-            ("xox", "xapp-"),
-            rf"()(?:{BEGIN}{SLACK}-(?=[\w-]*\d)[\w-]{{4,}}|{SLACK}-\d[\w-]{{16,}})",
-        ),
-        (("akia", "asia"), r"()(?-i:(?:AKIA|ASIA)[A-Z0-9]{8,})"),
-        (
-            ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
-            rf"()(?:{BEGIN}gh[a-z]_\w{{4,}}|gh[a-z]_[a-z0-9]{{16,}})",
-        ),
-        (("github_pat_",), rf"(){BEGIN}github_pat_\w{{4,}}"),
-        (("bearer", "basic"), rf"({BEGIN}(?:bearer|basic)\s+)(?=\S*[\d._~+/=-]){VALUE}{{8,}}"),
-        (("eyj",), rf"(){BEGIN}eyJ[\w-]{{8,}}(?:\.[\w-]*)*"),
-        # Cut short before its @, it is told from a port.
-        (("://",), rf"(://[^\s/:@]{{0,80}}:)(?:{VALUE}{{1,200}}(?=@)|(?![\d/]){VALUE}{{1,200}})"),
-        (
-            ("private key",),
-            r"()-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?",
-        ),
-    )
+SHAPES = (
+    # First of all, and what is quoted first: what another shape takes out may hold the name.
+    (WORDS, rf"({NAME}\s*=\s*{QUOTE}){VALUE}{{6,}}"),
+    (WORDS, rf"({NAME}\s*=\s*){VALUE}{{6,}}"),
+    (WORDS, rf"({NAME}{QUOTE}\s*:\s*{QUOTE}){VALUE}{{6,}}"),
+    (("hooks.slack",), rf"()hooks\.slack(?:-gov)?\.com/{VALUE}+"),
+    (
+        ("xox", "xapp-"),
+        rf"()(?:{BEGIN}{SLACK}-(?=[\w-]*\d)[\w-]{{4,}}|{SLACK}-\d[\w-]{{16,}})",
+    ),
+    (("akia", "asia"), r"()(?-i:(?:AKIA|ASIA)[A-Z0-9]{8,})"),
+    (
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+        rf"()(?:{BEGIN}gh[a-z]_\w{{4,}}|gh[a-z]_[a-z0-9]{{16,}})",
+    ),
+    (("github_pat_",), rf"(){BEGIN}github_pat_\w{{4,}}"),
+    (("bearer", "basic"), rf"({BEGIN}(?:bearer|basic)\s+)(?=\S*[\d._~+/=-]){VALUE}{{8,}}"),
+    (("eyj",), rf"(){BEGIN}eyJ[\w-]{{8,}}(?:\.[\w-]*)*"),
+    # Cut short before its @, it is told from a port.
+    (("://",), rf"(://[^\s/:@]{{0,80}}:)(?:{VALUE}{{1,200}}(?=@)|(?![\d/]){VALUE}{{1,200}})"),
+    (
+        ("private key",),
+        r"()-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?",
+    ),
 )
 
 
@@ -68,5 +65,6 @@ def redacted(text: str) -> str:
     small = text.lower()
     for hints, shape in SHAPES:
         if any(hint in small for hint in hints):
-            text = shape.sub(rf"\g<1>{REDACTED}", text)
+            # Compiled when it is first needed: no cold start waits for that.
+            text = re.sub(shape, rf"\g<1>{REDACTED}", text, flags=re.IGNORECASE)
     return text

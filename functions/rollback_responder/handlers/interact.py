@@ -17,11 +17,12 @@ from rollback_responder.domain.errors import (
     RollbackError,
 )
 from rollback_responder.domain.order import Label
+from rollback_responder.handlers import settled
 from rollback_responder.handlers.tools import Tools
 from rollback_responder.notifiers.slack import parse_secret, whisper
 from rollback_responder.presses import Press, order_of, press_of
 
-house = bootstrap.interact_house(os.environ)
+house = settled(bootstrap.interact_house(os.environ))
 tools = Tools(naming.metrics_service(house.policy.environment))
 
 OUTCOMES = {2: "taken", 4: "refused", 5: "failed"}

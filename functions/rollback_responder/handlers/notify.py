@@ -7,13 +7,14 @@ from typing import Any
 from rollback_responder import bootstrap
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import NotificationError, RollbackError, RowDamaged
+from rollback_responder.handlers import settled
 from rollback_responder.handlers.tools import Tools
 from rollback_responder.journal.codec import decode_incident, decode_said
 from rollback_responder.notifiers.slack import open_slack, parse_secret
 from rollback_responder.notifiers.telling import Teller
 from rollback_responder.ports import Thread
 
-house = bootstrap.notify_house(os.environ)
+house = settled(bootstrap.notify_house(os.environ))
 tools = Tools(naming.metrics_service(house.policy.environment))
 
 

@@ -9,10 +9,11 @@ from rollback_responder import bootstrap, signals
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.errors import PolicyError, SignalError
 from rollback_responder.domain.signal import Signal
+from rollback_responder.handlers import settled
 from rollback_responder.handlers.batch import Message, answer_all, messages_of
 from rollback_responder.handlers.tools import Tools
 
-house = bootstrap.respond_house(os.environ)
+house = settled(bootstrap.respond_house(os.environ))
 tools = Tools(naming.metrics_service(house.policy.environment))
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from rollback_responder import bootstrap
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.finding import Level
+from rollback_responder.handlers import settled
 from rollback_responder.handlers.tools import Tools
 
-house = bootstrap.watch_house(os.environ)
+house = settled(bootstrap.watch_house(os.environ))
 tools = Tools(naming.metrics_service(house.policy.environment))
 
 
