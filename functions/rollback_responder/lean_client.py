@@ -17,12 +17,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from botocore import xform_name
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSResponse, create_request_object, prepare_request_dict
+from botocore.auth import SIGNED_HEADERS_BLACKLIST, SigV4Auth
+from botocore.awsrequest import AWSRequestPreparer, AWSResponse, prepare_request_dict
 from botocore.endpoint_provider import EndpointProvider
 from botocore.exceptions import (
     ClientError,
@@ -49,6 +50,7 @@ DATA = Path(__file__).resolve().parent.parent / "sdk"
 ROOTS = "roots.pem"
 NOT_SIGNED = "CERTIFICATE_VERIFY_FAILED"
 # A request goes out in two pieces; without this the second waits for the first to be confirmed.
+PREPARER = AWSRequestPreparer()
 AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
@@ -66,6 +68,29 @@ class Credentials(NamedTuple):
     access_key: str
     secret_key: str
     token: str | None
+
+
+class Signer(SigV4Auth):
+    """Signs as the SDK does, the headers in plain dictionaries: its own are those of e-mails.
+
+    Source: IAM user guide, "Create a signed AWS API request".
+    """
+
+    def headers_to_sign(self, request: Any) -> Any:
+        """The signed headers by their small names, values as they are signed."""
+        return {
+            name.lower(): " ".join(value.split())
+            for name, value in request.headers.items()
+            if name.lower() not in SIGNED_HEADERS_BLACKLIST
+        }
+
+    def canonical_headers(self, headers_to_sign: Any) -> str:
+        """One in each line."""
+        return "\n".join(f"{name}:{headers_to_sign[name]}" for name in sorted(headers_to_sign))
+
+    def signed_headers(self, headers_to_sign: Any) -> str:
+        """Their names."""
+        return ";".join(sorted(headers_to_sign))
 
 
 class Roots:
@@ -117,6 +142,7 @@ class LeanClient:
         parser: Any = PROTOCOL_PARSERS[protocol]
         self._parser = parser(timestamp_parser=sdk.utc)
         self._url, self._signer = _place(self._model, loader, environment)
+        self._host = urlsplit(self._url).netloc
         connections: Any = URLLib3Session
         self._http = connections(
             verify=str(roots.path) if roots else True,
@@ -169,10 +195,15 @@ class LeanClient:
         # "Use Lambda recursive loop detection").
         if trace := os.environ.get("_X_AMZN_TRACE_ID"):
             asked["headers"]["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
+        asked["headers"]["Host"] = self._host
         prepare_request_dict(asked, self._url, user_agent=AGENT)
-        request = create_request_object(asked)
-        self._signer.add_auth(request)
-        ready = request.prepare()
+        of: Any = SimpleNamespace(**asked, data=asked["body"], params=None, stream_output=False)
+        ready: Any = PREPARER.prepare(of)
+        if isinstance(ready.body, str):
+            ready.body = ready.body.encode()
+        # The signer looks for what a request was made of as well.
+        ready.params = None
+        self._signer.add_auth(ready)
         try:
             return self._http.send(ready)
         except SSLError as error:
@@ -200,7 +231,7 @@ class LeanClient:
 
 def _place(
     model: ServiceModel, loader: Loader, environment: Mapping[str, str]
-) -> tuple[str, SigV4Auth]:
+) -> tuple[str, Signer]:
     """The address of a service in the environment's region, and what signs for it.
 
     Source: AWS SDKs and tools reference guide, "Settings reference" (the names of the variables).
@@ -230,7 +261,7 @@ def _place(
     # Without credentials the signer itself says so, at the first call.
     credentials: Any = Credentials(key, secret, token) if key and secret else None
     signed_as = scheme.get("signingName", model.signing_name)
-    return found.url, SigV4Auth(credentials, signed_as, scheme.get("signingRegion", region))
+    return found.url, Signer(credentials, signed_as, scheme.get("signingRegion", region))
 
 
 def _seconds_until_next(

@@ -4,12 +4,13 @@ import itertools
 import json
 import uuid
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 from zlib import crc32
 
 import botocore.auth
 import pytest
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -34,7 +35,8 @@ EVERY = [
 ]
 ONE_OF_EACH = sorted(dict(EVERY).items())
 # What botocore's client adds about itself and its attempts.
-ABOUT_ITSELF = {"User-Agent", "amz-sdk-invocation-id", "amz-sdk-request", "Authorization"}
+ABOUT_ITSELF = {"User-Agent", "amz-sdk-invocation-id", "amz-sdk-request", "Authorization", "Host"}
+# The last is left to the connection there.
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +144,17 @@ def text(value):
 def told(request):
     headers = {k: text(v) for k, v in request.headers.items() if k not in ABOUT_ITSELF}
     signed = text(request.headers["Authorization"]).partition("Credential=")[2]
-    return request.method, request.url, request.body, headers, signed.partition(",")[0]
+    return request.method, request.url, text(request.body), headers, signed.partition(",")[0]
+
+
+def signed_by_botocore(request, its):
+    """What botocore's own signer makes of the same headers and body."""
+    headers = {k: text(v) for k, v in request.headers.items() if k != "Authorization"}
+    again = AWSRequest(request.method, request.url, headers, request.body or b"")
+    region, service = text(its.headers["Authorization"]).split("/")[2:4]
+    credentials = lean_client.Credentials("AKIATEST", "secret", "token")
+    botocore.auth.SigV4Auth(credentials, service, region).add_auth(again)
+    return again.headers["Authorization"]
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["every argument", "what must be"])
@@ -163,6 +175,8 @@ def test_they_send_the_same(data, wire, service, name, whole):
     of_theirs, of_ours = wire.sent
     assert told(of_ours) == told(of_theirs)
     assert text(of_ours.headers["User-Agent"]) == lean_client.AGENT
+    assert text(of_ours.headers["Host"]) == urlsplit(of_theirs.url).netloc
+    assert text(of_ours.headers["Authorization"]) == signed_by_botocore(of_ours, of_theirs)
 
 
 @pytest.mark.parametrize(
