@@ -87,7 +87,7 @@ class ResponderStack(Stack):
         if self.python is None and compiled is not package.Compiled.NEVER:
             Annotations.of(self).add_info(
                 f"this machine has no python{package.VERSION}, so nothing is compiled for Lambda:"
-                " a function that starts cold takes about twice as long"
+                " a function that starts cold takes two and a half times as long"
             )
         self.code = self._code(package.REQUIREMENTS)
         self.journal = journal_table(self, "Journal")

@@ -14,6 +14,7 @@ from infra import package
 from supply import bill
 
 PAGE = package.PROJECT / "docs" / "licences.md"
+APACHE = "License :: OSI Approved :: Apache Software License"
 BSD = "License :: OSI Approved :: BSD License"
 NOTICE = "asks for its notice, which is shipped beside it"
 # What may be in an asset, and why. Nothing here asks that code of one's own be given away.
@@ -31,6 +32,7 @@ SHIPPED: Mapping[str, str] = {
     "GCC-exception-3.1": "lets what GCC links in go with anything",
     "GPL-3.0-or-later": "libgfortran inside OpenBLAS alone, always with GCC's exception",
     "IJG": NOTICE,
+    APACHE: f"of version 2.0, by the package's licence file; {NOTICE}",
     BSD: f"of three clauses, by the package's licence file; {NOTICE}",
     "LicenseRef-BaKoMa": f"fonts, unchanged and not sold; {NOTICE}",
     "LicenseRef-Yorick": f"colour maps, in the manner of BSD; {NOTICE}",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -106,8 +107,10 @@ def _cold(environment: dict[str, str]) -> float:
 
 def _looked_up(index: Path) -> float:
     """Microseconds of one look-up, the service parsed, the median of many."""
-    policies, name = IndexedPolicy(index), world.alarm_of(world.SHOP)
-    return statistics.median(_timed(lambda: policies.part(name)) for _ in range(LOOK_UPS)) / 1e3
+    name = world.alarm_of(world.SHOP)
+    # Each of a policy that has not been asked before: it remembers.
+    asked = (partial(IndexedPolicy(index).part, name) for _ in range(LOOK_UPS))
+    return statistics.median(map(_timed, asked)) / 1e3
 
 
 def _timed(call: Callable[[], object]) -> int:
