@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -49,8 +50,8 @@ AGENT = "rollback-responder"
 DATA = Path(__file__).resolve().parent.parent / "sdk"
 ROOTS = "roots.pem"
 NOT_SIGNED = "CERTIFICATE_VERIFY_FAILED"
-# A request goes out in two pieces; without this the second waits for the first to be confirmed.
 PREPARER = AWSRequestPreparer()
+# A request goes out in two pieces; without this the second waits for the first to be confirmed.
 AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
@@ -105,16 +106,19 @@ class Roots:
         # Of this process alone, wherever several share a folder.
         self.path = aside / f"{os.getpid()}-{ROOTS}"
         shutil.copyfile(few, self.path)
+        self._lock = threading.Lock()
 
     def widen(self, error: SSLError) -> bool:
-        """Trusts all of the SDK's, if none of these few signed; whether that is new."""
-        every = Path(where())
-        if NOT_SIGNED not in str(error) or self.path.stat().st_size == every.stat().st_size:
+        """Trusts all of the SDK's, if none of these few signed; whether it may be tried again."""
+        if NOT_SIGNED not in str(error):
             return False
-        logger.warning("none of Amazon's roots signed it, so all are trusted: %s", error)
-        whole = self.path.with_suffix(".whole")
-        shutil.copyfile(every, whole)
-        whole.replace(self.path)
+        every = Path(where())
+        with self._lock:
+            if self.path.stat().st_size != every.stat().st_size:
+                logger.warning("none of Amazon's roots signed it, so all are trusted: %s", error)
+                whole = self.path.with_suffix(".whole")
+                shutil.copyfile(every, whole)
+                whole.replace(self.path)
         return True
 
 

@@ -3,6 +3,7 @@
 import ssl
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -139,7 +140,10 @@ def aws_with(pem, private):
 def stopped(data, url, monkeypatch, kind):
     """What came of a call that acts, or of one that reads."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    client = bootstrap._clients(data)("codedeploy", CONFIGS[kind])
+    return refusal_of(bootstrap._clients(data)("codedeploy", CONFIGS[kind]))
+
+
+def refusal_of(client):
     try:
         client.stop_deployment(deploymentId="d-1")
     except Exception as error:  # noqa: BLE001 - whatever it is
@@ -192,6 +196,37 @@ def test_a_broken_connection_is_no_reason_to_trust_more_or_to_send_again(data, t
 
     assert not roots.widen(broken)
     assert roots.path.read_bytes() == (data / lean_client.ROOTS).read_bytes()
+
+
+def test_calls_that_fail_together_are_each_sent_again_by_the_wider_roots(
+    data, tmp_path, monkeypatch
+):
+    """The first to fail widens them; the others failed by the few as well."""
+    pem, private = a_certificate(tmp_path, "another")
+    every = tmp_path / "every.pem"
+    every.write_bytes(Path(DEFAULT_CA_BUNDLE).read_bytes() + pem.read_bytes())
+    monkeypatch.setattr(lean_client, "where", lambda: str(every))
+    with aws_with(pem, private) as (url, calls):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        client = bootstrap._clients(data)("codedeploy", bootstrap.ONCE)
+        # All load the few before any of them has failed.
+        together, send = threading.Barrier(3), client._http.send
+        failed = []
+
+        def waiting(request):
+            try:
+                return send(request)
+            except SSLError:
+                failed.append(request)
+                together.wait(10)
+                raise
+
+        client._http.send = waiting
+        with ThreadPoolExecutor(3) as pool:
+            errors = list(pool.map(lambda _: refusal_of(client), range(3)))
+
+    assert [name_of(error) for error in errors] == ["ThrottlingException"] * 3
+    assert (len(failed), len(calls)) == (3, 3)
 
 
 # -- half an answer -------------------------------------------------------------------------------
