@@ -11,8 +11,10 @@ from rollout_scenarios import GROUP, MUTATING, STACK, canary_deploy, house_of, u
 from scenarios import ERROR_RATE
 
 from house import House
+from rollback_responder import looking
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.situation import Switches
+from rollback_responder.gauge import measured
 from rollback_responder.responder import Responder
 
 LAMBDA = {"GetAlias", "UpdateAlias", "GetFunctionConfiguration"}
@@ -123,6 +125,39 @@ def test_what_is_slow_beside_the_claim_holds_up_no_reading():
     _, depth, before = ticks.respond(house, seen_before=False)
 
     assert (before["GetMetricData"], depth) == (1, 2)
+
+
+@pytest.mark.parametrize("story", [bad_version, canary, update])
+def test_what_the_numbers_say_is_worked_out_before_the_last_answers_are_waited_for(
+    monkeypatch, story
+):
+    """Once, of what was seen before them; they say nothing that it rests on."""
+    house = story()
+    ticks, order = Ticks(house), []
+
+    def start(call):
+        wait = ticks._start(call)
+        name, _ = ticks.arrived[-1]
+
+        def waiting():
+            order.append(name)
+            return wait()
+
+        return waiting
+
+    def measuring(*args):
+        order.append("measured")
+        return measured(*args)
+
+    monkeypatch.setattr(looking, "measured", measuring)
+    ticks.responder = Responder(replace(house.rooms, start=start))
+
+    ticks.respond(house, seen_before=True)
+
+    assert order[0] == "claim"
+    assert order.count("measured") == 1
+    last = ("measured", "DescribeAlarms", "ListAlarmMuteRules", "set_aside")
+    assert tuple(name for name in order if name in last) == last
 
 
 def test_after_the_move_there_is_one_write():
