@@ -198,6 +198,7 @@ def environment_of(server: aws.Aws, asset: Path, *, roots: Path | None = None) -
         "AWS_SECRET_ACCESS_KEY": "bench",
         "AWS_DEFAULT_REGION": world.REGION,
         "AWS_REGION": world.REGION,
+        "AWS_LAMBDA_FUNCTION_NAME": "bench",
         "AWS_EC2_METADATA_DISABLED": "true",
         "SLACK_WEBHOOK": f"{server.url}/slack",
         "ACCOUNT_ID": world.ACCOUNT,

@@ -38,7 +38,7 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import PROTOCOL_PARSERS, ResponseParserError
 from botocore.serialize import create_serializer
-from botocore.utils import get_environ_proxies
+from botocore.utils import ensure_boolean, get_environ_proxies
 
 from rollback_responder import sdk
 
@@ -149,7 +149,7 @@ class LeanClient:
         self._host = urlsplit(self._url).netloc
         connections: Any = URLLib3Session
         self._http = connections(
-            verify=str(roots.path) if roots else True,
+            verify=str(roots.path) if roots else environment.get("AWS_CA_BUNDLE", True),
             proxies=get_environ_proxies(self._url),
             timeout=(limits.connect, limits.read),
             socket_options=AT_ONCE,
@@ -157,8 +157,8 @@ class LeanClient:
         self._names = {xform_name(name): name for name in self._model.operation_names}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name not in self._names:
-            raise AttributeError(f"{self._model.service_name} has no operation {name!r}")
+        if name.startswith("_") or name not in self._names:
+            raise AttributeError(f"this service has no operation {name!r}")
         call = partial(self._call, self._model.operation_model(self._names[name]))
         # The next time it is found without coming here.
         setattr(self, name, call)
@@ -179,7 +179,7 @@ class LeanClient:
                 if answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
                     sdk.check_document(answer, parsed, operation)
                     return parsed
-                error = ClientError(self._told(operation, parsed, answer), operation.name)
+                error = ClientError(self._told(operation, answer, parsed), operation.name)
             if attempt == self._limits.attempts:
                 raise error
             seconds = _seconds_until_next(operation, attempt, answer, error)
@@ -188,9 +188,14 @@ class LeanClient:
             time.sleep(seconds)
             attempt += 1
 
-    def _told(self, operation: OperationModel, parsed: Any, answer: AWSResponse) -> Any:
+    def _told(self, operation: OperationModel, answer: AWSResponse, parsed: Any) -> Any:
         """What an error says, also beside its code and text: the row that failed a condition."""
-        shape: Any = self._model.shape_for_error_code(parsed.get("Error", {}).get("Code"))
+        model: Any = operation.service_model
+        try:
+            shape = model.shape_for_error_code(parsed.get("Error", {}).get("Code"))
+        except (AttributeError, TypeError):
+            # No such error is AWS's.
+            raise ResponseParserError(f"{operation.name}: the error is no such error") from None
         return parsed if shape is None else parsed | self._parsed(operation, shape, answer)
 
     def _send(self, operation: OperationModel, arguments: dict[str, Any]) -> Any:
@@ -248,12 +253,12 @@ def _place(
         raise NoRegionError
     asked: dict[str, Any] = {
         "Region": region,
-        "UseFIPS": environment.get("AWS_USE_FIPS_ENDPOINT") == "true",
-        "UseDualStack": environment.get("AWS_USE_DUALSTACK_ENDPOINT") == "true",
+        "UseFIPS": ensure_boolean(environment.get("AWS_USE_FIPS_ENDPOINT", "")),
+        "UseDualStack": ensure_boolean(environment.get("AWS_USE_DUALSTACK_ENDPOINT", "")),
     }
     name = model.service_id.replace(" ", "_").upper()
     own = environment.get(f"AWS_ENDPOINT_URL_{name}") or environment.get("AWS_ENDPOINT_URL")
-    if own:
+    if own and not ensure_boolean(environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "")):
         asked["Endpoint"] = own
     rules = loader.load_service_model(model.service_name, "endpoint-rule-set-1")
     found = EndpointProvider(rules, loader.load_data("partitions")).resolve_endpoint(**asked)

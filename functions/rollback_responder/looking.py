@@ -18,9 +18,10 @@ from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import Watched
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.release import Ledger, Observation, believed
+from rollback_responder.domain.rollout import Sight
 from rollback_responder.domain.signal import AlarmReading
 from rollback_responder.domain.situation import Situation, StandDown, Surroundings, Switches
-from rollback_responder.domain.target import Pointer
+from rollback_responder.domain.target import Pointer, Rollout
 from rollback_responder.domain.trial import NoTrial, Trial
 from rollback_responder.gauge import (
     Ahead,
@@ -80,8 +81,7 @@ class Look:
         self._believing = believing and not service.rollouts
         self._observation = None if self._believing else self._start_observing()
         self._sights = [
-            (rollout, rooms.start(partial(rooms.rollout(rollout).observe, rollout)))
-            for rollout in service.rollouts
+            (rollout, rooms.start(partial(_sight, rooms, rollout))) for rollout in service.rollouts
         ]
         self._alarms = rooms.start(partial(rooms.metrics.read_alarms, names))
         self._mutes = rooms.start(partial(rooms.metrics.muted_by, watched.alarm_name))
@@ -139,23 +139,31 @@ class Look:
             ahead=self._ahead,
             believed=is_believed,
         )
-        if self._ahead and _is_quiet(claim):
-            found = replace(found, measured=assessed(rooms, found))
+        early = assessed(rooms, found) if self._ahead and _is_quiet(claim) else None
         alarms = self._alarms()
         alarm = alarms.get(watched.alarm_name)
         alarm = alarm and _with_mutes(alarm, self._mutes)
+        whole = replace(case, alarm=alarm, switches=switches())
+        if early and whole.on_trial() != case.on_trial():
+            # Since when the alarm fires may tell another change from the one that was measured.
+            early = None
         return replace(
             found,
-            case=replace(case, alarm=alarm, switches=switches()),
+            case=whole,
             dependencies={name: alarms.get(name) for name in service.dependencies},
+            measured=early,
         )
+
+
+def _sight(rooms: Rooms, rollout: Rollout) -> Sight | None:
+    return rooms.rollout(rollout).observe(rollout)
 
 
 def looked_again(rooms: Rooms, before: Seen) -> Seen:
     """The targets as they are by now; all else as it was seen."""
     case = before.case
     observation = observed(rooms, case.watched.pointer)
-    sights = tuple((rollout, rooms.rollout(rollout).observe(rollout)) for rollout, _ in case.sights)
+    sights = tuple((rollout, _sight(rooms, rollout)) for rollout, _ in case.sights)
     kept = seen(case.written, case.watched.pointer, observation, sights, case.now)
     case = replace(case, observation=observation, sights=sights, ledgers=kept)
     return replace(before, case=case, believed=False, measured=None)

@@ -821,13 +821,3 @@ def test_a_rule_that_cannot_be_read_leaves_it_in_doubt(stub):
     stub.add_client_error("get_alarm_mute_rule", "ResourceNotFoundException")
     with pytest.raises(MeasurementError, match="GetAlarmMuteRule: ResourceNotFound"):
         CloudWatchMetrics(stub.client).muted(["a"])
-
-
-def test_a_runtime_whose_sdk_is_older_than_mute_rules_says_so():
-    """Nobody knows then whether somebody asked for silence: the alarm is in doubt."""
-
-    class Old:
-        pass
-
-    with pytest.raises(MeasurementError, match="the SDK of this runtime does not know it"):
-        CloudWatchMetrics(Old()).muted_by("a")

@@ -119,6 +119,15 @@ def test_no_answer_to_a_move_is_unclear(error):
         LambdaAliasAction(reads=client, acts=client).move(TARGET, MOVE)
 
 
+def test_an_answer_to_a_move_that_says_nothing_is_unclear():
+    class Empty:
+        def update_alias(self, **_):
+            return {}
+
+    with pytest.raises(ActionUnclear, match="the answer has no 'FunctionVersion'"):
+        LambdaAliasAction(reads=Empty(), acts=Empty()).move(TARGET, MOVE)
+
+
 def test_moves_are_made_once_by_the_client_that_bootstrap_makes(monkeypatch):
     calls = []
 

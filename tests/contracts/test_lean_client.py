@@ -1,5 +1,6 @@
 """A `LeanClient` and botocore's own client: they send the same, and make the same of answers."""
 
+import copy
 import itertools
 import json
 import uuid
@@ -186,6 +187,8 @@ def test_they_send_the_same(data, wire, service, name, whole):
         {"AWS_REGION": "cn-north-1"},
         {"AWS_REGION": "us-gov-west-1"},
         {"AWS_REGION": "us-east-1", "AWS_USE_FIPS_ENDPOINT": "true"},
+        {"AWS_REGION": "us-east-1", "AWS_USE_FIPS_ENDPOINT": "True"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
         {"AWS_REGION": "us-east-1", "AWS_USE_DUALSTACK_ENDPOINT": "true"},
         {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"},
         {"AWS_ENDPOINT_URL_SECRETS_MANAGER": "https://vpce.example.com"},
@@ -231,8 +234,12 @@ def test_without_a_region_or_credentials_it_says_so(data, wire, monkeypatch):
     assert wire.sent == []
 
 
+def test_a_copy_of_a_client_is_one(data):
+    assert copy.copy(ours(data, "lambda")).get_alias
+
+
 def test_what_is_not_called_is_not_there(data):
-    with pytest.raises(AttributeError, match="lambda has no operation 'delete_alias'"):
+    with pytest.raises(AttributeError, match="has no operation 'delete_alias'"):
         ours(data, "lambda").delete_alias()
 
 
@@ -303,8 +310,12 @@ def answers(model, name):
         headers = {"x-amzn-errortype": code, "x-amzn-query-error": f"Old{code};Sender"}
         yield status, headers, written
         yield status, headers | {"x-amz-crc32": str(crc32(written))}, written
-    for status in (200, 302, 403, 500):
-        yield from ((status, {}, body) for body in (b"", b"<html>down</html>", b"{", b"null"))
+    broken = (
+        *(b"", b"<html>down</html>", b"{", b"null", b"[]", b'{"__type": []}', b'{"__type": {}}'),
+        b"<ErrorResponse><Error/></ErrorResponse>",
+        b"<ErrorResponse><Error><Code>a</Code><Code>b</Code></Error></ErrorResponse>",
+    )
+    yield from ((status, {}, body) for status in (200, 302, 403, 500) for body in broken)
 
 
 def came_of(client, name, arguments):

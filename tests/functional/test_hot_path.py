@@ -4,6 +4,8 @@ A call takes one tick. Calls that are started together take it together, so the 
 act arrives is the longest chain of calls that each waited for the one before.
 """
 
+from datetime import timedelta
+
 import pytest
 from faults import healthy_v1
 from msgspec.structs import replace
@@ -158,6 +160,23 @@ def test_what_the_numbers_say_is_worked_out_before_the_last_answers_are_waited_f
     assert order.count("measured") == 1
     last = ("measured", "DescribeAlarms", "ListAlarmMuteRules", "set_aside")
     assert tuple(name for name in order if name in last) == last
+
+
+def test_what_was_measured_of_another_change_is_measured_anew():
+    """A canary went back after the alarm began: it is on trial, not the update that came since."""
+    house = house_of(GROUP, STACK)
+    made = canary_deploy(house)
+    house.traffic(6, watch=False)
+    house.codedeploy.stop_deployment(deploymentId=made, autoRollbackEnabled=True)
+    house.traffic(1, watch=False)
+    house.cloudformation.begin_update("shop", seconds=3600)
+    house.now += timedelta(seconds=20)
+
+    house.respond(ERROR_RATE)
+
+    found = house.incident.assessment
+    assert "0.0 %" in found.new.text
+    assert "88" in found.previous.text
 
 
 def test_after_the_move_there_is_one_write():

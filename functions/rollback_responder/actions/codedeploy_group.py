@@ -21,6 +21,7 @@ from rollback_responder.domain.errors import (
     ActionDenied,
     ActionError,
     ActionThrottled,
+    ActionUnclear,
     TargetChanged,
     TargetGone,
 )
@@ -138,6 +139,7 @@ class CodeDeployGroupAction:
         (INVALID_LAMBDA_CONFIGURATION) where it is at another: that is the compare-and-set.
         """
         content = _app_spec(redeploy)
+        what = f"deploying version {redeploy.to_version} again through {target.title}"
         try:
             answer = self._acts.create_deployment(
                 applicationName=target.application,
@@ -152,10 +154,11 @@ class CodeDeployGroupAction:
                     },
                 },
             )
+            return answer["deploymentId"]
         except AwsError as error:
-            what = f"deploying version {redeploy.to_version} again through {target.title}"
             refused(what, error, NOT_APPLIED)
-        return answer["deploymentId"]
+        except KeyError as error:
+            raise ActionUnclear(f"{what}: the answer has no {error}") from error
 
     def _latest(self, target: CodeDeployGroup) -> "DeploymentInfoTypeDef | None":
         """The deployment that runs, else the one that was attempted last."""

@@ -14,6 +14,7 @@ from rollback_responder.aws_error import AwsError, name_of
 from rollback_responder.domain.errors import (
     ActionDenied,
     ActionError,
+    ActionUnclear,
     TargetChanged,
     TargetGone,
 )
@@ -58,6 +59,7 @@ class LambdaAliasAction:
     def move(self, target: LambdaAlias, move: Move) -> Observation:
         """See `PointerAction.move`. One UpdateAlias."""
         marker = f"rollback-responder claim {move.claim_id} to version {move.to_version}"
+        what = f"moving {target.title} to version {move.to_version}"
         try:
             alias = self._acts.update_alias(
                 FunctionName=target.function,
@@ -67,10 +69,11 @@ class LambdaAliasAction:
                 RevisionId=move.expected_revision,
                 Description=marker,
             )
+            return _observation(alias)
         except AwsError as error:
-            what = f"moving {target.title} to version {move.to_version}"
             refused(what, error, NOT_APPLIED)
-        return _observation(alias)
+        except KeyError as error:
+            raise ActionUnclear(f"{what}: the answer has no {error}") from error
 
     def build(self, target: LambdaAlias, version: str) -> Build | None:
         """See `PointerAction.build`. One GetFunctionConfiguration: `CodeSha256`, `Description`."""

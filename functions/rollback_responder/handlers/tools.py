@@ -62,8 +62,12 @@ class _First(logging.Handler):
         self._load = load
 
     def emit(self, record: logging.LogRecord) -> None:
-        """The rooms have another handler after it."""
-        self._load()
+        """The rooms have another handler after it. What cannot be logged holds up no rollback."""
+        try:
+            self._load()
+        except Exception:  # noqa: BLE001 - as logging itself has it
+            self.handleError(record)
+            return
         room = logging.getLogger(record.name)
         if room.isEnabledFor(record.levelno):
             room.handle(record)
