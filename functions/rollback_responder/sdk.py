@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from botocore.parsers import ResponseParserError
@@ -14,8 +15,12 @@ def tell_utc(session: Any) -> None:
     parsers.set_parser_defaults(timestamp_parser=utc)
 
 
+@lru_cache(2048)
 def utc(value: Any) -> datetime:
-    """An instant of an answer, in seconds since 1970 or as text."""
+    """An instant of an answer, in seconds since 1970 or as text.
+
+    Each series of CloudWatch's has the same minutes: made once, they are also hashed once.
+    """
     if isinstance(value, int | float):
         return datetime.fromtimestamp(value, tz=UTC)
     instant: datetime = parse_timestamp(value)
