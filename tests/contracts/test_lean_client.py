@@ -148,6 +148,15 @@ def told(request):
     return request.method, request.url, text(request.body), headers, signed.partition(",")[0]
 
 
+def sent_by(wire, clients, name, arguments):
+    """What each of them sends; nothing comes of it."""
+    wire.says = itertools.repeat((400, {}, b"{}"))
+    for client in clients:
+        with pytest.raises((ClientError, ResponseParserError)):
+            call(client, name, arguments)
+    return wire.sent
+
+
 def signed_by_botocore(request, its):
     """What botocore's own signer makes of the same headers and body."""
     headers = {k: text(v) for k, v in request.headers.items() if k != "Authorization"}
@@ -168,12 +177,7 @@ def test_they_send_the_same(data, wire, service, name, whole):
         arguments = {
             key: value for key, value in arguments.items() if key in shape.required_members
         }
-    wire.says = itertools.repeat((400, {}, b"{}"))
-    for client in (its, ours(data, service)):
-        with pytest.raises((ClientError, ResponseParserError)):
-            call(client, name, arguments)
-
-    of_theirs, of_ours = wire.sent
+    of_theirs, of_ours = sent_by(wire, (its, ours(data, service)), name, arguments)
     assert told(of_ours) == told(of_theirs)
     assert text(of_ours.headers["User-Agent"]) == lean_client.AGENT
     assert text(of_ours.headers["Host"]) == urlsplit(of_theirs.url).netloc
@@ -203,12 +207,7 @@ def test_they_send_it_to_the_same_place(data, wire, monkeypatch, operation, envi
     monkeypatch.setenv("AWS_DEFAULT_REGION", environment.get("AWS_REGION", "eu-central-1"))
     its = theirs(service)
     arguments = sample(its.meta.service_model.operation_model(name).input_shape)
-    wire.says = itertools.repeat((400, {}, b"{}"))
-    for client in (its, ours(data, service)):
-        with pytest.raises((ClientError, ResponseParserError)):
-            call(client, name, arguments)
-
-    of_theirs, of_ours = wire.sent
+    of_theirs, of_ours = sent_by(wire, (its, ours(data, service)), name, arguments)
     assert told(of_ours) == told(of_theirs)
 
 
