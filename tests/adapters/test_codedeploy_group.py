@@ -349,6 +349,19 @@ def test_a_change_is_looked_at_when_it_is_no_longer_the_latest():
     assert (world.see(about=first).change, world.see(about=first).phase) == (first, Phase.RETURNED)
 
 
+def test_an_answer_to_a_redeploy_that_names_no_deployment_is_unclear():
+    class Empty:
+        def create_deployment(self, **_):
+            return {}
+
+    action = CodeDeployGroupAction(reads=Empty(), acts=Empty())
+    with pytest.raises(ActionUnclear) as caught:
+        action.redeploy(GROUP, REDEPLOY)
+
+    what = f"deploying version 1 again through {GROUP.title}"
+    assert str(caught.value) == f"{what}: the answer has no 'deploymentId'"
+
+
 def test_a_group_that_has_never_deployed_is_settled():
     sight = World().see()
 

@@ -23,6 +23,7 @@ TESTS = {
         "tests/adapters/test_lambda_alias.py",
         "tests/adapters/test_codedeploy_group.py",
         "tests/adapters/test_cloudformation_stack.py",
+        "tests/adapters/test_every_page.py",
     ],
 }
 
