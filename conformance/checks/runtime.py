@@ -30,7 +30,6 @@ TIMEOUT_PATTERN = '{ $.type = "platform.report" && $.record.status = "timeout" }
 # Asks each service, as `rollback_responder/bootstrap.py` has it asked, for something that it may
 # not have: an answer of the service's own means that it was understood.
 ASKING = """import os
-from pathlib import Path
 
 import botocore
 from botocore.exceptions import ClientError
@@ -55,7 +54,7 @@ CALLS = {
 def handler(event, context):
     came = {"botocore": botocore.__version__}
     loader = Loader([str(lean_client.DATA)], include_default_search_paths=False)
-    roots = lean_client.Roots(lean_client.DATA / lean_client.ROOTS, Path("/tmp"))
+    roots = lean_client.Roots(lean_client.DATA / lean_client.ROOTS)
     limits = lean_client.Limits(connect=2, read=8, attempts=1)
     for service, (operation, arguments) in CALLS.items():
         try:

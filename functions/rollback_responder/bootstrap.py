@@ -8,7 +8,6 @@ import json
 import os
 import re
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError
+from botocore.httpsession import where
 from botocore.loaders import Loader
 from botocore.utils import validate_region_name
 from msgspec import Struct
@@ -484,13 +484,14 @@ def _clients(data: Path = lean_client.DATA) -> Client:
 
     It reads the data that is shipped beside the code; where there is none, the SDK's own.
     """
-    if not data.is_dir():
-        loader, roots = Loader(), None
-    else:
+    if data.is_dir():
         loader = Loader([str(data)], include_default_search_paths=False)
-        roots = Roots(data / lean_client.ROOTS, Path(tempfile.gettempdir()))
-    return partial(_lean, loader, roots)
+        trusted = data / lean_client.ROOTS
+    else:
+        loader = Loader()
+        trusted = Path(os.environ.get("AWS_CA_BUNDLE") or where())
+    return partial(_lean, loader, Roots(trusted))
 
 
-def _lean(loader: Any, roots: Roots | None, service: str, limits: Limits) -> LeanClient:
+def _lean(loader: Any, roots: Roots, service: str, limits: Limits) -> LeanClient:
     return LeanClient(service, limits, loader=loader, roots=roots, environment=os.environ)

@@ -77,12 +77,19 @@ class Ahead(Struct, frozen=True, kw_only=True):
         }
 
 
+def _no_minutes() -> None:
+    return None
+
+
 class Measured(NamedTuple):
-    """What the numbers say, which siblings fail, and the minutes, where any could be read."""
+    """What the numbers say, which siblings fail, and what makes the minutes fit for the journal.
+
+    That is worked out when it is asked for: nothing that acts waits for it.
+    """
 
     assessment: Assessment
     failing: tuple[str, ...]
-    minutes: Recording | None = None
+    recorded: Callable[[], Recording | None] = _no_minutes
 
 
 def suspect_of(
@@ -242,7 +249,8 @@ def measured(
         shifting=suspect.shifting,
         excused=excused,
     )
-    minutes = record(
+    recorded = partial(
+        record,
         question,
         measurement,
         threshold=assessment.new.threshold,
@@ -250,7 +258,7 @@ def measured(
         new_version=suspect.new,
         previous_version=suspect.previous,
     )
-    return Measured(assessment, names, minutes)
+    return Measured(assessment, names, recorded)
 
 
 def _is_failing(bad: Sequence[Bucket], now: datetime, lag: timedelta) -> bool:

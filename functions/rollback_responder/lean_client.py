@@ -1,4 +1,4 @@
-"""Calls of AWS by botocore's own parts: its serializer, its signer, its connections, its parser.
+"""Calls of AWS by botocore's own parts, its serializer, signer and parser, over urllib3 as it does.
 
 Its client is left out. Around these parts that puts a hundred modules, for which each cold start
 pays, and some twenty hooks, for which each call pays, on behalf of services and settings that are
@@ -9,8 +9,8 @@ contract test holds that either sends the same, and makes the same of an answer.
 
 import logging
 import os
-import shutil
 import socket
+import ssl
 import threading
 import time
 import uuid
@@ -20,25 +20,22 @@ from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
+import urllib3
+from botocore import exceptions as botocore_exceptions
 from botocore import xform_name
 from botocore.auth import SIGNED_HEADERS_BLACKLIST, SigV4Auth
-from botocore.awsrequest import AWSRequestPreparer, AWSResponse, prepare_request_dict
+from botocore.awsrequest import prepare_request_dict
 from botocore.endpoint_provider import EndpointProvider
-from botocore.exceptions import (
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore has it so
-    HTTPClientError,
-    NoRegionError,
-    SSLError,
-)
-from botocore.httpsession import URLLib3Session, where
+from botocore.exceptions import ClientError, NoRegionError
+from botocore.httpsession import where
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import PROTOCOL_PARSERS, ResponseParserError
 from botocore.serialize import create_serializer
 from botocore.utils import ensure_boolean, get_environ_proxies
+from urllib3 import exceptions as urllib3_exceptions
 
 from rollback_responder import sdk
 
@@ -50,9 +47,20 @@ AGENT = "rollback-responder"
 DATA = Path(__file__).resolve().parent.parent / "sdk"
 ROOTS = "roots.pem"
 NOT_SIGNED = "CERTIFICATE_VERIFY_FAILED"
-PREPARER = AWSRequestPreparer()
 # A request goes out in two pieces; without this the second waits for the first to be confirmed.
 AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+# As many as the SDK's client keeps open.
+CONNECTIONS = 10
+NO_RETRY = urllib3.Retry(total=False)
+# What the SDK calls what a connection raises; whatever else that may be is an `HTTPClientError`.
+LOST = {
+    urllib3_exceptions.SSLError: botocore_exceptions.SSLError,
+    urllib3_exceptions.NewConnectionError: botocore_exceptions.EndpointConnectionError,
+    urllib3_exceptions.ProxyError: botocore_exceptions.ProxyConnectionError,
+    urllib3_exceptions.ConnectTimeoutError: botocore_exceptions.ConnectTimeoutError,
+    urllib3_exceptions.ReadTimeoutError: botocore_exceptions.ReadTimeoutError,
+    urllib3_exceptions.ProtocolError: botocore_exceptions.ConnectionClosedError,
+}
 
 
 class Limits(NamedTuple):
@@ -94,31 +102,37 @@ class Signer(SigV4Auth):
         return ";".join(sorted(headers_to_sign))
 
 
+class Answer(NamedTuple):
+    """What came back, by the names that botocore's parts ask for."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
 class Roots:
     """The certificates that are trusted: AWS's own roots, and all of the SDK's once it must be.
 
-    The file is read for every connection that is opened (urllib3), and 126 roots take twenty times
-    as long as five. AWS's endpoints have certificates of Amazon Trust Services, whose roots these
-    are (amazontrust.com/repository).
+    All connections share one context, so a file is read once: 126 roots take twenty times as long
+    as five. AWS's endpoints have certificates of Amazon Trust Services, whose roots these are
+    (amazontrust.com/repository).
     """
 
-    def __init__(self, few: Path, aside: Path) -> None:
-        # Of this process alone, wherever several share a folder.
-        self.path = aside / f"{os.getpid()}-{ROOTS}"
-        shutil.copyfile(few, self.path)
+    def __init__(self, file: Path) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.context.load_verify_locations(file)
+        self._are_all = False
         self._lock = threading.Lock()
 
-    def widen(self, error: SSLError) -> bool:
+    def widen(self, error: botocore_exceptions.SSLError) -> bool:
         """Trusts all of the SDK's, if none of these few signed; whether it may be tried again."""
         if NOT_SIGNED not in str(error):
             return False
-        every = Path(where())
         with self._lock:
-            if self.path.stat().st_size != every.stat().st_size:
+            if not self._are_all:
                 logger.warning("none of Amazon's roots signed it, so all are trusted: %s", error)
-                whole = self.path.with_suffix(".whole")
-                shutil.copyfile(every, whole)
-                whole.replace(self.path)
+                self.context.load_verify_locations(where())
+                self._are_all = True
         return True
 
 
@@ -136,7 +150,7 @@ class LeanClient:
         limits: Limits,
         *,
         loader: Loader,
-        roots: Roots | None,
+        roots: Roots,
         environment: Mapping[str, str],
     ) -> None:
         self._limits, self._roots = limits, roots
@@ -147,13 +161,7 @@ class LeanClient:
         self._parser = parser(timestamp_parser=sdk.utc)
         self._url, self._signer = _place(self._model, loader, environment)
         self._host = urlsplit(self._url).netloc
-        connections: Any = URLLib3Session
-        self._http = connections(
-            verify=str(roots.path) if roots else environment.get("AWS_CA_BUNDLE", True),
-            proxies=get_environ_proxies(self._url),
-            timeout=(limits.connect, limits.read),
-            socket_options=AT_ONCE,
-        )
+        self._connections, self._before_path = _connections(self._url, limits, roots)
         self._names = {xform_name(name): name for name in self._model.operation_names}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -172,7 +180,10 @@ class LeanClient:
             answer = None
             try:
                 answer = self._send(operation, arguments)
-            except (ConnectionError, HTTPClientError) as caught:
+            except (
+                botocore_exceptions.ConnectionError,
+                botocore_exceptions.HTTPClientError,
+            ) as caught:
                 error: Exception = caught
             else:
                 parsed = self._parsed(operation, operation.output_shape, answer)
@@ -188,7 +199,7 @@ class LeanClient:
             time.sleep(seconds)
             attempt += 1
 
-    def _told(self, operation: OperationModel, answer: AWSResponse, parsed: Any) -> Any:
+    def _told(self, operation: OperationModel, answer: Answer, parsed: Any) -> Any:
         """What an error says, also beside its code and text: the row that failed a condition."""
         model: Any = operation.service_model
         try:
@@ -198,30 +209,56 @@ class LeanClient:
             raise ResponseParserError(f"{operation.name}: the error is no such error") from None
         return parsed if shape is None else parsed | self._parsed(operation, shape, answer)
 
-    def _send(self, operation: OperationModel, arguments: dict[str, Any]) -> Any:
+    def _send(self, operation: OperationModel, arguments: dict[str, Any]) -> Answer:
         asked: Any = self._serializer.serialize_to_request(arguments, operation)
+        headers = asked["headers"]
         # Lambda counts by it how often its functions wake one another (Lambda developer guide,
         # "Use Lambda recursive loop detection").
         if trace := os.environ.get("_X_AMZN_TRACE_ID"):
-            asked["headers"]["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
-        asked["headers"]["Host"] = self._host
+            headers["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
+        headers["Host"] = self._host
         prepare_request_dict(asked, self._url, user_agent=AGENT)
-        of: Any = SimpleNamespace(**asked, data=asked["body"], params=None, stream_output=False)
-        ready: Any = PREPARER.prepare(of)
-        if isinstance(ready.body, str):
-            ready.body = ready.body.encode()
-        # The signer looks for what a request was made of as well.
-        ready.params = None
+        body = asked["body"]
+        if isinstance(body, dict):
+            body = urlencode(body)
+        if isinstance(body, str):
+            body = body.encode()
+        if asked["method"] != "GET":
+            headers["Content-Length"] = str(len(body))
+        ready: Any = SimpleNamespace(
+            method=asked["method"],
+            url=asked["url"],
+            headers=headers,
+            body=body,
+            context={},
+            params=None,
+        )
         self._signer.add_auth(ready)
         try:
-            return self._http.send(ready)
-        except SSLError as error:
-            if self._roots is None or not self._roots.widen(error):
+            return self._over_the_wire(ready)
+        except botocore_exceptions.SSLError as error:
+            if not self._roots.widen(error):
                 raise
             # The handshake failed, so it was not sent.
-            return self._http.send(ready)
+            return self._over_the_wire(ready)
 
-    def _parsed(self, operation: OperationModel, shape: Any, answer: AWSResponse) -> Any:
+    def _over_the_wire(self, ready: Any) -> Answer:
+        try:
+            answer = self._connections.urlopen(
+                ready.method,
+                ready.url.removeprefix(self._before_path) or "/",
+                body=ready.body or None,
+                headers=ready.headers,
+                retries=NO_RETRY,
+                assert_same_host=False,
+                decode_content=False,
+                enforce_content_length=False,
+            )
+        except Exception as error:
+            raise _lost(ready.url, error) from error
+        return Answer(answer.status, answer.headers, answer.data)
+
+    def _parsed(self, operation: OperationModel, shape: Any, answer: Answer) -> Any:
         said = {
             "headers": answer.headers,
             "status_code": answer.status_code,
@@ -236,6 +273,35 @@ class LeanClient:
         except Exception as error:
             # Of a document that is another than AWS's it raises whatever it stumbled over.
             raise ResponseParserError(f"{operation.name}: the answer is no such answer") from error
+
+
+def _connections(url: str, limits: Limits, roots: Roots) -> tuple[urllib3.HTTPConnectionPool, str]:
+    """The connections to an address, and what of it is left out of a request's first line.
+
+    Where the environment names a proxy they go by it, and without TLS that is told the whole.
+    """
+    settings: dict[str, Any] = {
+        "maxsize": CONNECTIONS,
+        "socket_options": AT_ONCE,
+        "ssl_context": roots.context,
+        "timeout": urllib3.Timeout(connect=limits.connect, read=limits.read),
+    }
+    where_to = urlsplit(url)
+    proxy = get_environ_proxies(url).get(where_to.scheme)
+    manager = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
+    is_told_all = proxy and where_to.scheme == "http"
+    before_path = "" if is_told_all else f"{where_to.scheme}://{where_to.netloc}"
+    return manager.connection_from_url(url), before_path
+
+
+def _lost(url: str, error: Exception) -> Exception:
+    """What came instead of an answer, as the SDK's client says it."""
+    told: Any = next(
+        (own for kind, own in LOST.items() if isinstance(error, kind)),
+        botocore_exceptions.HTTPClientError,
+    )
+    found: Exception = told(endpoint_url=url, proxy_url=url, error=error)
+    return found
 
 
 def _place(
@@ -274,7 +340,7 @@ def _place(
 
 
 def _seconds_until_next(
-    operation: OperationModel, attempt: int, answer: AWSResponse | None, error: Exception
+    operation: OperationModel, attempt: int, answer: Answer | None, error: Exception
 ) -> float | None:
     """How long to wait for the next attempt, as the SDK's standard mode has it; None for never.
 

@@ -40,8 +40,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     """A case, and what else was looked at because it may be the cause.
 
     `believed` means that the pointer was not looked at: it is as its ledger says, which is good for
-    a move with compare-and-set, and for nothing else. `measured` is there where it was worked out
-    while AWS answered the rest.
+    a move with compare-and-set, and for nothing else. `measured` is there once it is worked out,
+    which may be while AWS answers the rest.
     """
 
     case: Case
@@ -50,6 +50,10 @@ class Seen(Struct, frozen=True, kw_only=True):
     ahead: Ahead | None = None
     believed: bool = False
     measured: Measured | None = None
+
+    def recorded(self) -> Case:
+        """The case with the minutes that were judged."""
+        return replace(self.case, minutes=self.measured.recorded() if self.measured else None)
 
 
 class Look:

@@ -209,10 +209,10 @@ class _Attempt:
 
     def _judged(self, claim: Claim, found: Seen, *, again: bool = True) -> Entry:
         """Assesses, decides, and does what was decided."""
-        assessment, failing, minutes = assessed(self._rooms, found)
-        found = replace(found, case=replace(found.case, minutes=minutes))
-        case = found.case
-        situation = situation_of(self._rooms, found, assessment, failing)
+        measured = assessed(self._rooms, found)
+        assessment = measured.assessment
+        found, case = replace(found, measured=measured), found.case
+        situation = situation_of(self._rooms, found, assessment, measured.failing)
         if isinstance(situation, StandDown):
             decision: Decision = situation
         else:
@@ -227,11 +227,11 @@ class _Attempt:
                 waiting = must_wait(case, decision)
                 return waiting or self._roll_back(claim, found, assessment, decision, again=again)
             case Adopt():
-                return adopted(case, assessment, decision.returning)
+                return adopted(found.recorded(), assessment, decision.returning)
             case Ask():
-                return asked(case, assessment, decision)
+                return asked(found.recorded(), assessment, decision)
             case StandDown():
-                return self._stood_down(case, assessment, decision)
+                return self._stood_down(found.recorded(), assessment, decision)
             case _:
                 assert_never(decision)
 
@@ -262,16 +262,16 @@ class _Attempt:
             if leg.how is How.MOVE:
                 assert decision.to_version is not None
                 after = self._move(case, decision.to_version, claim.id)
-                return moved(case, assessment, decision, after, rooms.clock())
+                return moved(found.recorded(), assessment, decision, after, rooms.clock())
             done = self._begin(case, decision, claim.id)
             legs = (done, *decision.trial.legs[1:])
-            return stopped(case, assessment, decision, legs, rooms.clock())
+            return stopped(found.recorded(), assessment, decision, legs, rooms.clock())
         except tuple(REFUSALS) as error:
             self._acted = False
             return self._refused(claim, found, assessment, decision, error, again=again)
         except ActionUnclear as error:
             # The claim stays, so the row goes on reading *may have acted*; people hear of it now.
-            entry = unclear(case, assessment, decision, str(error))
+            entry = unclear(found.recorded(), assessment, decision, str(error))
             with suppress(JournalError):
                 rooms.journal.keep(claim, ledgers=entry.ledgers, incident=entry.incident)
             raise
@@ -365,7 +365,7 @@ class _Attempt:
                 return settled
             if finished and again:
                 return self._judged(claim, looked, again=False)
-        reason = REFUSALS[type(error)]
+        case, reason = found.recorded(), REFUSALS[type(error)]
         moves = decision.trial.legs[0].how is How.MOVE
         if isinstance(error, TargetGone) and not moves:
             reason = Reason.TARGET_GONE

@@ -3,6 +3,7 @@
 import boto3
 import botocore.exceptions
 import pytest
+import urllib3
 from botocore.stub import Stubber
 
 from local.aws_model.clients import lambda_client
@@ -131,11 +132,11 @@ def test_an_answer_to_a_move_that_says_nothing_is_unclear():
 def test_moves_are_made_once_by_the_client_that_bootstrap_makes(monkeypatch):
     calls = []
 
-    def refused(*_):
+    def refused(*_, **__):
         calls.append(1)
-        raise botocore.exceptions.ReadTimeoutError(**ENDPOINT)
+        raise urllib3.exceptions.ReadTimeoutError(None, "https://x", "late")
 
-    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", refused)
+    monkeypatch.setattr("urllib3.HTTPConnectionPool.urlopen", refused)
     monkeypatch.setattr("time.sleep", lambda _: None)
     for limits, expected in ((bootstrap.ONCE, 1), (bootstrap.READS, 2)):
         client = bootstrap._clients()("lambda", limits)

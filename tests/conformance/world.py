@@ -24,7 +24,6 @@ import botocore.session
 import botocore.validate
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectTimeoutError
-from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 
 from conformance.account import Account
@@ -45,6 +44,7 @@ from local.aws_model.metrics import Metric, Statistic
 from local.aws_model.queries import MetricStat
 from local.loopback import Request
 from rollback_responder import lean_client
+from rollback_responder.lean_client import Answer, LeanClient
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 BEGIN = datetime(2026, 11, 22, 4, 0, 10, tzinfo=UTC)
@@ -706,7 +706,7 @@ def _asked(world, function, event):
     assert any(name.startswith("sdk/cloudwatch/") for name in names)
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(URLLib3Session, "send", lambda _, request: _no(request)),
+        mock.patch.object(LeanClient, "_over_the_wire", lambda _, request: _no(request)),
     ):
         sdk_data.write(Path(folder))
         before, lean_client.DATA = lean_client.DATA, Path(folder)
@@ -726,9 +726,7 @@ def _no(request):
         if {"cloudformation", "iam"} & set(re.split(r"[/.]", request.url))
         else b'{"__type": "AccessDeniedException"}'
     )
-    answered = AWSResponse(request.url, 403, {}, None)
-    answered._content = body
-    return answered
+    return Answer(403, {}, body)
 
 
 def account():

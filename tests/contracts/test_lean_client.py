@@ -1,31 +1,33 @@
 """A `LeanClient` and botocore's own client: they send the same, and make the same of answers."""
 
 import copy
+import io
 import itertools
 import json
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 from zlib import crc32
 
 import botocore.auth
 import pytest
-from botocore.awsrequest import AWSRequest, AWSResponse
+import urllib3
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionClosedError,
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from botocore.retries import quota, standard
+from urllib3.exceptions import (
     ConnectTimeoutError,
-    EndpointConnectionError,
-    HTTPClientError,
+    NewConnectionError,
+    ProtocolError,
+    ProxyError,
     ReadTimeoutError,
     SSLError,
 )
-from botocore.httpsession import URLLib3Session
-from botocore.parsers import ResponseParserError
-from botocore.retries import quota, standard
 
 from infra import sdk_data
 from rollback_responder import bootstrap, lean_client, sdk
@@ -60,24 +62,36 @@ def still(monkeypatch, tmp_path):
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=7))
 
 
+class Request(NamedTuple):
+    """What is handed to a connection."""
+
+    method: str
+    url: str
+    body: bytes | None
+    headers: Mapping[str, str | bytes]
+    proxy: str | None
+
+
 class Wire:
-    """Stands for the connection of both: keeps what is sent, and answers it."""
+    """Stands for the connections of both: keeps what is sent, and answers it."""
 
     def __init__(self, monkeypatch):
         self.sent, self.waits, self.says = [], [], itertools.repeat((200, {}, b"{}"))
         wire = self
 
-        def send(_, request):
-            wire.sent.append(request)
+        def urlopen(pool, method, url, body=None, headers=None, **more):
+            port = f":{pool.port}" if pool.port not in {80, 443} else ""
+            whole = url if "://" in url else f"{pool.scheme}://{pool.host}{port}{url}"
+            wire.sent.append(Request(method, whole, body, headers, pool.proxy and pool.proxy.url))
             said = next(wire.says)
             if isinstance(said, Exception):
                 raise said
-            status, headers, body = said
-            answer = AWSResponse(request.url, status, headers, None)
-            answer._content = body
-            return answer
+            status, told, content = said
+            return urllib3.HTTPResponse(
+                io.BytesIO(content), told, status, preload_content=more.get("preload_content", True)
+            )
 
-        monkeypatch.setattr(URLLib3Session, "send", send)
+        monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", urlopen)
         monkeypatch.setattr("time.sleep", self.waits.append)
         # One client makes more calls here than botocore has them repeated.
         monkeypatch.setattr(quota.RetryQuota, "acquire", lambda *_: True)
@@ -145,7 +159,9 @@ def text(value):
 def told(request):
     headers = {k: text(v) for k, v in request.headers.items() if k not in ABOUT_ITSELF}
     signed = text(request.headers["Authorization"]).partition("Credential=")[2]
-    return request.method, request.url, text(request.body), headers, signed.partition(",")[0]
+    return request._replace(
+        body=text(request.body), headers=headers | {"signed": signed.partition(",")[0]}
+    )
 
 
 def sent_by(wire, clients, name, arguments):
@@ -196,6 +212,9 @@ def test_they_send_the_same(data, wire, service, name, whole):
         {"AWS_REGION": "us-east-1", "AWS_USE_DUALSTACK_ENDPOINT": "true"},
         {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"},
         {"AWS_ENDPOINT_URL_SECRETS_MANAGER": "https://vpce.example.com"},
+        {"HTTPS_PROXY": "http://proxy.example.com:3128"},
+        {"HTTPS_PROXY": "http://proxy.example.com:3128", "NO_PROXY": ".amazonaws.com"},
+        {"HTTP_PROXY": "http://proxy.example.com:3128", "AWS_ENDPOINT_URL": "http://aws.test/a"},
     ],
     ids=str,
 )
@@ -353,33 +372,34 @@ def test_they_make_the_same_of_an_answer_and_send_it_as_often(data, wire, servic
         assert of_ours == of_theirs, said
 
 
-LOST = [
-    ReadTimeoutError(endpoint_url="https://x", error="late"),
-    ConnectTimeoutError(endpoint_url="https://x", error="late"),
-    ConnectionClosedError(endpoint_url="https://x", error="reset"),
-    EndpointConnectionError(endpoint_url="https://x", error="refused"),
-    SSLError(endpoint_url="https://x", error="bad record mac"),
-    HTTPClientError(error="odd"),
-]
+LOST = {
+    "ReadTimeoutError": ReadTimeoutError(None, "https://x", "late"),
+    "ConnectTimeoutError": ConnectTimeoutError("late"),
+    "ConnectionClosedError": ProtocolError("reset"),
+    "EndpointConnectionError": NewConnectionError(None, "refused"),
+    "SSLError": SSLError("bad record mac"),
+    "ProxyConnectionError": ProxyError("refused", OSError()),
+    "HTTPClientError": OSError("odd"),
+}
 
 
-@pytest.mark.parametrize("lost", LOST, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("lost", LOST)
 @pytest.mark.parametrize("limits", [bootstrap.READS, bootstrap.ONCE], ids=["reads", "acts"])
 def test_what_gets_no_answer_is_sent_as_often(data, wire, limits, lost):
     seen = []
     for client in (theirs("lambda", limits), ours(data, "lambda", limits)):
         wire.clear()
-        wire.says = itertools.repeat(lost)
+        wire.says = itertools.repeat(LOST[lost])
         seen.append(
             (came_of(client, "GetAlias", {"FunctionName": "f", "Name": "n"}), len(wire.sent))
         )
 
     of_theirs, of_ours = seen
-    assert of_ours == of_theirs == (type(lost).__name__, limits.attempts)
+    assert of_ours == of_theirs == (lost, limits.attempts)
 
 
 def test_the_second_attempt_is_the_first_one_again(data, wire):
-    wire.says = iter([LOST[0], (200, {}, b"{}")])
+    wire.says = iter([LOST["ReadTimeoutError"], (200, {}, b"{}")])
     ours(data, "dynamodb", bootstrap.READS).transact_write_items(TransactItems=[])
 
     first, second = wire.sent

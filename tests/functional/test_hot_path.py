@@ -13,7 +13,7 @@ from rollout_scenarios import GROUP, MUTATING, STACK, canary_deploy, house_of, u
 from scenarios import ERROR_RATE
 
 from house import House
-from rollback_responder import looking
+from rollback_responder import gauge, looking
 from rollback_responder.domain.reason import Reason
 from rollback_responder.domain.situation import Switches
 from rollback_responder.gauge import measured
@@ -103,6 +103,23 @@ def firing(house):
     house.woken.clear()
     house.traffic(3, requests=60, watch=False)
     return house
+
+
+@pytest.mark.parametrize("story", [bad_version, canary, update])
+def test_the_minutes_are_made_fit_for_the_journal_after_the_act(story, monkeypatch):
+    house = story()
+    ticks, recorded = Ticks(house), gauge.record
+
+    def record(*of, **known):
+        ticks.arrived.append(("record", ticks.now))
+        return recorded(*of, **known)
+
+    monkeypatch.setattr(gauge, "record", record)
+    _, _, before = ticks.respond(house, seen_before=True)
+
+    assert "record" not in before
+    assert ticks.count({"record"}) == 1
+    assert house.incident.minutes.total.minutes
 
 
 @pytest.mark.parametrize("seen_before", [True, False])

@@ -22,3 +22,23 @@ def test_the_house_says_it(reason):
     assert len(forward) == sum(said_so is Reason.UNDONE for _, said_so in said)
     assert set(forward) <= {(before, after)[::-1] for _, before, after in house.aliases.moves}
     assert all(decode_incident(encode(i)) == i for i in incidents_of(house))
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.APPROVAL_NEEDED,
+        Reason.OBSERVE_MODE,
+        Reason.SYMPTOM_GONE,
+        Reason.ACTION_DENIED,
+        Reason.ACTION_UNCLEAR,
+        Reason.LEG_BACK,
+        Reason.ROLLBACK_ADOPTED,
+    ],
+)
+def test_whatever_was_decided_the_minutes_that_were_judged_are_kept(reason):
+    """Pictures and reports read nothing else."""
+    first, *_ = incidents_of(SCENARIOS[reason].story())
+
+    assert first.minutes
+    assert first.minutes.total.minutes

@@ -368,7 +368,8 @@ def test_what_cannot_be_read_is_unmeasurable(trigger, siblings):
     house = rooms(SimpleNamespace(read=read))
     text = "the metric could not be read: GetMetricData: Throttling"
 
-    assert measured(house, suspected(trigger), siblings, NOW) == (unmeasurable(text), (), None)
+    assessment, failing, recorded = measured(house, suspected(trigger), siblings, NOW)
+    assert (assessment, failing, recorded()) == (unmeasurable(text), (), None)
 
 
 def test_what_is_asked_ahead_has_names_that_cloudwatch_takes():
