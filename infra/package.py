@@ -1,13 +1,13 @@
 """What is zipped for Lambda: the package, its pinned dependencies and the policy.
 
-    <asset>/rollback_responder/   the package, without caches
+    <asset>/rollback_responder/   what the function can load of our own code (infra/own_code.py)
     <asset>/<dependency>/         functions/requirements.txt, built for the Lambda platform
     <asset>/policy.json           the policy that this synth parsed
     <asset>/policy.index          the same by alarm and service, for who answers one alarm
     <asset>/sdk/                  the SDK's data, reduced to what is called (infra/sdk_data.py)
 
-`notify` has an asset of its own, from functions/requirements-notify.txt: it draws pictures, and
-that takes ten times the rest. The way of a rollback never loads it.
+Each function has an asset of its own. That of `notify` is made from
+functions/requirements-notify.txt: it draws pictures, and that takes ten times the rest.
 
 Staged without Docker. Dependencies are installed by their hashes and kept by the hash of their
 pins, so only the first synth needs a package index; the asset is named by its content, so two
@@ -33,7 +33,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from infra import sdk_data
+from infra import own_code, sdk_data
 from rollback_responder.domain.errors import RollbackError
 from rollback_responder.domain.policy import Policy
 from rollback_responder.policies import index_of
@@ -42,6 +42,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT / "functions" / "requirements.txt"
 NOTIFY_REQUIREMENTS = PROJECT / "functions" / "requirements-notify.txt"
 PACKAGE = PROJECT / "functions" / "rollback_responder"
+# The functions, and what each is shipped with of others.
+FUNCTIONS = {
+    "respond": REQUIREMENTS,
+    "watch": REQUIREMENTS,
+    "notify": NOTIFY_REQUIREMENTS,
+    "interact": REQUIREMENTS,
+}
 BUILD = PROJECT / "build"
 VERSION = "3.13"
 # Where Lambda unpacks it; tracebacks name files there.
@@ -74,9 +81,6 @@ LEFT_OUT = (
     "**/*.pyi",
 )
 KEPT_SECONDS = 3600
-# Caches, and the command line, which is for people's own machines.
-NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "cli")
-
 
 # Lambda needs these to read the package (Lambda developer guide, "Deployment package file
 # permissions"), and CDK's zip keeps a file's mode: a checkout's and an installer's are what their
@@ -127,24 +131,28 @@ def compiler() -> str | None:
 
 def stage(
     policy: Policy,
+    function: str,
     *,
-    requirements: Path = REQUIREMENTS,
     build: Path = BUILD,
     platform: Sequence[str] = PLATFORM,
     python: str | None = None,
 ) -> Path:
     """The folder to be zipped, made under `build` if it is not there yet, and named by its content.
 
-    `python` compiles it; without one, nothing is compiled.
+    It is that of one of `FUNCTIONS`. `python` compiles it; without one, nothing is compiled.
 
     Raises:
         PackageError: a dependency is not in the cache and cannot be installed.
     """
-    installed = dependencies(requirements, build=build, platform=platform, python=python)
+    installed = dependencies(FUNCTIONS[function], build=build, platform=platform, python=python)
+    handler = f"{PACKAGE.name}.handlers.{function}"
 
     def fill(folder: Path) -> None:
         shutil.copytree(installed, folder, dirs_exist_ok=True)
-        shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=NOT_SHIPPED)
+        for path in own_code.reached(PACKAGE, handler):
+            shipped = folder / path.relative_to(PACKAGE.parent)
+            shipped.parent.mkdir(parents=True, exist_ok=True)
+            shipped.write_text(own_code.bare(path.read_text("utf-8")), "utf-8")
         _compile(folder / PACKAGE.name, folder, python)
         document = json.dumps(policy.to_document(), sort_keys=True, indent=2)
         (folder / "policy.json").write_text(document + "\n", encoding="utf-8")

@@ -1,7 +1,6 @@
 """The stacks: one for the responder, and the alarms in stacks of their own."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from aws_cdk import Annotations, App, Aws, CfnOutput, Stack, Tags, Validations
 from aws_cdk import aws_lambda as lambda_
@@ -89,7 +88,6 @@ class ResponderStack(Stack):
                 f"this machine has no python{package.VERSION}, so nothing is compiled for Lambda:"
                 " a function that starts cold takes two and a half times as long"
             )
-        self.code = self._code(package.REQUIREMENTS)
         self.journal = journal_table(self, "Journal")
         self.ingress = Ingress(self, "Ingress", policy=policy, handler_timeout=RESPOND_TIMEOUT)
         self.secret = slack_secret(self, "SlackSecret", environment=policy.environment)
@@ -116,13 +114,13 @@ class ResponderStack(Stack):
         # Why the code differs between two machines that deploy the same, where it does.
         CfnOutput(self, "Compiled", value=f"python{package.VERSION}" if self.python else "no")
 
-    def _code(self, requirements: Path) -> lambda_.Code:
-        """The asset, known by the hash of its content.
+    def _code(self, function: str) -> lambda_.Code:
+        """The asset of a function, known by the hash of its content.
 
         CDK's own hash goes by inode, time and size of files that it has seen before
         (`~/.cdk/cache/fingerprints`, aws-cdk-lib 2.275), and by CDK's version.
         """
-        asset = package.stage(self.policy, requirements=requirements, python=self.python)
+        asset = package.stage(self.policy, function, python=self.python)
         return lambda_.Code.from_asset(str(asset), asset_hash=asset.name)
 
     def _responder(self) -> Responder:
@@ -130,7 +128,7 @@ class ResponderStack(Stack):
             self,
             "Responder",
             policy=self.policy,
-            code=self.code,
+            code=self._code("respond"),
             wiring=RespondWiring(
                 account_id=Aws.ACCOUNT_ID,
                 region=Aws.REGION,
@@ -147,7 +145,7 @@ class ResponderStack(Stack):
             self,
             "Watcher",
             policy=self.policy,
-            code=self.code,
+            code=self._code("watch"),
             wiring=WatchWiring(
                 account_id=Aws.ACCOUNT_ID,
                 region=Aws.REGION,
@@ -165,7 +163,7 @@ class ResponderStack(Stack):
         return Notifier(
             self,
             "Notifier",
-            code=self._code(package.NOTIFY_REQUIREMENTS),
+            code=self._code("notify"),
             wiring=NotifyWiring(
                 account_id=Aws.ACCOUNT_ID,
                 region=Aws.REGION,
@@ -183,7 +181,7 @@ class ResponderStack(Stack):
         return Interactor(
             self,
             "Interactor",
-            code=self.code,
+            code=self._code("interact"),
             wiring=InteractWiring(
                 account_id=Aws.ACCOUNT_ID,
                 region=Aws.REGION,

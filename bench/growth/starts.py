@@ -84,7 +84,7 @@ def _asset(number: int, folder: Path) -> Path:
     for known in package.BUILD.glob("dependencies-*"):
         (build / known.name).symlink_to(known)
     return package.stage(
-        policy(number), build=build, platform=package.THIS_MACHINE, python=sys.executable
+        policy(number), "respond", build=build, platform=package.THIS_MACHINE, python=sys.executable
     )
 
 

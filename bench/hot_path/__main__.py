@@ -89,7 +89,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     # Compiled as a synth on the runtime's own Python has it.
     asset, alone = (
-        package.stage(world.policy(services), platform=package.THIS_MACHINE, python=sys.executable)
+        package.stage(
+            world.policy(services), "respond", platform=package.THIS_MACHINE, python=sys.executable
+        )
         for services in (world.SERVICES, world.SERVICES[:1])
     )
     found: dict[str, dict[str, list[runs.Run]]] = {}
@@ -217,14 +219,19 @@ def table(part: Part, found: Mapping[str, Sequence[runs.Run]]) -> str:
     return "\n".join(lines)
 
 
+def _part(path: Path, asset: Path) -> str:
+    """What of the package a file belongs to, by the name that it is installed under."""
+    return path.relative_to(asset).parts[0].split("-")[0].removesuffix(".py")
+
+
 def sizes(asset: Path) -> str:
     """What the package weighs, zipped as CDK zips it."""
+    every = [path for path in asset.rglob("*") if path.is_file()]
+    names = sorted({_part(path, asset) for path in every} - {"__pycache__"})
+    parts = {name: [path for path in every if _part(path, asset) == name] for name in names}
+    source = [path for path in parts[package.PACKAGE.name] if path.suffix == ".py"]
     lines = ["| in the package | KB | KB zipped |", "|---|---|---|"]
-    names = {path.name.split("-")[0].removesuffix(".py") for path in asset.iterdir()}
-    for name in ("all of it", *sorted(names - {"__pycache__"})):
-        files = [path for path in asset.rglob("*") if path.is_file()]
-        if name != "all of it":
-            files = [p for p in files if p.relative_to(asset).parts[0].startswith(name)]
+    for name, files in {"all of it": every, **parts, "our own source": source}.items():
         with tempfile.TemporaryFile() as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
                 for path in files:

@@ -27,7 +27,7 @@ SLEEPER = "import time\n\n\ndef handler(event, context):\n    time.sleep(30)\n"
 # As `infra/alarms.py` has it; a test holds the two equal.
 TIMEOUT_PATTERN = '{ $.type = "platform.report" && $.record.status = "timeout" }'
 
-# Asks each service, as `rollback_responder/bootstrap.py` has it asked, for something that it may
+# Asks each service, as `rollback_responder/bootstrap` has it asked, for something that it may
 # not have: an answer of the service's own means that it was understood.
 ASKING = """import os
 

@@ -13,7 +13,7 @@ The floor plan, as the data walks it:
     domain      pure values and functions: assess, decide, verify. No I/O, no clock.
     ports       what the hallway needs from the rooms, as small Protocols.
     wiring      names that only the deployment knows (environment variables).
-    bootstrap   the only place that opens AWS clients.
+    bootstrap   the only place that opens AWS clients: a house for each function.
     cli         the operator's commands, on people's own machines. Not shipped.
 
 The rooms do not know each other; `pyproject.toml` holds the import contracts.

@@ -29,7 +29,7 @@ from botocore.auth import SIGNED_HEADERS_BLACKLIST, SigV4Auth
 from botocore.awsrequest import prepare_request_dict
 from botocore.endpoint_provider import EndpointProvider
 from botocore.exceptions import ClientError, NoRegionError
-from botocore.httpsession import where
+from botocore.httpsession import ProxyConfiguration, where
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import PROTOCOL_PARSERS, ResponseParserError
@@ -286,12 +286,15 @@ def _connections(url: str, limits: Limits, roots: Roots) -> tuple[urllib3.HTTPCo
         "ssl_context": roots.context,
         "timeout": urllib3.Timeout(connect=limits.connect, read=limits.read),
     }
-    where_to = urlsplit(url)
-    proxy = get_environ_proxies(url).get(where_to.scheme)
-    manager = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
-    is_told_all = proxy and where_to.scheme == "http"
-    before_path = "" if is_told_all else f"{where_to.scheme}://{where_to.netloc}"
-    return manager.connection_from_url(url), before_path
+    scheme, place, *_ = urlsplit(url)
+    before_path = f"{scheme}://{place}"
+    proxies: Any = ProxyConfiguration(get_environ_proxies(url))
+    proxy = proxies.proxy_url_for(url)
+    if not proxy:
+        return urllib3.PoolManager(**settings).connection_from_url(url), before_path
+    settings["proxy_headers"] = proxies.proxy_headers_for(proxy)
+    manager = urllib3.ProxyManager(proxy, **settings)
+    return manager.connection_from_url(url), before_path if scheme == "https" else ""
 
 
 def _lost(url: str, error: Exception) -> Exception:

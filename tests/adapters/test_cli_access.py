@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from rollback_responder.cli import main
 from rollback_responder.cli.access import MENDS, cure_of
 from rollback_responder.cli.failure import NotRead
@@ -109,12 +109,12 @@ def test_the_region_is_found_as_the_aws_command_line_finds_it(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     code, out, _ = rollback(["sample", "shop"], *options)
-    place = bootstrap.Place(**{name.removeprefix("--"): value for name, value in pairs(options)})
-    operator = bootstrap.operator_clients(region=place.region, profile=place.profile)
+    place = people.Place(**{name.removeprefix("--"): value for name, value in pairs(options)})
+    operator = people.operator_clients(region=place.region, profile=place.profile)
 
     assert code == 0
     assert json.loads(out)["region"] == region
-    assert bootstrap.reading_client("lambda", place).meta.region_name == region
+    assert people.reading_client("lambda", place).meta.region_name == region
     assert operator.reads("lambda").meta.region_name == region
 
 

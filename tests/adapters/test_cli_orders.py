@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from rollback_responder import bootstrap
 from rollback_responder.actions import Clients
+from rollback_responder.bootstrap import people
 from rollback_responder.cli import main
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
@@ -31,7 +32,7 @@ from tests.tables import make_table
 LATER = NOW + timedelta(minutes=10)
 REGION = ["--region", "us-east-1"]
 OUTPUTS = {"JournalTable": "journal", "RespondRole": "arn:aws:iam::1:role/r"}
-OPERATOR_CLIENTS = bootstrap.operator_clients
+OPERATOR_CLIENTS = people.operator_clients
 ASKING = replace(
     an_incident((State.ASKING, Reason.APPROVAL_NEEDED)),
     asks_until_at=NOW + timedelta(hours=1),
@@ -98,7 +99,7 @@ def deployment(monkeypatch):
     monkeypatch.setattr(bootstrap, "utc_now", lambda: LATER)
     with mock_aws():
         deployment = Deployment()
-        monkeypatch.setattr(bootstrap, "operator_clients", deployment.clients)
+        monkeypatch.setattr(people, "operator_clients", deployment.clients)
         yield deployment
 
 

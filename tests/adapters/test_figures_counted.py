@@ -8,7 +8,8 @@ import pytest
 
 from house import ACCOUNT, REGION, House
 from rollback_responder import bootstrap
-from rollback_responder.bootstrap import RespondHouse, WatchHouse
+from rollback_responder.bootstrap.respond import RespondHouse
+from rollback_responder.bootstrap.watch import WatchHouse
 from rollback_responder.domain import naming
 from rollback_responder.domain.incident import State
 from rollback_responder.driller import Driller
@@ -39,8 +40,8 @@ class Functions:
         watch = WatchHouse(
             policy=house.policy, watcher=house.watcher, driller=driller, preflight=tuple
         )
-        monkeypatch.setattr(bootstrap, "respond_house", lambda _: respond)
-        monkeypatch.setattr(bootstrap, "watch_house", lambda _: watch)
+        monkeypatch.setattr("rollback_responder.bootstrap.respond.open_house", lambda _: respond)
+        monkeypatch.setattr("rollback_responder.bootstrap.watch.open_house", lambda _: watch)
         monkeypatch.setattr(bootstrap, "utc_now", house.clock)
         self.respond, self.watch = (
             self._fresh(monkeypatch, f"rollback_responder.handlers.{name}").handler

@@ -139,7 +139,7 @@ def test_moves_are_made_once_by_the_client_that_bootstrap_makes(monkeypatch):
     monkeypatch.setattr("urllib3.HTTPConnectionPool.urlopen", refused)
     monkeypatch.setattr("time.sleep", lambda _: None)
     for limits, expected in ((bootstrap.ONCE, 1), (bootstrap.READS, 2)):
-        client = bootstrap._clients()("lambda", limits)
+        client = bootstrap.clients()("lambda", limits)
         calls.clear()
         with pytest.raises(botocore.exceptions.ReadTimeoutError):
             client.get_alias(FunctionName="shop", Name="live")

@@ -8,7 +8,7 @@ import pytest
 
 from local.slack_inbox.server import SlackInbox
 from rollback_responder import bootstrap
-from rollback_responder.bootstrap import NotifyHouse
+from rollback_responder.bootstrap.notify import NotifyHouse
 from rollback_responder.domain.errors import NotificationError
 from rollback_responder.domain.figures import summary
 from rollback_responder.domain.incident import State
@@ -52,7 +52,7 @@ def handler(monkeypatch, inbox):
         park=lambda *_: pytest.fail("nothing here is to be parked"),
         week=week,
     )  # fmt: skip
-    monkeypatch.setattr(bootstrap, "notify_house", lambda _: house)
+    monkeypatch.setattr("rollback_responder.bootstrap.notify.open_house", lambda _: house)
     monkeypatch.setattr(bootstrap, "utc_now", lambda: NOW)
     name = "rollback_responder.handlers.notify"
     monkeypatch.delitem(sys.modules, name, raising=False)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rollback_responder import bootstrap
+from rollback_responder.bootstrap.parking import parking
 from tests.fuzz.noise import CANARY, SECRETS
 
 MOST_BYTES = 1_048_576
@@ -18,7 +18,7 @@ class Sqs:
 
 def parked(body, detail="d"):
     sqs = Sqs()
-    bootstrap._parking("https://queue", lambda *_: sqs)(body, "not_json", detail)
+    parking("https://queue", lambda *_: sqs)(body, "not_json", detail)
     (sent,) = sqs.sent
     return sent
 

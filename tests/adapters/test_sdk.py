@@ -19,6 +19,7 @@ from infra import sdk_data
 from local import certificate
 from rollback_responder import bootstrap, lean_client, sdk
 from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.bootstrap.secret import reading
 from rollback_responder.domain.errors import NotificationError
 from rollback_responder.lean_client import Roots
 from rollback_responder.notifiers.slack import parse_secret
@@ -68,11 +69,11 @@ def members(shape):
 
 def test_nothing_else_is_read(data):
     with pytest.raises(UnknownServiceError):
-        bootstrap._clients(data)("s3", bootstrap.READS)
+        bootstrap.clients(data)("s3", bootstrap.READS)
 
 
 def test_without_our_data_it_reads_its_own(tmp_path):
-    client = bootstrap._clients(tmp_path / "none")("lambda", bootstrap.READS)
+    client = bootstrap.clients(tmp_path / "none")("lambda", bootstrap.READS)
 
     assert callable(client.list_versions_by_function)
 
@@ -140,7 +141,7 @@ def aws_with(pem, private):
 def stopped(data, url, monkeypatch, kind):
     """What came of a call that acts, or of one that reads."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    return refusal_of(bootstrap._clients(data)("codedeploy", CONFIGS[kind]))
+    return refusal_of(bootstrap.clients(data)("codedeploy", CONFIGS[kind]))
 
 
 def refusal_of(client):
@@ -208,7 +209,7 @@ def test_calls_that_fail_together_are_each_sent_again_by_the_wider_roots(
     monkeypatch.setattr(lean_client, "where", lambda: str(every))
     with aws_with(pem, private) as (url, calls):
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        client = bootstrap._clients(data)("codedeploy", bootstrap.ONCE)
+        client = bootstrap.clients(data)("codedeploy", bootstrap.ONCE)
         # All load the few before any of them has failed.
         together, send = threading.Barrier(3), client._over_the_wire
         failed = []
@@ -286,7 +287,7 @@ def test_half_an_answer_is_an_error_of_aws(monkeypatch, data, service, body):
     """Else an alarm that is muted passes for one that is not, and a move for nothing at all."""
     name, asked = ASKED[service]
     with aws_that_says(monkeypatch, body, "application/json"):
-        client = bootstrap._clients(data)(service, bootstrap.ONCE)
+        client = bootstrap.clients(data)(service, bootstrap.ONCE)
         with pytest.raises(AwsError) as caught:
             getattr(client, name)(**asked)
 
@@ -295,14 +296,14 @@ def test_half_an_answer_is_an_error_of_aws(monkeypatch, data, service, body):
 
 def test_an_answer_that_says_nothing_is_none(monkeypatch, data):
     with aws_that_says(monkeypatch, b"{}", "application/x-amz-json-1.0"):
-        client = bootstrap._clients(data)("dynamodb", bootstrap.ONCE)
+        client = bootstrap.clients(data)("dynamodb", bootstrap.ONCE)
         assert "Item" not in client.get_item(**ASKED["dynamodb"][1])
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"ARN": "a", "SecretBinary": "AA=="}'])
 def test_a_secret_that_cannot_be_read_is_a_message_that_is_told_later(monkeypatch, data, body):
     with aws_that_says(monkeypatch, body, "application/x-amz-json-1.1"):
-        read = bootstrap._reading("arn", bootstrap._clients(data))
+        read = reading("arn", bootstrap.clients(data))
         with pytest.raises(NotificationError) as caught:
             parse_secret(read())
 

@@ -24,6 +24,7 @@ from local.aws_model.clients import (
 from local.aws_model.codedeploy import canary
 from local.aws_model.mute_rules import MuteRule
 from rollback_responder import bootstrap, signals
+from rollback_responder.bootstrap import interact, notify, respond, watch
 from rollback_responder.domain.drill import due
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.order import FixForward, Label, Pause, Resume
@@ -113,7 +114,7 @@ class Deployed(House):
         monkeypatch.setattr(bootstrap, "load_policy", lambda: self.policy)
         index = folder / "policy.index"
         index.write_bytes(index_of(self.policy))
-        monkeypatch.setattr(bootstrap, "load_index", lambda: IndexedPolicy(index))
+        monkeypatch.setattr(respond, "load_index", lambda: IndexedPolicy(index))
         self.table = make_table(REGION)
         sqs = boto3.client("sqs", region_name=REGION)
         self.queue = sqs.create_queue(QueueName="alarms")["QueueUrl"]
@@ -125,26 +126,26 @@ class Deployed(House):
         self.respond_house = self._furnish(
             monkeypatch,
             "respond",
-            bootstrap.respond_house,
+            respond.open_house,
             base | {"DEAD_LETTER_QUEUE_URL": self.dead},
         )
         self.watch_house = self._furnish(
             monkeypatch,
             "watch",
-            bootstrap.watch_house,
+            watch.open_house,
             base | {"ALARM_QUEUE_URL": self.queue, "RESPOND_ROLE_ARN": ROLE},
         )
         self.interact_house = self._furnish(
             monkeypatch,
             "interact",
-            bootstrap.interact_house,
+            interact.open_house,
             base | {"SLACK_SECRET_ARN": secret, "ALARM_QUEUE_URL": self.queue},
         )
         # Last: its digest makes a client when it is asked for.
         self.notify_house = self._furnish(
             monkeypatch,
             "notify",
-            bootstrap.notify_house,
+            notify.open_house,
             base
             | {
                 "SLACK_SECRET_ARN": secret,
@@ -170,7 +171,7 @@ class Deployed(House):
             )
             return made
 
-        monkeypatch.setattr(bootstrap, "_clients", lambda: client)
+        monkeypatch.setattr(bootstrap, "clients", lambda: client)
         return furnish(environment)
 
     def _record(self, function, service, operation, parameters):

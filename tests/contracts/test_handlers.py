@@ -23,12 +23,25 @@ WIRINGS = {
 }
 
 
+@pytest.fixture(scope="session", params=WIRINGS)
+def function(request):
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def asset(tmp_path_factory):
-    """What is deployed, in a folder of this test, with wheels of this machine."""
-    staged = package.stage(
-        parse_policy(POLICY), platform=package.THIS_MACHINE, python=package.compiler()
-    )
+def asset(tmp_path_factory, function):
+    """What is deployed, in a folder of this test, with wheels of this machine.
+
+    What draws pictures is left out: it is loaded for a picture and not before.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(package.FUNCTIONS, "notify", package.REQUIREMENTS)
+        staged = package.stage(
+            parse_policy(POLICY),
+            function,
+            platform=package.THIS_MACHINE,
+            python=package.compiler(),
+        )
     folder = tmp_path_factory.mktemp("asset") / "task"
     shutil.copytree(staged, folder)
     return folder
@@ -61,14 +74,12 @@ def test_the_template_names_these_handlers_and_no_other(responder):
     assert named == {f"rollback_responder.handlers.{name}.handler" for name in WIRINGS}
 
 
-@pytest.mark.parametrize("function", WIRINGS)
 def test_a_handler_starts_from_the_asset(asset, function):
     done = started(asset, function, WIRINGS[function].to_environment())
 
     assert done.stdout.split() == ["True", f"{asset}/rollback_responder/__init__.py"], done.stderr
 
 
-@pytest.mark.parametrize("function", WIRINGS)
 def test_a_missing_variable_names_itself_at_cold_start(asset, function):
     for name in WIRINGS[function].to_environment():
         environment = WIRINGS[function].to_environment()
@@ -80,9 +91,6 @@ def test_a_missing_variable_names_itself_at_cold_start(asset, function):
 
 
 @pytest.mark.parametrize(
-    ("function", "file"), [("watch", "policy.json"), ("respond", "policy.index")]
-)
-@pytest.mark.parametrize(
     ("text", "said"),
     [
         (None, ": got FileNotFoundError"),
@@ -91,9 +99,8 @@ def test_a_missing_variable_names_itself_at_cold_start(asset, function):
     ],
     ids=["missing", "not JSON", "empty"],
 )
-def test_a_broken_policy_file_names_itself_at_cold_start(  # noqa: PLR0917
-    asset, tmp_path, function, file, text, said
-):
+def test_a_broken_policy_file_names_itself_at_cold_start(asset, tmp_path, function, text, said):
+    file = "policy.index" if function == "respond" else "policy.json"
     folder = tmp_path / "task"
     shutil.copytree(asset, folder)
     (folder / file).unlink()

@@ -31,6 +31,7 @@ from urllib3.exceptions import (
 
 from infra import sdk_data
 from rollback_responder import bootstrap, lean_client, sdk
+from rollback_responder.bootstrap import people
 
 NOW = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
 EVERY = [
@@ -69,7 +70,7 @@ class Request(NamedTuple):
     url: str
     body: bytes | None
     headers: Mapping[str, str | bytes]
-    proxy: str | None
+    proxy: tuple[str, str, Mapping[str, str]] | None
 
 
 class Wire:
@@ -82,7 +83,8 @@ class Wire:
         def urlopen(pool, method, url, body=None, headers=None, **more):
             port = f":{pool.port}" if pool.port not in {80, 443} else ""
             whole = url if "://" in url else f"{pool.scheme}://{pool.host}{port}{url}"
-            wire.sent.append(Request(method, whole, body, headers, pool.proxy and pool.proxy.url))
+            proxy = pool.proxy and (pool.proxy.scheme, pool.proxy.netloc, pool.proxy_headers)
+            wire.sent.append(Request(method, whole, body, headers, proxy))
             said = next(wire.says)
             if isinstance(said, Exception):
                 raise said
@@ -112,12 +114,12 @@ def theirs(service, limits=bootstrap.ONCE):
     session = botocore.session.Session()
     sdk.tell_utc(session)
     sdk.refuse_half_answers(session)
-    config = bootstrap._config(limits).merge(Config(parameter_validation=False))
+    config = people._config(limits).merge(Config(parameter_validation=False))
     return session.create_client(service, config=config)
 
 
 def ours(data, service, limits=bootstrap.ONCE):
-    return bootstrap._clients(data)(service, limits)
+    return bootstrap.clients(data)(service, limits)
 
 
 # -- what is sent ---------------------------------------------------------------------------------
@@ -213,6 +215,8 @@ def test_they_send_the_same(data, wire, service, name, whole):
         {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"},
         {"AWS_ENDPOINT_URL_SECRETS_MANAGER": "https://vpce.example.com"},
         {"HTTPS_PROXY": "http://proxy.example.com:3128"},
+        {"HTTPS_PROXY": "http://me:word@proxy.example.com:3128"},
+        {"HTTPS_PROXY": "proxy.example.com:3128", "AWS_REGION": "us-east-1"},
         {"HTTPS_PROXY": "http://proxy.example.com:3128", "NO_PROXY": ".amazonaws.com"},
         {"HTTP_PROXY": "http://proxy.example.com:3128", "AWS_ENDPOINT_URL": "http://aws.test/a"},
     ],

@@ -28,7 +28,7 @@ from local.aws_model.metrics import Metric
 from local.aws_model.mute_rules import MuteRule
 from local.slack_inbox.server import SlackInbox
 from rollback_responder import bootstrap
-from rollback_responder.bootstrap import InteractHouse, NotifyHouse, RespondHouse, WatchHouse
+from rollback_responder.bootstrap import interact, notify, respond, watch
 from rollback_responder.domain.errors import JournalError, PolicyError, Problem
 from rollback_responder.domain.permissions import needs_of
 from rollback_responder.domain.readiness import PermissionFacts
@@ -104,14 +104,14 @@ class Region:
         house = self.house
         base = {"account_id": ACCOUNT, "region": REGION, "journal_table": "t"}
         made = {
-            "respond": lambda: RespondHouse(
+            "respond": lambda: respond.RespondHouse(
                 wiring=RespondWiring(**base, dead_letter_queue_url="q"),
                 policy=house.policy,
                 responder=house.responder,
                 expect=lambda _: None,
                 dead_letter=lambda body, *_: self.send(DEAD, body),
             ),
-            "watch": lambda: WatchHouse(
+            "watch": lambda: watch.WatchHouse(
                 policy=house.policy,
                 watcher=house.watcher,
                 driller=Driller(
@@ -119,7 +119,7 @@ class Region:
                 ),
                 preflight=Preflight(rooms=house.rooms, permissions=self._permissions).findings,
             ),
-            "notify": lambda: NotifyHouse(
+            "notify": lambda: notify.NotifyHouse(
                 wiring=NotifyWiring(**base, slack_secret_arn="s", failure_queue_url="q"),
                 policy=house.policy,
                 notices=MemoryNotices(LEASE),
@@ -128,13 +128,13 @@ class Region:
                 park=lambda body, *_: self.send(FAILURES, body),
                 week=lambda _: pytest.fail("no digest here"),
             ),
-            "interact": lambda: InteractHouse(
+            "interact": lambda: interact.InteractHouse(
                 policy=house.policy, desk=house.desk, read_secret=self._read_secret
             ),
         }
         for name, make in made.items():
             load = partial(self._load, name, make)
-            self.patch.setattr(bootstrap, f"{name}_house", load)
+            self.patch.setattr(f"rollback_responder.bootstrap.{name}.open_house", load)
         self.patch.setattr(bootstrap, "utc_now", self.clock)
 
     def _load(self, name, make, _environment):

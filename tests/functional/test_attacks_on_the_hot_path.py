@@ -15,8 +15,7 @@ from scenarios import ERROR_RATE, LATENCY, fire
 
 from house import ACCOUNT, REGION, House, policy_document
 from local.aws_model.evaluation import State as AlarmValue
-from rollback_responder import bootstrap
-from rollback_responder.bootstrap import RespondHouse
+from rollback_responder.bootstrap.respond import RespondHouse
 from rollback_responder.domain.errors import JournalError
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.reason import Reason
@@ -107,7 +106,7 @@ class Function:
             expect=shared.expect,
             dead_letter=lambda *_: None,
         )
-        monkeypatch.setattr(bootstrap, "respond_house", lambda _: respond)
+        monkeypatch.setattr("rollback_responder.bootstrap.respond.open_house", lambda _: respond)
         name = "rollback_responder.handlers.respond"
         monkeypatch.delitem(sys.modules, name, raising=False)
         self.handler = importlib.import_module(name).handler

@@ -14,6 +14,7 @@ from recording import clients_of, record
 from house import MINUTE, REGION, START, House, policy_document
 from local.aws_model.evaluation import State
 from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from rollback_responder.cli.findings import Kind, findings_of
 from rollback_responder.cli.history import History, load
 from rollback_responder.cli.kept import Kept, kept_in
@@ -58,7 +59,7 @@ def account(observed, monkeypatch, tmp_path):
         return observed.fault(operation, answer)
 
     made = clients_of(observed, spied)
-    monkeypatch.setattr(bootstrap, "_client_in", lambda service, _: made(service))
+    monkeypatch.setattr(people, "_client_in", lambda service, _: made(service))
     monkeypatch.setattr(bootstrap, "utc_now", observed.clock)
     policy = tmp_path / "cdk.json"
     policy.write_text(json.dumps({"context": {"rollback": policy_document(mode="observe")}}))
@@ -89,7 +90,7 @@ def test_an_account_is_exported_with_reads_alone_and_played_from_the_file(
         "ListAlarmMuteRules",
         "ListVersionsByFunction",
     }
-    assert all(operation.startswith(bootstrap.READING) for operation in sent)
+    assert all(operation.startswith(people.READING) for operation in sent)
     code, from_file = called(capsys, "backtest", *common, "--from", tmp_path / "out", "--json")
     assert code == 0
     code, straight = called(capsys, "backtest", *common, "--json")
@@ -211,7 +212,7 @@ def test_instants_are_utc_on_a_machine_of_any_zone(monkeypatch):
     time.tzset()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
-    client = bootstrap.reading_client("codedeploy", bootstrap.Place(region=REGION))
+    client = people.reading_client("codedeploy", people.Place(region=REGION))
     body = json.dumps({"deploymentInfo": {"createTime": START.timestamp()}}).encode()
 
     def answer(request, **_):

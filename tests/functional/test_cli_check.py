@@ -17,6 +17,7 @@ from cli_account import mapping as a_mapping
 from house import policy_document
 from local.aws_model.mute_rules import MuteRule
 from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from rollback_responder.cli import main
 
 ERROR_RATE = "rollback.test.shop.shop.live.error-rate"
@@ -37,7 +38,7 @@ def check(account, monkeypatch, tmp_path, capsys):
     policy.write_text(json.dumps({"context": {"rollback": document()}}))
 
     def run(*options, raw=False):
-        monkeypatch.setattr(bootstrap, "operator_clients", account.clients)
+        monkeypatch.setattr(people, "operator_clients", account.clients)
         monkeypatch.setattr(bootstrap, "utc_now", account.house.clock)
         code = main.run(["check", "--policy", str(policy), *options])
         out, err = capsys.readouterr()

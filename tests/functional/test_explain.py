@@ -15,6 +15,7 @@ from recording import clients_of, record
 
 from house import ACCOUNT, MINUTE, REGION, START, House, policy_document
 from rollback_responder import bootstrap, signals
+from rollback_responder.bootstrap import people
 from rollback_responder.cli.history import load, save
 from rollback_responder.cli.main import run
 from rollback_responder.cli.place import read_policy
@@ -184,9 +185,9 @@ def in_an_account(house, monkeypatch):
         )
         return found
 
-    monkeypatch.setattr(bootstrap, "_client_in", client)
+    monkeypatch.setattr(people, "_client_in", client)
     monkeypatch.setattr(bootstrap, "utc_now", house.clock)
-    rooms = bootstrap.looking_rooms(house.policy, "journal", bootstrap.Place(region=REGION))
+    rooms = people.looking_rooms(house.policy, "journal", people.Place(region=REGION))
     return rooms, sent
 
 
@@ -208,7 +209,7 @@ def test_every_call_that_it_makes_is_a_read(bad_deploy, monkeypatch):
         "GetMetricData",
         "ListAlarmMuteRules",
     }
-    assert all(operation.startswith(bootstrap.READING) for operation in sent)
+    assert all(operation.startswith(people.READING) for operation in sent)
 
 
 def test_an_act_is_refused_before_it_becomes_a_request(bad_deploy, monkeypatch):

@@ -14,6 +14,7 @@ from scenarios import ERROR_RATE, bad_deploy, rollback_order
 
 from house import REGION, House, policy_document
 from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from rollback_responder.cli import main, saying
 from rollback_responder.domain.controls import Controls, Unsafe
 from rollback_responder.domain.errors import OrderRefused
@@ -284,7 +285,7 @@ def rollback_now(monkeypatch, tmp_path, capsys):
             def client(service, _place):
                 return dynamodb if service == "dynamodb" else made(service)
 
-            monkeypatch.setattr(bootstrap, "_client_in", client)
+            monkeypatch.setattr(people, "_client_in", client)
             monkeypatch.setattr(bootstrap, "utc_now", house.clock)
             monkeypatch.setattr(saying, "_wake", lambda *_: house.woken.append)
             code = main.run(["now", *arguments, *options])

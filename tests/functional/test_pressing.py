@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 from scenarios import approval_needed, bad_deploy
 
 from rollback_responder import bootstrap
-from rollback_responder.bootstrap import InteractHouse
+from rollback_responder.bootstrap.interact import InteractHouse
 from rollback_responder.domain.errors import JournalError, NotificationError
 from rollback_responder.domain.incident import State
 from rollback_responder.domain.policy import parse_policy
@@ -30,7 +30,7 @@ class Pressed:
         furnished = InteractHouse(
             policy=parse_policy(document), desk=house.desk, read_secret=lambda: secret
         )
-        monkeypatch.setattr(bootstrap, "interact_house", lambda _: furnished)
+        monkeypatch.setattr("rollback_responder.bootstrap.interact.open_house", lambda _: furnished)
         monkeypatch.setattr(bootstrap, "utc_now", house.clock)
         sys.modules.pop("rollback_responder.handlers.interact", None)
         self.module = importlib.import_module("rollback_responder.handlers.interact")

@@ -20,7 +20,9 @@ from scenarios import bad_deploy
 from house import ACCOUNT, LEASE, REGION, House, _Watched, policy_document
 from local.aws_model.dynamodb import DynamoDb
 from rollback_responder import bootstrap
-from rollback_responder.bootstrap import InteractHouse, NotifyHouse, RespondHouse, WatchHouse
+from rollback_responder.bootstrap import interact, notify, respond, watch
+from rollback_responder.bootstrap.desk import waking
+from rollback_responder.bootstrap.parking import parking
 from rollback_responder.desk import Desk
 from rollback_responder.driller import Driller
 from rollback_responder.journal.book import DynamoDbBook
@@ -128,7 +130,7 @@ class World(House):
             budget=_Watched(self.budget, self._intercept),
         )
         self.queue = Queue()
-        wake = bootstrap._waking(
+        wake = waking(
             WatchWiring(**WIRING, alarm_queue_url=QUEUE, respond_role_arn=ROLE),
             QUEUE,
             lambda *_: self.queue,
@@ -147,17 +149,17 @@ class World(House):
 
     def _furnish(self, wake):
         shared = SharedMetrics(self.rooms.metrics, self.stopwatch)
-        park = bootstrap._parking(QUEUE, lambda *_: self.queue)
+        park = parking(QUEUE, lambda *_: self.queue)
         desk = replace(self.desk, wake=wake)
         self.houses = {
-            "respond": RespondHouse(
+            "respond": respond.RespondHouse(
                 wiring=RespondWiring(**WIRING, dead_letter_queue_url=QUEUE),
                 policy=self.policy,
                 responder=Responder(replace(self.rooms, metrics=shared)),
                 expect=shared.expect,
                 dead_letter=park,
             ),
-            "watch": WatchHouse(
+            "watch": watch.WatchHouse(
                 policy=self.policy,
                 watcher=Watcher(self.rooms, wake),
                 driller=Driller(
@@ -166,7 +168,7 @@ class World(House):
                 # IAM is no part of these worlds.
                 preflight=lambda: (),
             ),
-            "notify": NotifyHouse(
+            "notify": notify.NotifyHouse(
                 wiring=NotifyWiring(**WIRING, slack_secret_arn="arn", failure_queue_url=QUEUE),
                 policy=self.policy,
                 notices=DynamoDbNotices(self.table, TABLE, LEASE),
@@ -175,7 +177,7 @@ class World(House):
                 park=park,
                 week=None,
             ),
-            "interact": InteractHouse(
+            "interact": interact.InteractHouse(
                 policy=self.policy,
                 desk=desk,
                 read_secret=lambda: json.dumps(
@@ -307,7 +309,8 @@ class Stage:
         bootstrap.utc_now = self._now
         first = self._made("quiet")
         for name in HANDLERS:
-            setattr(bootstrap, f"{name}_house", lambda _, name=name: first.houses[name])
+            opens = importlib.import_module(f"rollback_responder.bootstrap.{name}")
+            opens.open_house = lambda _, name=name: first.houses[name]
             sys.modules.pop(f"rollback_responder.handlers.{name}", None)
             setattr(self, name, importlib.import_module(f"rollback_responder.handlers.{name}"))
 

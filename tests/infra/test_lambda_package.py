@@ -4,17 +4,26 @@ import json
 import marshal
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import boto3
 import pytest
 
-from infra import package, sdk_data
+from infra import own_code, package, sdk_data
 from rollback_responder.domain.policy import parse_policy
 from rollback_responder.policies import IndexedPolicy
 from tests.infra.synthesis import POLICY
 
+HOUSES = {
+    "respond": "Responder/Respond",
+    "watch": "Watcher/Watch",
+    "notify": "Notifier/Notify",
+    "interact": "Interactor/Interact",
+}
 LARGEST_BYTES = 12_000_000
+# Our own source, as it is zipped: 150 KB were aimed at.
+LARGEST_OWN_BYTES = 150 * 1024
 # Lambda quotas: 250 MB unzipped, with everything.
 LARGEST_NOTIFY_BYTES = 160_000_000
 
@@ -34,13 +43,17 @@ def notify_asset(synthesis):
     return asset_of(synthesis, "Notifier/Notify")
 
 
-@pytest.fixture(scope="module", params=["asset", "notify_asset"])
-def each_asset(request):
-    return request.getfixturevalue(request.param)
+@pytest.fixture(scope="module", params=HOUSES)
+def function(request):
+    return request.param
 
 
-def test_only_notify_carries_what_draws_pictures(synthesis, asset, notify_asset):
-    assert asset_of(synthesis, "Watcher/Watch") == asset
+@pytest.fixture(scope="module")
+def each_asset(synthesis, function):
+    return asset_of(synthesis, HOUSES[function])
+
+
+def test_only_notify_carries_what_draws_pictures(asset, notify_asset):
     assert {path.name for path in asset.iterdir()} < {path.name for path in notify_asset.iterdir()}
     assert (notify_asset / "matplotlib").is_dir()
     assert not (asset / "matplotlib").exists()
@@ -112,25 +125,35 @@ def test_one_thing_compiled_is_on_the_way_of_a_rollback(asset):
     assert library.parent == asset / "msgspec"
 
 
-def test_the_package_is_the_source_root(each_asset):
-    asset = each_asset
-    source = package.PACKAGE
+def own_source(asset):
+    return [p for p in (asset / "rollback_responder").rglob("*.py") if p.is_file()]
+
+
+def test_the_package_is_what_the_handler_reaches(each_asset, function):
+    handler = f"rollback_responder.handlers.{function}"
     wanted = {
-        path.relative_to(source)
-        for path in source.rglob("*")
-        if path.is_file()
-        and "__pycache__" not in path.parts
-        and path.relative_to(source).parts[0] != "cli"
+        path.relative_to(package.PACKAGE): own_code.bare(path.read_text("utf-8"))
+        for path in own_code.reached(package.PACKAGE, handler)
     }
-    staged = asset / "rollback_responder"
-    found = {p.relative_to(staged) for p in staged.rglob("*") if p.suffix != ".pyc" and p.is_file()}
-    assert found == wanted
+    staged = each_asset / "rollback_responder"
+
+    assert {p.relative_to(staged): p.read_text("utf-8") for p in own_source(each_asset)} == wanted
+    assert Path("handlers") / f"{function}.py" in wanted
 
 
-def test_the_command_line_stays_at_home(asset):
+def test_the_command_line_stays_at_home(each_asset):
     """Its libraries are not in the zip, so its modules could not even be imported there."""
     assert (package.PACKAGE / "cli").is_dir()
-    assert not (asset / "rollback_responder" / "cli").exists()
+    assert not (each_asset / "rollback_responder" / "cli").exists()
+
+
+def test_our_own_code_stays_small(each_asset, tmp_path):
+    zipped = tmp_path / "own.zip"
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in own_source(each_asset):
+            archive.write(path, path.relative_to(each_asset))
+
+    assert 100 * 1024 < zipped.stat().st_size <= LARGEST_OWN_BYTES
 
 
 def bytes_of(folder):
@@ -160,10 +183,10 @@ def test_the_asset_is_named_by_its_content(tmp_path):
     for warm in package.BUILD.glob("dependencies-*"):
         (build / warm.name).symlink_to(warm)
     policy = parse_policy(POLICY)
-    first = package.stage(policy, build=build)
+    first = package.stage(policy, "respond", build=build)
     os.utime(first / "policy.json", (0, 0))
-    assert package.stage(policy, build=build) == first
-    other = package.stage(parse_policy({**POLICY, "mode": "observe"}), build=build)
+    assert package.stage(policy, "respond", build=build) == first
+    other = package.stage(parse_policy({**POLICY, "mode": "observe"}), "respond", build=build)
     assert other != first
     assert not list(build.glob("unfinished-*"))
 
@@ -174,12 +197,14 @@ def test_an_asset_that_no_synth_asked_for_in_an_hour_is_cleared_up(tmp_path):
     for warm in package.BUILD.glob("dependencies-*"):
         (build / warm.name).symlink_to(warm)
     old, recent = (
-        package.stage(parse_policy({**POLICY, "mode": mode}), build=build)
+        package.stage(parse_policy({**POLICY, "mode": mode}), "respond", build=build)
         for mode in ("enforce", "observe")
     )
     for asset in (old, recent):
         os.utime(asset, (0, 0))
-    assert package.stage(parse_policy({**POLICY, "mode": "observe"}), build=build) == recent
+    assert (
+        package.stage(parse_policy({**POLICY, "mode": "observe"}), "respond", build=build) == recent
+    )
     assert sorted(path.name for path in build.glob("asset-*")) == [recent.name]
 
 
@@ -187,7 +212,8 @@ def test_what_is_compiled_is_never_found_stale_and_twice_the_same(tmp_path):
     """By the header of a cache: its flags are 1 where it is by hash, and unchecked (PEP 552)."""
     policy = parse_policy(POLICY)
     first, again = (
-        package.stage(policy, build=tmp_path / name, python=sys.executable) for name in ("a", "b")
+        package.stage(policy, "respond", build=tmp_path / name, python=sys.executable)
+        for name in ("a", "b")
     )
     caches = list(first.rglob("*.pyc"))
 
@@ -214,7 +240,7 @@ def test_only_the_python_of_the_runtime_compiles(monkeypatch):
 def test_a_warm_cache_needs_no_installer(synthesis, tmp_path, monkeypatch):
     assert synthesis.responder
     monkeypatch.setattr(package, "_install", lambda *_: pytest.fail("pip was run"))
-    assert package.stage(parse_policy(POLICY), python=package.compiler()).is_dir()
+    assert package.stage(parse_policy(POLICY), "respond", python=package.compiler()).is_dir()
 
 
 def test_no_package_index_is_an_error_in_words(tmp_path, monkeypatch):
@@ -226,7 +252,7 @@ def test_no_package_index_is_an_error_in_words(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     with pytest.raises(package.PackageError, match="pip must reach a package index once") as told:
-        package.stage(parse_policy(POLICY), build=tmp_path / "build")
+        package.stage(parse_policy(POLICY), "respond", build=tmp_path / "build")
     assert str(Path("functions") / "requirements.txt") in str(told.value)
     assert list((tmp_path / "build").iterdir()) == []
 
@@ -250,32 +276,33 @@ def test_the_sdks_data_is_as_it_is_on_disk_whatever_clients_this_process_has(tmp
 def test_whatever_the_umask_every_file_can_be_read_by_lambda(tmp_path, monkeypatch):
     """CDK's zip keeps the modes, and Lambda is neither the owner nor of the group."""
     source = tmp_path / "source" / "rollback_responder"
-    source.mkdir(parents=True)
-    (source / "module.py").write_text("x = 1\n")
-    (source / "module.py").chmod(0o600)
+    handler = source / "handlers" / "respond.py"
+    handler.parent.mkdir(parents=True)
+    handler.write_text("x = 1\n")
+    handler.chmod(0o600)
     source.chmod(0o700)
     (tmp_path / "nothing").mkdir(mode=0o700)
     monkeypatch.setattr(package, "PACKAGE", source)
     monkeypatch.setattr(package, "dependencies", lambda *_, **__: tmp_path / "nothing")
     before = os.umask(0o077)
     try:
-        asset = package.stage(parse_policy(POLICY), build=tmp_path / "build")
+        asset = package.stage(parse_policy(POLICY), "respond", build=tmp_path / "build")
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in asset.rglob("*")}
-    assert modes["module.py"] == 0o644
+    assert modes["respond.py"] == 0o644
     assert {modes["policy.json"], modes["partitions.json"]} == {0o644}
-    assert {modes["rollback_responder"], modes["sdk"], asset.stat().st_mode & 0o777} == {0o755}
+    assert {modes["handlers"], modes["sdk"], asset.stat().st_mode & 0o777} == {0o755}
 
 
 def test_an_asset_from_which_something_ran_is_made_anew(tmp_path, monkeypatch):
     (tmp_path / "nothing").mkdir()
     monkeypatch.setattr(package, "dependencies", lambda *_, **__: tmp_path / "nothing")
     policy, build = parse_policy(POLICY), tmp_path / "build"
-    asset = package.stage(policy, build=build)
+    asset = package.stage(policy, "respond", build=build)
     (asset / "__pycache__").mkdir()
     (asset / "__pycache__" / "left.cpython-311.pyc").touch()
-    assert package.stage(policy, build=build) == asset
+    assert package.stage(policy, "respond", build=build) == asset
     assert not (asset / "__pycache__").exists()
     assert [path.name for path in build.iterdir()] == [asset.name]
 

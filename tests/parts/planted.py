@@ -33,7 +33,7 @@ def nobody_claims(stage):
 def a_claim_is_for_ever(stage):
     """What somebody has claimed and not finished is never taken over."""
     for function in (RESPOND, WATCH):
-        bootstrap = "rollback_responder/bootstrap.py"
+        bootstrap = "rollback_responder/bootstrap/__init__.py"
         _changed(
             stage, function, bootstrap, "LEASE = timedelta(seconds=90)", "LEASE = timedelta(9)"
         )

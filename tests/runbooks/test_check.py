@@ -9,6 +9,7 @@ from cli_account import FUNCTIONS, REGION, TOPICS, CheckedAccount, mapping, refu
 from golden import check
 
 from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from rollback_responder.cli import main
 from rollback_responder.domain.target import CloudFormationStack
 from tests.runbooks.team_house import EXAMPLES, TeamHouse
@@ -131,7 +132,7 @@ def checked(monkeypatch, capsys):
     """Runs the check of an example over an account; gives its exit code and what it printed."""
 
     def run(example, account, *options):
-        monkeypatch.setattr(bootstrap, "operator_clients", account.clients)
+        monkeypatch.setattr(people, "operator_clients", account.clients)
         monkeypatch.setattr(bootstrap, "utc_now", account.house.clock)
         policy = str(EXAMPLES / example)
         code = main.run(["check", "--region", REGION, "--policy", policy, *options])

@@ -24,6 +24,8 @@ from local.loopback import LoopbackServer
 from local.slack_inbox.server import SlackInbox
 from local.slack_inbox.workspace import Workspace
 from rollback_responder import bootstrap, lean_client
+from rollback_responder.bootstrap import people, respond
+from rollback_responder.bootstrap import rooms as furnishing
 from rollback_responder.cli import drill
 from rollback_responder.notifiers.telling import Teller
 from rollback_responder.policies import IndexedPolicy, index_of
@@ -128,13 +130,13 @@ class Doors:
             del os.environ[name]
         os.environ.update(OF_THE_SDK)
         os.environ["AWS_ENDPOINT_URL"] = self.server.url
-        bootstrap.time = self.clockwork
+        furnishing.time = bootstrap.time = self.clockwork
         botocore.endpoint.time = lean_client.time = drill.time = self.clockwork
-        bootstrap.ThreadPoolExecutor = Pools
+        furnishing.ThreadPoolExecutor = Pools
         # Sessions read megabytes of JSON each.
-        bootstrap._session = functools.cache(bootstrap._session)
-        make = bootstrap._clients(self.folder / "sdk")
-        bootstrap._clients = lambda: functools.partial(self._client, make)
+        people._session = functools.cache(people._session)
+        make = bootstrap.clients(self.folder / "sdk")
+        bootstrap.clients = lambda: functools.partial(self._client, make)
         self.slack.presser.url = f"{self.server.url}/press"
         # No call of AWS depends on a picture, and each takes as long as a story.
         Teller.__init__.__kwdefaults__["draw"] = lambda _: None
@@ -177,7 +179,7 @@ class Doors:
         index = self.policy_file.with_suffix(".index")
         index.write_bytes(index_of(account.policy))
         bootstrap.load_policy = lambda: account.policy
-        bootstrap.load_index = lambda: IndexedPolicy(index)
+        respond.load_index = lambda: IndexedPolicy(index)
         account.doors, self.handlers = self, _furnished()
         with _serving(self.server), _serving(self.slack._server):
             yield account
@@ -204,6 +206,8 @@ def _furnished():
         os.environ.update(ENVIRONMENT)
         full = f"rollback_responder.handlers.{name}"
         if full in sys.modules:
-            sys.modules[full].house = getattr(bootstrap, f"{name}_house")(ENVIRONMENT)
+            sys.modules[full].house = import_module(
+                f"rollback_responder.bootstrap.{name}"
+            ).open_house(ENVIRONMENT)
         modules[name] = import_module(full)
     return modules

@@ -1,6 +1,6 @@
 """Faults of the product's own, planted on purpose: the matrix must find each of them."""
 
-from rollback_responder import bootstrap
+from rollback_responder import bootstrap, sdk
 from rollback_responder.actions import refusal
 from rollback_responder.domain.errors import ActionDenied
 from rollback_responder.journal import notices
@@ -18,7 +18,7 @@ def a_lost_reply_is_a_refusal():
 
 def half_an_answer_is_one():
     """What the SDK could not read is taken for what says nothing."""
-    bootstrap.sdk.check_document = lambda *_, **__: None
+    sdk.check_document = lambda *_, **__: None
 
 
 def an_old_note_is_taken():

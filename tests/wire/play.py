@@ -15,6 +15,7 @@ from pathlib import Path
 
 from infra import sdk_data
 from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from tests.wire import judge
 from tests.wire.account import Account
 from tests.wire.commands import SAID
@@ -180,11 +181,11 @@ class Stage:
         if case.point.story in {"order", "now"}:
             os.environ[f"AWS_ENDPOINT_URL_{service}"] = self.proxy.url
             # The adaptive mode sends as often, and waits by a clock of its own.
-            config = bootstrap._config
-            bootstrap._config = lambda limits, **_: config(limits)
+            config = people._config
+            people._config = lambda limits, **_: config(limits)
             if quick:
                 bootstrap.READS = bootstrap.READS._replace(read=QUICK_SECONDS)
-                bootstrap.PATIENT = bootstrap.PATIENT._replace(read=QUICK_SECONDS)
+                people.PATIENT = people.PATIENT._replace(read=QUICK_SECONDS)
 
 
 def _command(name):

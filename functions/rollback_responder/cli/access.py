@@ -1,7 +1,7 @@
 """Which account and region a person means, asked before AWS is; and what mends what AWS refuses."""
 
-from rollback_responder import bootstrap
 from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.bootstrap import people
 from rollback_responder.cli.failure import BadUsage, NotRead
 
 SIGN_IN = "; sign in first, or name a profile with --profile"
@@ -39,7 +39,7 @@ def cure_of(error: BaseException) -> str:
     return ""
 
 
-def known_region(place: bootstrap.Place) -> str:
+def known_region(place: people.Place) -> str:
     """The region that is meant: as asked for, else as the AWS configuration says.
 
     Raises:
@@ -47,7 +47,7 @@ def known_region(place: bootstrap.Place) -> str:
         NotRead: no region is known.
     """
     try:
-        found = bootstrap.region_of(place)
+        found = people.region_of(place)
     except AwsError as error:
         raise _refused(place, error) from error
     if found is None:
@@ -58,12 +58,12 @@ def known_region(place: bootstrap.Place) -> str:
     return found
 
 
-def _refused(place: bootstrap.Place, error: Exception) -> BadUsage | NotRead:
+def _refused(place: people.Place, error: Exception) -> BadUsage | NotRead:
     match name_of(error):
         case "ProfileNotFound":
             option = "--profile" if place.profile else "AWS_PROFILE"
             got = getattr(error, "kwargs", {}).get("profile", place.profile)
-            known = ", ".join(bootstrap.profiles()) or "none, your AWS configuration has no profile"
+            known = ", ".join(people.profiles()) or "none, your AWS configuration has no profile"
             return BadUsage(
                 f"{option}: got {got!r}; allowed: {known}; name one of these, or add it to your "
                 "AWS configuration"

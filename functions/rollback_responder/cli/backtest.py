@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from rollback_responder.cli.access import known_region
 from rollback_responder.cli.backtest_text import document_of, show
 from rollback_responder.cli.failure import BadUsage
@@ -96,7 +97,7 @@ def backtest(
     if from_folder:
         history = load(from_folder)
     else:
-        place = bootstrap.Place(region=region, profile=profile)
+        place = people.Place(region=region, profile=profile)
         known_region(place)
         history = _read(screen, known, table, place, days)
     if export:
@@ -125,14 +126,14 @@ def _drawing() -> Callable[[Backtest], str]:
 
 
 def _read(
-    screen: Screen, policy: Policy, table: str | None, place: bootstrap.Place, days: int
+    screen: Screen, policy: Policy, table: str | None, place: people.Place, days: int
 ) -> History:
     to_at = bootstrap.utc_now().replace(second=0, microsecond=0)
     clients: dict[str, Any] = {}
 
     def client(service: str) -> Any:
         if service not in clients:
-            clients[service] = bootstrap.reading_client(service, place)
+            clients[service] = people.reading_client(service, place)
         return clients[service]
 
     with screen.err.status("reading") as status:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from rollback_responder.cli.explain_text import document_of, show
 from rollback_responder.cli.failure import BadUsage, Exit
 from rollback_responder.cli.house import house_to_look_at
@@ -54,7 +54,7 @@ def explain(
     Example: rollback explain event.json --profile prod
     """
     known, messages = read_policy(policy or POLICY_FILE), list(messages_in(event))
-    place = bootstrap.Place(region=region, profile=profile)
+    place = people.Place(region=region, profile=profile)
     rooms, where = house_to_look_at(
         known, policy_file=policy, facts=facts, table=table, place=place
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from rollback_responder.cli.access import known_region
 from rollback_responder.cli.history import load
 from rollback_responder.cli.place import Place
@@ -17,7 +17,7 @@ def house_to_look_at(
     policy_file: Path | None,
     facts: Path | None,
     table: str | None,
-    place: bootstrap.Place,
+    place: people.Place,
 ) -> tuple[Rooms, str | None]:
     """The account, with its journal in a table, or a record; and its region, where it is said.
 
@@ -35,4 +35,4 @@ def house_to_look_at(
     named = Place(
         policy_file=policy_file, table_name=table, region=place.region, profile=place.profile
     )
-    return bootstrap.looking_rooms(policy, named.table, place), place.region
+    return people.looking_rooms(policy, named.table, place), place.region

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from rollback_responder.cli.failure import BadUsage
 from rollback_responder.cli.house import house_to_look_at
 from rollback_responder.cli.options import AsJson, PolicyFile, Profile, Region, TableName
@@ -60,7 +60,7 @@ def now(
             policy_file=policy,
             facts=None,
             table=table,
-            place=bootstrap.Place(region=region, profile=profile),
+            place=people.Place(region=region, profile=profile),
         )
         found = look(rooms, watched)
     plan = planned(found)

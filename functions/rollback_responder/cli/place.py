@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from rollback_responder import bootstrap
 from rollback_responder.actions import Clients
 from rollback_responder.aws_error import AwsError, name_of
+from rollback_responder.bootstrap import people
 from rollback_responder.cli.access import MENDS, known_region
 from rollback_responder.cli.failure import BadUsage, NotRead
 from rollback_responder.cli.records import Records
@@ -78,8 +78,8 @@ class Place(Struct, frozen=True, kw_only=True, dict=True):
             BadUsage: there is no such profile, or it is no region.
             NotRead: no region is known.
         """
-        known_region(bootstrap.Place(region=self.region, profile=self.profile))
-        return bootstrap.operator_clients(region=self.region, profile=self.profile)
+        known_region(people.Place(region=self.region, profile=self.profile))
+        return people.operator_clients(region=self.region, profile=self.profile)
 
     def reader(self, service: str) -> Any:
         """A client that only reads."""

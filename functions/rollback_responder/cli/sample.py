@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rollback_responder import bootstrap
+from rollback_responder.bootstrap import people
 from rollback_responder.cli.access import known_region
 from rollback_responder.cli.now import entry_for
 from rollback_responder.cli.options import PolicyFile, Profile, Region
@@ -45,7 +46,7 @@ def sample(
     Example: rollback sample checkout --region eu-west-1 | rollback explain - --region eu-west-1
     """
     watched = entry_for(read_policy(policy or POLICY_FILE), service, target)
-    where = known_region(bootstrap.Place(region=region, profile=profile))
+    where = known_region(people.Place(region=region, profile=profile))
     Screen().json(event_of(watched.alarm_name, region=where, at=bootstrap.utc_now()))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rollback_responder import bootstrap
+from rollback_responder.bootstrap import interact
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.errors import (
     NotificationError,
@@ -22,7 +23,7 @@ from rollback_responder.handlers.tools import Tools
 from rollback_responder.notifiers.slack import parse_secret, whisper
 from rollback_responder.presses import Press, order_of, press_of
 
-house = settled(bootstrap.interact_house(os.environ))
+house = settled(interact.open_house(os.environ))
 tools = Tools(naming.metrics_service(house.policy.environment))
 
 OUTCOMES = {2: "taken", 4: "refused", 5: "failed"}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rollback_responder import bootstrap
+from rollback_responder.bootstrap import notify
 from rollback_responder.domain import naming
 from rollback_responder.domain.errors import NotificationError, RollbackError, RowDamaged
 from rollback_responder.handlers import settled
@@ -14,7 +15,7 @@ from rollback_responder.notifiers.slack import open_slack, parse_secret
 from rollback_responder.notifiers.telling import Teller
 from rollback_responder.ports import Thread
 
-house = settled(bootstrap.notify_house(os.environ))
+house = settled(notify.open_house(os.environ))
 tools = Tools(naming.metrics_service(house.policy.environment))
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from rollback_responder import bootstrap, signals
+from rollback_responder import signals
+from rollback_responder.bootstrap import respond
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.errors import PolicyError, SignalError
 from rollback_responder.domain.signal import Signal
@@ -13,7 +14,7 @@ from rollback_responder.handlers import settled
 from rollback_responder.handlers.batch import Message, answer_all, messages_of
 from rollback_responder.handlers.tools import Tools
 
-house = settled(bootstrap.respond_house(os.environ))
+house = settled(respond.open_house(os.environ))
 tools = Tools(naming.metrics_service(house.policy.environment))
 
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from rollback_responder import bootstrap
+from rollback_responder.bootstrap import watch
 from rollback_responder.domain import figures, naming
 from rollback_responder.domain.finding import Level
 from rollback_responder.handlers import settled
 from rollback_responder.handlers.tools import Tools
 
-house = settled(bootstrap.watch_house(os.environ))
+house = settled(watch.open_house(os.environ))
 tools = Tools(naming.metrics_service(house.policy.environment))
 
 
