@@ -9,6 +9,7 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -61,21 +62,30 @@ def _imported(path: Path) -> Iterator[str]:
             waiting += ast.iter_child_nodes(node)
 
 
+@cache
 def bare(source: str) -> str:
-    """The source without comments and docstrings, each line where it was."""
+    """The source without comments and docstrings, each line where it was.
+
+    Raises:
+        ValueError, SyntaxError: it would be another one, where a docstring shares its line with code.
+    """
+    tree = ast.parse(source)
     lines = source.split("\n")
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             line, column = token.start
             lines[line - 1] = lines[line - 1][:column].rstrip()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            said = node.body[0]
+            said = node.body.pop(0)
             assert said.end_lineno is not None
-            # Something must stand where nothing else does.
-            alone = len(node.body) == 1 and not isinstance(node, ast.Module)
-            lines[said.lineno - 1 : said.end_lineno] = [
-                " " * said.col_offset + "pass" if alone else "",
-                *([""] * (said.end_lineno - said.lineno)),
-            ]
-    return "\n".join(lines)
+            first, rest = "", [""] * (said.end_lineno - said.lineno)
+            if not node.body and not isinstance(node, ast.Module):
+                # Something must stand where nothing else does.
+                first = " " * said.col_offset + "pass"
+                node.body.append(ast.Pass())
+            lines[said.lineno - 1 : said.end_lineno] = [first, *rest]
+    found = "\n".join(lines)
+    if ast.dump(ast.parse(found)) != ast.dump(tree):
+        raise ValueError("a docstring shares its line with code: give each a line of its own")
+    return found

@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that signs itself, good for an hour."""
+"""A certificate for an address of this machine that signs itself, good for an hour."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -10,11 +10,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def write(folder: Path, name: str, now: datetime) -> tuple[Path, Path]:
+def write(
+    folder: Path, name: str, now: datetime, *, address: str = "127.0.0.1"
+) -> tuple[Path, Path]:
     """Makes one; returns the files of the certificate, which is its own root, and of its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -23,6 +23,8 @@ MIRROR = """def handler(event, context):
 """
 # What of the shipped dependencies calls AWS.
 PARTS = ("botocore/**/*.p[ye]*", "dateutil/**/*.py", "jmespath/*.py", "six.py", "urllib3/**/*.py")
+# As Python words it.
+NOT_SIGNED = "CERTIFICATE_VERIFY_FAILED"
 SLEEPER = "import time\n\n\ndef handler(event, context):\n    time.sleep(30)\n"
 # As `infra/alarms.py` has it; a test holds the two equal.
 TIMEOUT_PATTERN = '{ $.type = "platform.report" && $.record.status = "timeout" }'
@@ -235,6 +237,6 @@ class FiveRoots(Check[None]):
     def tell(self, seen: Seen) -> Verdict:
         """What could not be connected to for another reason than its certificate tells nothing."""
         problems = [problem for problem in seen.values() if problem]
-        if any(lean_client.NOT_SIGNED in problem for problem in problems):
+        if any(NOT_SIGNED in problem for problem in problems):
             return Verdict.DOES_NOT_HOLD
         return Verdict.NOT_TOLD if problems else Verdict.HOLDS

@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -29,13 +29,14 @@ from botocore.auth import SIGNED_HEADERS_BLACKLIST, SigV4Auth
 from botocore.awsrequest import prepare_request_dict
 from botocore.endpoint_provider import EndpointProvider
 from botocore.exceptions import ClientError, NoRegionError
-from botocore.httpsession import ProxyConfiguration, where
+from botocore.httpsession import ProxyConfiguration, mask_proxy_url, where
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import PROTOCOL_PARSERS, ResponseParserError
 from botocore.serialize import create_serializer
 from botocore.utils import ensure_boolean, get_environ_proxies
 from urllib3 import exceptions as urllib3_exceptions
+from urllib3.util import Url
 
 from rollback_responder import sdk
 
@@ -46,7 +47,9 @@ AGENT = "rollback-responder"
 # Shipped beside the package by infra/package.py; not there on a person's own machine.
 DATA = Path(__file__).resolve().parent.parent / "sdk"
 ROOTS = "roots.pem"
-NOT_SIGNED = "CERTIFICATE_VERIFY_FAILED"
+# That nobody who is trusted has signed it: unlike a wrong name or a date that is over, another root
+# may mend it (OpenSSL, X509_STORE_CTX_get_error).
+NOT_SIGNED = {2, 18, 19, 20, 21}
 # A request goes out in two pieces; without this the second waits for the first to be confirmed.
 AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 # As many as the SDK's client keeps open.
@@ -110,23 +113,35 @@ class Answer(NamedTuple):
     content: bytes
 
 
+class _Shared(ssl.SSLContext):
+    """One for all threads: what urllib3 sets anew for each connection stays as it is set first.
+
+    A context must not be changed while another thread begins a connection (OpenSSL, SSL_CTX_new).
+    """
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Stays at HTTP/1.1."""
+
+
 class Roots:
     """The certificates that are trusted: AWS's own roots, and all of the SDK's once it must be.
 
     All connections share one context, so a file is read once: 126 roots take twenty times as long
     as five. AWS's endpoints have certificates of Amazon Trust Services, whose roots these are
-    (amazontrust.com/repository).
+    (amazontrust.com/repository). Where these are a person's own choice, nothing `widens` them.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    def __init__(self, file: Path, *, widens: bool = True) -> None:
+        self.context = _Shared(ssl.PROTOCOL_TLS_CLIENT)
+        ssl.SSLContext.set_alpn_protocols(self.context, ["http/1.1"])
         self.context.load_verify_locations(file)
-        self._are_all = False
+        self._widens, self._are_all = widens, False
         self._lock = threading.Lock()
 
     def widen(self, error: botocore_exceptions.SSLError) -> bool:
         """Trusts all of the SDK's, if none of these few signed; whether it may be tried again."""
-        if NOT_SIGNED not in str(error):
+        (why,) = getattr(error.kwargs["error"], "args", ())[:1] or (None,)
+        if not self._widens or getattr(why, "verify_code", None) not in NOT_SIGNED:
             return False
         with self._lock:
             if not self._are_all:
@@ -250,12 +265,12 @@ class LeanClient:
                 body=ready.body or None,
                 headers=ready.headers,
                 retries=NO_RETRY,
+                redirect=False,
                 assert_same_host=False,
                 decode_content=False,
-                enforce_content_length=False,
             )
         except Exception as error:
-            raise _lost(ready.url, error) from error
+            raise _lost(ready.url, self._connections.proxy, error) from error
         return Answer(answer.status, answer.headers, answer.data)
 
     def _parsed(self, operation: OperationModel, shape: Any, answer: Answer) -> Any:
@@ -279,6 +294,9 @@ def _connections(url: str, limits: Limits, roots: Roots) -> tuple[urllib3.HTTPCo
     """The connections to an address, and what of it is left out of a request's first line.
 
     Where the environment names a proxy they go by it, and without TLS that is told the whole.
+
+    Raises:
+        HTTPClientError: it is no address, or the proxy's is none.
     """
     settings: dict[str, Any] = {
         "maxsize": CONNECTIONS,
@@ -290,20 +308,24 @@ def _connections(url: str, limits: Limits, roots: Roots) -> tuple[urllib3.HTTPCo
     before_path = f"{scheme}://{place}"
     proxies: Any = ProxyConfiguration(get_environ_proxies(url))
     proxy = proxies.proxy_url_for(url)
-    if not proxy:
-        return urllib3.PoolManager(**settings).connection_from_url(url), before_path
-    settings["proxy_headers"] = proxies.proxy_headers_for(proxy)
-    manager = urllib3.ProxyManager(proxy, **settings)
-    return manager.connection_from_url(url), before_path if scheme == "https" else ""
+    try:
+        if not proxy:
+            return urllib3.PoolManager(**settings).connection_from_url(url), before_path
+        settings["proxy_headers"] = proxies.proxy_headers_for(proxy)
+        manager = urllib3.ProxyManager(proxy, **settings)
+        return manager.connection_from_url(url), before_path if scheme == "https" else ""
+    except Exception as error:
+        raise _lost(url, None, error) from error
 
 
-def _lost(url: str, error: Exception) -> Exception:
+def _lost(url: str, proxy: Url | None, error: Exception) -> Exception:
     """What came instead of an answer, as the SDK's client says it."""
     told: Any = next(
         (own for kind, own in LOST.items() if isinstance(error, kind)),
         botocore_exceptions.HTTPClientError,
     )
-    found: Exception = told(endpoint_url=url, proxy_url=url, error=error)
+    by = mask_proxy_url(proxy.url) if proxy else None
+    found: Exception = told(endpoint_url=url, proxy_url=by, error=error)
     return found
 
 

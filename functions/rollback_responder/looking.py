@@ -52,7 +52,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     measured: Measured | None = None
 
     def recorded(self) -> Case:
-        """The case with the minutes that were judged."""
+        """The case with the minutes that were judged. It raises nothing: the act may be done."""
         return replace(self.case, minutes=self.measured.recorded() if self.measured else None)
 
 

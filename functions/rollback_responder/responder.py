@@ -361,7 +361,8 @@ class _Attempt:
             looked = looked_again(rooms, found)
             # An earlier attempt whose end nobody knows may have landed just now, and been refused
             # for: it is settled before anything else.
-            if settled := recovered(looked.case):
+            judged = found.recorded().minutes
+            if settled := recovered(replace(looked.case, minutes=judged)):
                 return settled
             if finished and again:
                 return self._judged(claim, looked, again=False)

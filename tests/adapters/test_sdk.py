@@ -1,7 +1,6 @@
 """The SDK as the functions use it: our data where it will do, few roots where they will."""
 
 import ssl
-import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import SSLError, UnknownServiceError
+from botocore.exceptions import ConnectionClosedError, SSLError, UnknownServiceError
 from botocore.httpsession import DEFAULT_CA_BUNDLE
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
@@ -35,11 +34,10 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def lambda_environment(monkeypatch, tmp_path):
+def lambda_environment(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
 
 
 # -- the data -------------------------------------------------------------------------------------
@@ -103,8 +101,8 @@ def test_every_instant_is_in_utc(said):
 # -- the roots ------------------------------------------------------------------------------------
 
 
-def a_certificate(folder, name):
-    return certificate.write(folder, name, datetime.now(UTC))
+def a_certificate(folder, name, **of):
+    return certificate.write(folder, name, datetime.now(UTC), **of)
 
 
 @contextmanager
@@ -199,6 +197,32 @@ def test_a_broken_connection_is_no_reason_to_trust_more_or_to_send_again(data):
     assert len(roots.context.get_ca_certs()) == len(sdk_data.ROOTS)
 
 
+def test_a_certificate_of_another_host_is_no_reason_to_trust_more(data, tmp_path, monkeypatch):
+    """Its root is known: another one would not mend it."""
+    pem, private = a_certificate(tmp_path, "another", address="127.0.0.2")
+    mine = tmp_path / "mine"
+    sdk_data.write(mine)
+    (mine / lean_client.ROOTS).write_bytes(pem.read_bytes())
+    monkeypatch.setattr(lean_client, "where", lambda: pytest.fail("the whole bundle was read"))
+    with aws_with(pem, private) as (url, calls):
+        error = stopped(mine, url, monkeypatch, "acts")
+
+    assert isinstance(error, SSLError)
+    assert calls == []
+
+
+def test_nobody_widens_what_a_person_trusts(tmp_path, monkeypatch):
+    chosen, _ = a_certificate(tmp_path, "chosen")
+    pem, private = a_certificate(tmp_path, "another")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(chosen))
+    monkeypatch.setattr(lean_client, "where", lambda: pytest.fail("the whole bundle was read"))
+    with aws_with(pem, private) as (url, calls):
+        error = stopped(tmp_path / "no data", url, monkeypatch, "acts")
+
+    assert isinstance(error, SSLError)
+    assert calls == []
+
+
 def test_calls_that_fail_together_are_each_sent_again_by_the_wider_roots(
     data, tmp_path, monkeypatch
 ):
@@ -206,7 +230,8 @@ def test_calls_that_fail_together_are_each_sent_again_by_the_wider_roots(
     pem, private = a_certificate(tmp_path, "another")
     every = tmp_path / "every.pem"
     every.write_bytes(Path(DEFAULT_CA_BUNDLE).read_bytes() + pem.read_bytes())
-    monkeypatch.setattr(lean_client, "where", lambda: str(every))
+    reads = []
+    monkeypatch.setattr(lean_client, "where", lambda: reads.append(1) or str(every))
     with aws_with(pem, private) as (url, calls):
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         client = bootstrap.clients(data)("codedeploy", bootstrap.ONCE)
@@ -227,24 +252,26 @@ def test_calls_that_fail_together_are_each_sent_again_by_the_wider_roots(
             errors = list(pool.map(lambda _: refusal_of(client), range(3)))
 
     assert [name_of(error) for error in errors] == ["ThrottlingException"] * 3
-    assert (len(failed), len(calls)) == (3, 3)
+    assert (len(failed), len(calls), len(reads)) == (3, 3, 1)
 
 
 # -- half an answer -------------------------------------------------------------------------------
 
 
 @contextmanager
-def aws_that_says(monkeypatch, body, content_type):
-    """A server that answers everything with that; yields nothing."""
+def aws_that_says(monkeypatch, body, content_type, *, longer=0, calls=None):
+    """A server that answers everything with that, and says that it is `longer`; yields nothing."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.send_response(200)
             self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + longer))
             self.end_headers()
             self.wfile.write(body)
+            if calls is not None:
+                calls.append(self.path)
 
         do_GET = do_PUT = do_POST  # noqa: N815 - the base class looks for these names
 
@@ -292,6 +319,18 @@ def test_half_an_answer_is_an_error_of_aws(monkeypatch, data, service, body):
             getattr(client, name)(**asked)
 
     assert name_of(caught.value) == "ResponseParserError"
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_an_answer_that_ends_before_its_length_is_a_broken_connection(monkeypatch, data, kind):
+    """Where the SDK makes of it whatever it can."""
+    calls = []
+    with aws_that_says(monkeypatch, b"{}", "application/json", longer=1, calls=calls):
+        client = bootstrap.clients(data)("lambda", CONFIGS[kind])
+        with pytest.raises(ConnectionClosedError):
+            client.get_alias(FunctionName="f", Name="n")
+
+    assert len(calls) == CONFIGS[kind].attempts
 
 
 def test_an_answer_that_says_nothing_is_none(monkeypatch, data):

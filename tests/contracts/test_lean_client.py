@@ -17,7 +17,12 @@ import pytest
 import urllib3
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    ProxyConnectionError,
+)
 from botocore.parsers import ResponseParserError
 from botocore.retries import quota, standard
 from urllib3.exceptions import (
@@ -51,14 +56,13 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def still(monkeypatch, tmp_path):
+def still(monkeypatch):
     """Nothing passes, and nothing is drawn at random."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "eu-central-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: NOW)
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=7))
 
@@ -71,6 +75,11 @@ class Request(NamedTuple):
     body: bytes | None
     headers: Mapping[str, str | bytes]
     proxy: tuple[str, str, Mapping[str, str]] | None
+    # How long is waited for a connection and for an answer, how the socket is set, whether the
+    # connection itself sends it again.
+    waits: tuple[float, float]
+    options: list[tuple[int, int, int]]
+    repeats: int | bool | None
 
 
 class Wire:
@@ -84,7 +93,9 @@ class Wire:
             port = f":{pool.port}" if pool.port not in {80, 443} else ""
             whole = url if "://" in url else f"{pool.scheme}://{pool.host}{port}{url}"
             proxy = pool.proxy and (pool.proxy.scheme, pool.proxy.netloc, pool.proxy_headers)
-            wire.sent.append(Request(method, whole, body, headers, proxy))
+            waits = pool.timeout.connect_timeout, pool.timeout.read_timeout
+            options, repeats = pool.conn_kw["socket_options"], more["retries"].total
+            wire.sent.append(Request(method, whole, body, headers, proxy, waits, options, repeats))
             said = next(wire.says)
             if isinstance(said, Exception):
                 raise said
@@ -400,6 +411,38 @@ def test_what_gets_no_answer_is_sent_as_often(data, wire, limits, lost):
 
     of_theirs, of_ours = seen
     assert of_ours == of_theirs == (lost, limits.attempts)
+
+
+def test_a_lost_proxy_is_named_without_its_password(data, wire, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:word@proxy.example.com:3128")
+    wire.says = itertools.repeat(LOST["ProxyConnectionError"])
+    said = []
+    for client in (theirs("lambda"), ours(data, "lambda")):
+        with pytest.raises(ProxyConnectionError) as caught:
+            client.get_alias(FunctionName="f", Name="n")
+        said.append(str(caught.value))
+
+    of_theirs, of_ours = said
+    assert of_ours == of_theirs
+    assert "proxy.example.com" in of_ours
+    assert "word" not in of_ours
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"HTTPS_PROXY": "http://proxy:port"},
+        {"HTTPS_PROXY": "http://me:wörd@proxy.example.com"},
+        {"AWS_ENDPOINT_URL": "ftp://aws.test"},
+    ],
+    ids=str,
+)
+def test_an_address_that_is_none_is_an_error_of_aws(data, monkeypatch, environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(HTTPClientError):
+        ours(data, "lambda")
 
 
 def test_the_second_attempt_is_the_first_one_again(data, wire):

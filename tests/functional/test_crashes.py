@@ -328,6 +328,7 @@ def test_a_zombie_that_lands_while_its_heir_acts_is_no_refusal():
     entry = house.respond(ERROR_RATE)
 
     assert entry.incident.reason is Reason.FOUND_DONE
+    assert entry.incident.minutes
     assert house.aliases.moves == [("shop", "2", "1")]
 
 

@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import combinations
 
 import pytest
 
@@ -72,6 +72,15 @@ def test_a_string_that_a_line_ends_in_keeps_its_spaces():
     assert own_code.bare(source) == source
 
 
+@pytest.mark.parametrize(
+    "source",
+    ['"""doc"""; x = 1\n', 'def f(): "doc"; return 1\n', 'def f():\n    "doc"; return 1\n'],
+)
+def test_what_would_say_something_else_is_an_error(source):
+    with pytest.raises((ValueError, SyntaxError)):
+        own_code.bare(source)
+
+
 @pytest.fixture
 def house(tmp_path):
     package = tmp_path / "house"
@@ -79,8 +88,11 @@ def house(tmp_path):
         "__init__": "",
         "door": "from house.hall import lamp\nimport json\n",
         "hall/__init__": "def lamp():\n    from house import cellar\n",
-        "cellar": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import house.attic\n",
+        "cellar": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import house.attic\n"
+        "else:\n    import house.stove\nif stove:\n    import house.pipe\n",
         "attic": "",
+        "stove": "",
+        "pipe": "",
         "garden": "import house.door\n",
     }.items():
         path = package / f"{name}.py"
@@ -93,7 +105,8 @@ def test_what_is_imported_anywhere_is_reached_and_what_only_types_need_is_not(ho
     found = own_code.reached(house, "house.door")
     names = sorted(path.relative_to(house).as_posix() for path in found)
 
-    assert names == ["__init__.py", "cellar.py", "door.py", "hall/__init__.py"]
+    loaded = ["__init__.py", "cellar.py", "door.py", "hall/__init__.py", "pipe.py", "stove.py"]
+    assert names == loaded
 
 
 @pytest.mark.parametrize("function", package.FUNCTIONS)
@@ -125,4 +138,4 @@ def test_no_two_functions_are_shipped_with_the_same():
         own_code.reached(package.PACKAGE, f"rollback_responder.handlers.{function}")
         for function in package.FUNCTIONS
     ]
-    assert all(one != other for one, other in pairwise(shipped))
+    assert all(one != other for one, other in combinations(shipped, 2))

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from rollback_responder import handlers
 
 SEEN = """import gc, json, os
@@ -12,6 +14,8 @@ if not hasattr(os, "sched_getaffinity"):
     # A system of one's own that knows nothing of it.
     os.sched_getaffinity = lambda _: {0}
 before = os.sched_getaffinity(0)
+import pytest
+
 from rollback_responder import handlers
 begun = gc.isenabled(), sorted(os.sched_getaffinity(0)), sorted(before)
 house = handlers.settled("house")
@@ -39,6 +43,17 @@ def test_elsewhere_the_process_is_left_as_it_is():
 
     assert kept == allowed
     assert (looks, house, looks_later, is_frozen) == (True, "house", True, False)
+
+
+@pytest.mark.parametrize(("pid", "processor"), [(6, 2), (7, 5), (8, 7)])
+def test_processes_of_one_machine_part_its_processors(monkeypatch, pid, processor):
+    kept = []
+    monkeypatch.setattr(os, "getpid", lambda: pid)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 2, 5}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *of: kept.append(of), raising=False)
+    handlers.keep_to_one_processor()
+
+    assert kept == [(0, {processor})]
 
 
 def test_where_the_system_lets_nobody_choose_it_goes_on(monkeypatch):

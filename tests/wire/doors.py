@@ -149,7 +149,7 @@ class Doors:
             os.environ["AWS_ENDPOINT_URL"] = self.proxy_url if through else self.server.url
             client = make(service, given)
             os.environ["AWS_ENDPOINT_URL"] = self.server.url
-            client._http.send = functools.partial(self._send, client._http.send, limits)
+            client._over_the_wire = functools.partial(self._send, client._over_the_wire, limits)
             self._made[key] = client
         return self._made[key]
 

@@ -45,11 +45,11 @@ def clients(data: Path = lean_client.DATA) -> Client:
     """
     if data.is_dir():
         loader = Loader([str(data)], include_default_search_paths=False)
-        trusted = data / lean_client.ROOTS
+        roots = Roots(data / lean_client.ROOTS)
     else:
         loader = Loader()
-        trusted = Path(os.environ.get("AWS_CA_BUNDLE") or where())
-    return partial(_lean, loader, Roots(trusted))
+        roots = Roots(Path(os.environ.get("AWS_CA_BUNDLE") or where()), widens=False)
+    return partial(_lean, loader, roots)
 
 
 def _lean(loader: Any, roots: Roots, service: str, limits: Limits) -> LeanClient:

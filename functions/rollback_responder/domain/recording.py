@@ -134,6 +134,8 @@ def record(
 ) -> Recording | None:
     """What is kept of a measurement: its last hour, or None where there is no minute in it.
 
+    It raises nothing: a rollback may be done by then that has still to be journaled.
+
     Args:
         question: what was asked.
         measurement: the minutes that were judged.
