@@ -67,7 +67,7 @@ def bare(source: str) -> str:
     """The source without comments and docstrings, each line where it was.
 
     Raises:
-        ValueError, SyntaxError: it would be another one, where a docstring shares its line with code.
+        ValueError, SyntaxError: a docstring shares its line with code, so it would be another one.
     """
     tree = ast.parse(source)
     lines = source.split("\n")
