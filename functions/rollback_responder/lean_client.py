@@ -21,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
+from zlib import crc32
 
 import urllib3
 from botocore import exceptions as botocore_exceptions
@@ -201,11 +202,14 @@ class LeanClient:
             ) as caught:
                 error: Exception = caught
             else:
-                parsed = self._parsed(operation, operation.output_shape, answer)
-                if answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
-                    sdk.check_document(answer, parsed, operation)
-                    return parsed
-                error = ClientError(self._told(operation, answer, parsed), operation.name)
+                if attempt == self._limits.attempts or not _is_damaged(operation, answer):
+                    parsed = self._parsed(operation, operation.output_shape, answer)
+                    if answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
+                        sdk.check_document(answer, parsed, operation)
+                        return parsed
+                    error = ClientError(self._told(operation, answer, parsed), operation.name)
+                else:
+                    error = ResponseParserError(f"{operation.name}: the answer is damaged")
             if attempt == self._limits.attempts:
                 raise error
             seconds = _seconds_until_next(operation, attempt, answer, error)
@@ -362,6 +366,17 @@ def _place(
     credentials: Any = Credentials(key, secret, token) if key and secret else None
     signed_as = scheme.get("signingName", model.signing_name)
     return found.url, Signer(credentials, signed_as, scheme.get("signingRegion", region))
+
+
+def _is_damaged(operation: OperationModel, answer: Answer) -> bool:
+    """Whether an answer is another one than DynamoDB sent: it tells its checksum.
+
+    Source: botocore, `RetryDDBChecksumError`.
+    """
+    told = answer.headers.get("x-amz-crc32")
+    if told is None or operation.service_model.service_name != "dynamodb":
+        return False
+    return told != str(crc32(answer.content))
 
 
 def _seconds_until_next(

@@ -329,7 +329,12 @@ def answers(model, name):
         ids = "<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>"
         yield 200, {}, f"<{name}Response>{inside}{ids}</{name}Response>".encode()
     else:
-        yield 200, {"x-amzn-RequestId": "r"}, json.dumps(as_json(shape, sample(shape))).encode()
+        whole = json.dumps(as_json(shape, sample(shape))).encode()
+        yield 200, {"x-amzn-RequestId": "r"}, whole
+        for cut, told in ((0, 0), (0, 1), (1, 0)):
+            sum_of = str(crc32(whole) + told)
+            yield 200, {"x-amz-crc32": sum_of}, whole[: len(whole) - cut]
+            yield 400, {"x-amz-crc32": sum_of}, whole[: len(whole) - cut]
     codes = ["Throttling", "AccessDenied", "Unheard"]
     codes += [
         error.metadata.get("error", {}).get("code", error.name) for error in operation.error_shapes
