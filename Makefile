@@ -111,7 +111,7 @@ lock: $(VENV)/.ready ## pin the world again with its hashes, after a change in p
 licences: $(VENV)/.ready ## docs/licences.md: the licence of everything shipped, and of what builds it
 	@$(BIN)/python -m supply.licences
 
-sbom: $(VENV)/.ready ## a bill of materials (CycloneDX) for each asset, into build/sbom
+sbom: $(VENV)/.ready ## a bill of materials (CycloneDX) for each set of pins, into build/sbom
 	@$(BIN)/python -m supply.bill
 
 audit: $(VENV)/.ready ## known weaknesses of every pin; asks a source of advisories over the network

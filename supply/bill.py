@@ -1,4 +1,4 @@
-"""Bills of materials in CycloneDX 1.6: one for each asset, and what is in both beside packages.
+"""Bills of materials in CycloneDX 1.6: one for each set of pins, and what is beside packages.
 
     build/sbom/respond.cdx.json    `respond`, `watch` and `interact`
     build/sbom/notify.cdx.json     `notify`

@@ -53,5 +53,5 @@ def open_house(environment: Mapping[str, str]) -> RespondHouse:
 
 
 def load_index(path: Path = POLICY_INDEX) -> IndexedPolicy:
-    """The same policy, to be asked about one alarm at a time; raises as `load_policy`."""
+    """The same policy, to be asked about one alarm at a time; raises as `bootstrap.load_policy`."""
     return IndexedPolicy(path)
